@@ -1,0 +1,84 @@
+/**
+ * audit/ owns what happened: one record per exchange, opened first, closed in every outcome, with hashes and never
+ * tokens (I1, I8), and the ledger that makes it durable. Where the ledger keeps it is storage/; who may read it is admin/.
+ */
+import type { Reason } from '../refusal.ts'
+
+export type Outcome = 'granted' | 'refused' | 'failed'
+
+/** A row of the record (interfaces.md, "The record"). Times are milliseconds since the epoch, `lifetime` is seconds. */
+export interface ExchangeRecord {
+  /** = `Cambist-Request-Id`. */
+  readonly id: string
+  readonly at: number
+  readonly decidedAt: number
+  readonly outcome: Outcome
+  readonly reason: Reason | 'granted'
+  /** What was wrong, for the administrator; '' when granted. */
+  readonly detail: string
+  readonly grant: string
+  readonly client: string
+  readonly authentication: string
+  readonly subject: { readonly issuer: string; readonly id: string; readonly kind: string; readonly instance: string } | null
+  readonly actors: readonly { readonly sub: string; readonly iss?: string }[]
+  readonly requested: {
+    readonly scopes: readonly string[]
+    readonly audiences: readonly string[]
+    readonly resources: readonly string[]
+    readonly tokenType: string
+  }
+  readonly granted: {
+    readonly scopes: readonly string[]
+    readonly targets: readonly string[]
+    readonly tokenType: string
+    readonly lifetime: number
+    readonly binding: string
+  } | null
+  readonly rules: readonly string[]
+  readonly shadow: readonly { readonly rule: string; readonly outcome: string }[]
+  readonly changes: readonly string[]
+  readonly errors: readonly string[]
+  readonly snapshotVersion: number
+  /** What the evaluator saw (policy Facts), or null where the road did not get so far. */
+  readonly facts: unknown
+  readonly jti: string
+  readonly txn: string
+  /** base64url SHA-256 of the compact tokens, '' where there was none. */
+  readonly tokenHash: string
+  readonly subjectTokenHash: string
+  readonly actorTokenHash: string
+  readonly parents: readonly string[]
+  /** The id of the first record of the chain; its own id for a first exchange. */
+  readonly lineage: string
+  readonly traceId: string
+  readonly remote: string
+  readonly durationMs: number
+}
+
+/** A one-use mark to claim: an identifier that may be accepted once (I2, RP-02, RP-04). */
+export interface Mark {
+  /** What kind of thing is used: `client-assertion`, `subject-token`, … Purposes never share a name space. */
+  readonly purpose: string
+  readonly issuer: string
+  readonly id: string
+  /** Seconds since the epoch until which the mark must be kept: expiry and skew. */
+  readonly until: number
+}
+
+export interface Entry {
+  readonly record: ExchangeRecord
+  readonly marks: readonly Mark[]
+}
+
+export type Committed =
+  /** The row is durable; the answer may leave. */
+  | { readonly outcome: 'committed' }
+  /** A mark was taken already: the row stands as a refusal `replayed`, without jti, hash and grant; the token must be dropped. */
+  | { readonly outcome: 'replayed'; readonly mark: Mark }
+  /** Decided under an older snapshot: nothing was written or marked; decide again under `version` or newer. */
+  | { readonly outcome: 'stale'; readonly version: number }
+
+export interface Ledger {
+  /** Resolves when the entry is durable. Rejects with Refusal `record_unavailable` where it cannot be written in time. */
+  commit(entry: Entry): Promise<Committed>
+}

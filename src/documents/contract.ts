@@ -1,0 +1,114 @@
+/**
+ * documents/ owns what administrators write, as a whole: the envelope, reading YAML and JSON, the register of document
+ * kinds, references between documents, warnings (lint), the difference that an apply makes, and the immutable snapshot
+ * that an exchange reads. What one document of a kind says belongs to the folder of its noun (trust/, clients/,
+ * targets/, policy/); where documents are kept is storage/; who may change them is admin/.
+ */
+import type { z } from 'zod'
+import type { ClientIndex } from '../clients/contract.ts'
+import type { Keyring, StoredKey } from '../keys/contract.ts'
+import type { PolicyIndex } from '../policy/index-policies.ts'
+import type { TargetIndex } from '../targets/contract.ts'
+import type { TrustIndex } from '../trust/trust-index.ts'
+
+export const API_VERSION = 'cambist/v1'
+
+/** A document whose envelope has been read; `spec` has been checked by its kind's schema, defaults not filled in. */
+export interface Document {
+  readonly apiVersion: typeof API_VERSION
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+/** One kind of document. A kind is one file in kinds/ and one line in kinds/index.ts. */
+export interface DocumentKind {
+  /** `TrustedIssuer`, as written in documents. */
+  readonly kind: string
+  /** `trusted-issuers`, as written in paths of the administrators' door. */
+  readonly path: string
+  /** One sentence, for documentation and the console. */
+  readonly summary: string
+  /** The role that may write it. */
+  readonly writtenBy: 'editor' | 'admin'
+  readonly schema: z.ZodType
+}
+
+export interface StoredDocument extends Document {
+  /** Version of the whole at which this document last changed. */
+  readonly changedIn: number
+}
+
+/** Everything an exchange needs that administrators or rotation can change, read in one transaction. */
+export interface StoredState {
+  readonly version: number
+  readonly documents: readonly StoredDocument[]
+  readonly keys: readonly StoredKey[]
+}
+
+/** A compiled, frozen state. An exchange reads one snapshot from beginning to end and records its version. */
+export interface Snapshot {
+  readonly version: number
+  readonly issuers: TrustIndex
+  readonly clients: ClientIndex
+  readonly targets: TargetIndex
+  readonly policies: PolicyIndex
+  readonly keyring: Keyring
+}
+
+export type Action = 'created' | 'updated' | 'deleted' | 'unchanged'
+
+export interface Change {
+  readonly kind: string
+  readonly name: string
+  readonly action: Action
+}
+
+/** Something that is allowed but doubtful. */
+export interface Warning {
+  readonly kind: string
+  readonly name: string
+  readonly path: string
+  readonly message: string
+}
+
+export interface Applied {
+  readonly version: number
+  readonly changes: readonly Change[]
+  readonly warnings: readonly Warning[]
+}
+
+export interface Revision {
+  readonly version: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly author: string
+  readonly message: string
+  readonly changes: readonly Change[]
+}
+
+/** What a change writes: documents to put (created or updated) and to delete, and signing keys to put. */
+export interface StateChange {
+  readonly author: string
+  readonly message: string
+  readonly put: readonly Document[]
+  readonly delete: readonly { readonly kind: string; readonly name: string }[]
+  readonly putKeys: readonly StoredKey[]
+  readonly changes: readonly Change[]
+}
+
+/** Where documents and signing keys live. Implemented by storage/. */
+export interface StateStore {
+  load(): Promise<StoredState>
+  /**
+   * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
+   * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every
+   * exchange decided under the older version has either committed or will find itself stale (audit/contract.ts).
+   * What `plan` throws is thrown on, and nothing is changed.
+   */
+  change(plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>): Promise<{ readonly version: number }>
+  /** Newest first. */
+  history(limit: number, before?: number): Promise<readonly Revision[]>
+  /** Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. */
+  watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }>
+}

@@ -1,0 +1,81 @@
+/**
+ * policy/ owns what is allowed: the written form of rules, their compiled form, and the pure decision. It sees verified
+ * facts only (T3) and knows neither the credential nor the token behind them. How documents combine is interfaces.md,
+ * "How they are read".
+ */
+import type { Grant } from '../clients/contract.ts'
+import type { ActorChain, MayAct } from '../identity/actor.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { Reason } from '../refusal.ts'
+import type { Target, TokenProfile } from '../targets/contract.ts'
+
+/** Everything the evaluator sees of one request: verified values only. Enough to judge again (I6), so it is what the record keeps. */
+export interface Facts {
+  readonly grant: Grant
+  readonly client: {
+    /** Names of the clients that the caller is, in order: one when it authenticated as a registered client. */
+    readonly candidates: readonly string[]
+    /** How it proved it: a client authentication method, or `subject_token` / `actor_token` where it was found from that. */
+    readonly authentication: string
+    readonly principal: Principal
+  }
+  readonly subject: Principal
+  /** Who acts for the subject on this request; absent when client and subject are the same principal. */
+  readonly actor?: Principal
+  /** Actors that the subject token already names, current one first. */
+  readonly actors: ActorChain
+  /** The subject token's `may_act`, and the `iss` of that token, which a missing `iss` in it means. */
+  readonly mayAct?: { readonly members: MayAct; readonly issuer: string }
+  /** `audience` and `resource` values as asked. */
+  readonly audiences: readonly string[]
+  readonly resources: readonly string[]
+  /** Scopes asked for; [] when the request names none. */
+  readonly scopes: readonly string[]
+  /** `requested_token_type` as asked. */
+  readonly tokenType?: string
+  /** The proof of possession presented on this request. */
+  readonly binding: 'none' | 'dpop' | 'mtls'
+  /** The format of the subject's credential (`jwt`, `x509`, …), for the change class `format`. */
+  readonly format: string
+  /** Seconds since the epoch. */
+  readonly time: number
+}
+
+export const changeClasses = ['format', 'scope', 'identity', 'authority', 'unbind', 'lifetime'] as const
+export type ChangeClass = (typeof changeClasses)[number]
+
+interface Judged {
+  /** The client that the decision is about; absent when none could be settled on. */
+  readonly client?: string
+  /** Deciding rules: the permits that carry a grant, or the forbids that deny. */
+  readonly rules: readonly string[]
+  /** Shadow rules that would have matched: recorded, without effect. */
+  readonly shadow: readonly { readonly rule: string; readonly outcome: 'permit' | 'forbid' }[]
+  readonly changes: readonly ChangeClass[]
+  /** Conditions that failed while being judged: `rule NAME: message`. */
+  readonly errors: readonly string[]
+}
+
+export interface Permission extends Judged {
+  readonly permitted: true
+  readonly client: string
+  readonly targets: readonly Target[]
+  readonly profile: TokenProfile
+  readonly scopes: readonly string[]
+  /** The issued `sub`. */
+  readonly subject: string
+  /** The issued `act`, current actor first; [] for none. */
+  readonly actors: ActorChain
+  /** Ceiling in seconds over profile and rules; the credential's own end comes on top in tokens/mint.ts. */
+  readonly lifetime: number
+  readonly binding: 'none' | 'dpop' | 'mtls'
+}
+
+export interface Denial extends Judged {
+  readonly permitted: false
+  readonly reason: Reason
+  /** A sentence for the administrator; never leaves but through the record. */
+  readonly detail: string
+}
+
+export type Decision = Permission | Denial

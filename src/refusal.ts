@@ -1,0 +1,94 @@
+/**
+ * Every reason an exchange can be refused: one closed list. The core knows reasons, the doors know how to say them
+ * (oauth/refusals.ts is exhaustive over this list). A reason names a class of fault; `detail` tells the administrator
+ * what exactly, goes to the record and never to the caller (T25, TE-63, TE-64).
+ */
+export const reasons = [
+  // the request
+  'body_too_large',
+  'body_malformed',
+  'media_type',
+  'parameter_in_query',
+  'parameter_repeated',
+  'parameter_missing',
+  'parameter_malformed',
+  'parameter_too_long',
+  'parameter_unexpected',
+  'grant_unsupported',
+  'token_type_unsupported',
+  'requested_type_unsupported',
+  // the client
+  'authentication_scheme',
+  'client_unknown',
+  'client_ambiguous',
+  'client_mismatch',
+  'client_assertion_refused',
+  'client_required',
+  'client_disabled',
+  'grant_not_allowed',
+  // a credential
+  'token_malformed',
+  'token_type_mismatch',
+  'algorithm_refused',
+  'issuer_unknown',
+  'issuer_ambiguous',
+  'issuer_disabled',
+  'position_refused',
+  'key_unknown',
+  'keys_unavailable',
+  'signature_invalid',
+  'claim_missing',
+  'claim_malformed',
+  'expired',
+  'not_yet_valid',
+  'too_old',
+  'too_long_lived',
+  'audience_mismatch',
+  'audience_several',
+  'tenant_refused',
+  'subject_unmapped',
+  'confirmation_unproven',
+  'actor_claim_refused',
+  'replayed',
+  // the target
+  'target_required',
+  'target_unknown',
+  'target_closed',
+  'target_combination',
+  // the decision
+  'denied',
+  'forbidden',
+  'scope_unknown',
+  'scope_denied',
+  'delegation_denied',
+  'may_act_mismatch',
+  'change_denied',
+  'binding_required',
+  'authentication_insufficient',
+  // the token
+  'no_lifetime_left',
+  // ourselves
+  'overloaded',
+  'record_unavailable',
+  'snapshot_unavailable',
+  'internal',
+] as const
+
+export type Reason = (typeof reasons)[number]
+
+/** Thrown anywhere on the road to say no. Anything else that is thrown is our own fault. */
+export class Refusal extends Error {
+  readonly reason: Reason
+  /** For the record only: what was wrong, in a sentence for the administrator. Never a token or a secret (I8). */
+  readonly detail: string
+  /** Seconds after which trying again makes sense, where it does. */
+  readonly retryAfter: number | undefined
+
+  constructor(reason: Reason, detail: string, options: { retryAfter?: number; cause?: unknown } = {}) {
+    super(`${reason}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'Refusal'
+    this.reason = reason
+    this.detail = detail
+    this.retryAfter = options.retryAfter
+  }
+}

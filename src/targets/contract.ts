@@ -1,0 +1,48 @@
+/**
+ * targets/ owns for whom we mint: audience and resource names, scopes, and how tokens for that audience look. Who may
+ * have one is policy/; how one is written is tokens/.
+ */
+import type { Mapping } from '../lib/cel.ts'
+
+/** One member of a Target's `tokens`: how a token of one kind looks for this target. Lifetime in seconds. */
+export interface TokenProfile {
+  /** The name of the token kind. */
+  readonly kind: string
+  /** The token type URI by which `requested_token_type` selects it. */
+  readonly tokenType: string
+  readonly lifetime: number
+  readonly algorithm: string
+  /** Proof of possession that the target demands. */
+  readonly binding: Binding
+  /** The issued `sub`, where it is not `subject.id`. */
+  readonly subject: Mapping | undefined
+  readonly claims: readonly (readonly [name: string, mapping: Mapping])[]
+  /** What the token kind adds, checked by its own schema (for access tokens: `typ`). */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+export const bindings = ['none', 'dpop', 'mtls', 'any'] as const
+export type Binding = (typeof bindings)[number]
+
+/** A Target document, compiled. */
+export interface Target {
+  readonly name: string
+  readonly disabled: boolean
+  readonly audiences: readonly string[]
+  readonly resources: readonly string[]
+  readonly scopes: ReadonlySet<string>
+  readonly defaultScopes: readonly string[]
+  /** The first is the default. */
+  readonly tokens: readonly TokenProfile[]
+  /** Clients that may ask at all; undefined: any that a policy names. */
+  readonly clients: ReadonlySet<string> | undefined
+}
+
+export interface TargetIndex {
+  readonly size: number
+  byName(name: string): Target | undefined
+  byAudience(audience: string): Target | undefined
+  /** Compared as URLs: an empty path equals `/` (interfaces.md, "Resources"). */
+  byResource(resource: string): Target | undefined
+  all(): Iterable<Target>
+}

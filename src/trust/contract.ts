@@ -1,0 +1,65 @@
+/**
+ * trust/ owns whom we believe and with which keys: TrustedIssuer documents and their presets, key sources, the cache of
+ * fetched key sets, and the one guarded way out to the network. How a credential of an issuer is read and checked is
+ * credentials/; what its subject may do is policy/.
+ */
+import type { KeyObject } from 'node:crypto'
+import type { Condition, Mapping } from '../lib/cel.ts'
+
+/** Where in a request a credential may stand. `administrator` is the administrators' door. */
+export const positions = ['client', 'subject', 'actor', 'assertion', 'administrator'] as const
+export type Position = (typeof positions)[number]
+
+/** A public key that may verify, with the algorithms it is fit for (JB-01: usually exactly one). */
+export interface VerificationKey {
+  readonly kid: string | undefined
+  /** Names of lib/algorithms.ts. One when the JWK says `alg`; else all that fit its type and curve. */
+  readonly algorithms: ReadonlySet<string>
+  readonly key: KeyObject
+  /** RFC 7638 SHA-256, base64url. */
+  readonly thumbprint: string
+}
+
+/** Where the keys of an issuer come from: exactly one. */
+export type KeySource =
+  | { readonly from: 'inline'; readonly keys: readonly VerificationKey[] }
+  | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
+  | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
+
+/** A TrustedIssuer document, compiled. Times are seconds. `Settings` are what its credential kind adds. */
+export interface TrustedIssuer<Settings = unknown> {
+  readonly name: string
+  readonly disabled: boolean
+  /** The credential kind that verifies; never chosen by the credential (TE-32). */
+  readonly credential: string
+  readonly settings: Settings
+  /** What credentials name as their issuer: exact `iss`, or the trust domain. The look-up key, with type and audience. */
+  readonly authority: string
+  /** Declared token types and assertion types under which the credential may be presented. */
+  readonly tokenTypes: readonly string[]
+  readonly keys: KeySource
+  readonly maxStale: number
+  readonly audiences: readonly string[]
+  readonly multipleAudiences: boolean
+  readonly uses: ReadonlySet<Position>
+  readonly act: 'refuse' | 'keep'
+  readonly maxLifetime: number
+  readonly maxAge: number
+  readonly clockSkew: number
+  readonly singleUse: boolean
+  readonly tenant: { readonly mapping: Mapping; readonly allowed: ReadonlySet<string> } | undefined
+  /** All must hold, else the credential is refused: the preset's and the document's own. */
+  readonly conditions: readonly Condition[]
+  readonly subject: Mapping
+  readonly instance: Mapping | undefined
+  readonly attributes: readonly (readonly [name: string, mapping: Mapping])[]
+}
+
+/** Finds keys of issuers. Synchronous when the set is in memory, which is the rule on the road. */
+export interface KeyFinder {
+  /**
+   * The key that an unverified header asks for. `kid` undefined is answered only where exactly one key of the set fits
+   * the algorithm. Throws (or rejects with) Refusal `key_unknown` or `keys_unavailable`.
+   */
+  find(issuer: TrustedIssuer, kid: string | undefined, algorithm: string): VerificationKey | Promise<VerificationKey>
+}
