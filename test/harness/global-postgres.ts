@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { Secret } from '../../src/lib/secret.ts'
+import { startEmbedded } from '../../src/storage/embedded.ts'
+import { migrate } from '../../src/storage/migrate.ts'
+
+/** Where test files make their databases: a URL whose role may create databases, and the migrated one they copy. */
+export interface TestServer {
+  readonly url: string
+  readonly template: string
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: TestServer
+  }
+}
+
+/** One cluster for the whole run, or the server of TEST_DATABASE_URL; in it one migrated database to copy from. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['TEST_DATABASE_URL']
+  const cluster = given === undefined ? await startCluster() : { url: given, stop: async () => {} }
+  const template = `cambist_template_${process.pid}`
+  try {
+    await administer(cluster.url, `CREATE DATABASE ${template}`)
+    await migrate(new Secret(databaseUrl(cluster.url, template)))
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+  project.provide('postgres', { url: cluster.url, template })
+  return async () => {
+    if (given !== undefined) await administer(given, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`)
+    await cluster.stop()
+  }
+}
+
+async function startCluster() {
+  const directory = await mkdtemp(join(tmpdir(), 'cambist-test-'))
+  const embedded = await startEmbedded({
+    directory: join(directory, 'postgres'),
+    durable: false,
+    settings: { max_connections: '200', shared_buffers: '64MB' },
+  })
+  const grant = 'ALTER ROLE cambist CREATEDB'
+  const superuser = `postgresql://postgres@${encodeURIComponent(embedded.superuser.host)}/postgres`
+  await administer(superuser, grant)
+  return {
+    url: `postgresql://cambist@${encodeURIComponent(embedded.connection.host)}/cambist`,
+    stop: async () => {
+      await embedded.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The URL of another database of the same server. */
+export function databaseUrl(url: string, database: string): string {
+  const [base = '', query] = url.split('?')
+  const at = base.lastIndexOf('/')
+  return `${base.slice(0, at)}/${database}${query === undefined ? '' : `?${query}`}`
+}
+
+/** Runs one statement on its own connection. */
+export async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,76 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { migrate, pendingMigrations } from '../../src/storage/migrate.ts'
+import { testDatabase } from '../harness/database.ts'
+
+const OWN = new URL('../../migrations/', import.meta.url)
+
+async function copyOfMigrations(): Promise<{ url: URL; write(name: string, sql: string): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'cambist-migrations-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  await cp(OWN, directory, { recursive: true })
+  return { url: pathToFileURL(`${directory}/`), write: (name, sql) => writeFile(join(directory, name), sql) }
+}
+
+describe('migrations', () => {
+  it('are applied once, by however many processes at once, and tell their progress', async () => {
+    const database = await testDatabase('empty')
+    expect(await pendingMigrations(database.address)).toContain('000001_ledger_and_state.sql')
+    const said: string[] = []
+    const results = await Promise.all(
+      [1, 2, 3, 4].map(() => migrate(database.address, { onProgress: (sentence) => said.push(sentence) })),
+    )
+    const applied = results.flat()
+    expect(applied.filter((name) => name === '000001_ledger_and_state.sql')).toHaveLength(1)
+    expect(new Set(applied).size).toBe(applied.length)
+    expect(said.filter((sentence) => sentence === 'Applied 000001_ledger_and_state.sql.')).toHaveLength(1)
+    expect(await migrate(database.address)).toEqual([])
+    expect(await pendingMigrations(database.address)).toEqual([])
+    expect(await database.query('SELECT version::int FROM cambist.state')).toEqual([{ version: 0 }])
+  })
+
+  it('refuse a file that was changed after it was applied', async () => {
+    const database = await testDatabase()
+    const files = await copyOfMigrations()
+    await files.write('000001_ledger_and_state.sql', 'SELECT 1')
+    await expect(migrate(database.address, { directory: files.url })).rejects.toThrow(
+      'The migration 000001_ledger_and_state.sql was changed after it had been applied to this database: restore the file, and put the change into a new migration.',
+    )
+  })
+
+  it('let an older program work on a newer schema, unless a migration says that it breaks older ones', async () => {
+    const database = await testDatabase()
+    const files = await copyOfMigrations()
+    await files.write('900001_more.sql', 'CREATE TABLE cambist.more ()')
+    expect(await migrate(database.address, { directory: files.url })).toEqual(['900001_more.sql'])
+    expect(await migrate(database.address)).toEqual([])
+
+    await files.write('900002_less.sql', '-- cambist: breaking\nDROP TABLE cambist.more')
+    expect(await migrate(database.address, { directory: files.url })).toEqual(['900002_less.sql'])
+    await expect(migrate(database.address)).rejects.toThrow(
+      'The database was migrated by a newer Cambist (900002_less.sql) in a way that this one cannot work with: run the newer version.',
+    )
+  })
+
+  it('leave nothing of a file that fails', async () => {
+    const database = await testDatabase()
+    const files = await copyOfMigrations()
+    await files.write('900001_broken.sql', 'CREATE TABLE cambist.half (); SELECT nonsense')
+    await expect(migrate(database.address, { directory: files.url })).rejects.toThrow(
+      'The migration 900001_broken.sql failed and was rolled back: column "nonsense" does not exist',
+    )
+    expect(await database.query(`SELECT to_regclass('cambist.half') AS half`)).toEqual([{ half: null }])
+  })
+
+  it('give the role of the application no right to change the record', async () => {
+    const database = await testDatabase()
+    await expect(database.query('DELETE FROM cambist.records')).rejects.toThrow('permission denied for table records')
+    await expect(database.query(`UPDATE cambist.records SET reason = ''`)).rejects.toThrow(
+      'permission denied for table records',
+    )
+    await expect(database.query('TRUNCATE cambist.records')).rejects.toThrow('permission denied for table records')
+  })
+})
