@@ -45,6 +45,7 @@ export const reasons = [
   'too_long_lived',
   'audience_mismatch',
   'audience_several',
+  'condition_refused',
   'tenant_refused',
   'subject_unmapped',
   'confirmation_unproven',
@@ -76,6 +77,9 @@ export const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
+/** Which credential of the request a refusal is about; the same fault is `invalid_client` in one and `invalid_request` in another. */
+export type About = 'client' | 'subject' | 'actor' | 'assertion' | 'administrator'
+
 /** Thrown anywhere on the road to say no. Anything else that is thrown is our own fault. */
 export class Refusal extends Error {
   readonly reason: Reason
@@ -83,6 +87,8 @@ export class Refusal extends Error {
   readonly detail: string
   /** Seconds after which trying again makes sense, where it does. */
   readonly retryAfter: number | undefined
+  /** Set by credentials/identify.ts for everything that is wrong with one credential. */
+  about: About | undefined
 
   constructor(reason: Reason, detail: string, options: { retryAfter?: number; cause?: unknown } = {}) {
     super(`${reason}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause })

@@ -2,6 +2,7 @@
  * keys/ owns what we sign with: signers, the keyring with its published and active keys, their rotation, and the
  * backends that hold private keys. What is signed and for how long is tokens/.
  */
+import type { KeyEncryption } from './wrapping.ts'
 
 /** A key that signs. Local ones answer at once; a remote backend answers with a promise. */
 export interface Signer {
@@ -9,6 +10,20 @@ export interface Signer {
   /** A name of lib/algorithms.ts. */
   readonly algorithm: string
   sign(data: Uint8Array): Uint8Array | Promise<Uint8Array>
+}
+
+/** Where private keys live and sign. A new backend is one file in backends/ and one line in backends/index.ts. */
+export interface KeyBackend {
+  readonly name: string
+  readonly summary: string
+  /** Makes a key; `nameOf` gives the kid for its public JWK. */
+  create(
+    algorithm: string,
+    encryption: KeyEncryption,
+    nameOf: (publicJwk: Readonly<Record<string, unknown>>) => string,
+  ): Pick<StoredKey, 'kid' | 'publicJwk' | 'wrapped'>
+  /** Throws where the stored key cannot be opened. */
+  open(key: StoredKey, encryption: KeyEncryption): Signer
 }
 
 /** A signing key as it is stored. Times are seconds since the epoch; `privateKey` is wrapped, never plain. */

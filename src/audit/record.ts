@@ -1,0 +1,190 @@
+import type { Identified } from '../credentials/identify.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Decision, Facts, Permission } from '../policy/contract.ts'
+import type { Reason, Refusal } from '../refusal.ts'
+import type { Minted } from '../tokens/mint.ts'
+import type { Entry, ExchangeRecord, Mark, Outcome } from './contract.ts'
+
+/** What a record needs of a request when it is opened. Times as in exchange/contract.ts. */
+export interface Opening {
+  readonly id: string
+  readonly receivedAt: number
+  readonly startedAt: number
+  readonly remote: string
+  readonly traceId: string
+}
+
+interface Request {
+  readonly grant: string
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  readonly resources: readonly string[]
+  readonly requestedTokenType: string | undefined
+}
+
+/**
+ * The record of one exchange while it is under way: opened first, told of everything as it becomes known, and closed in
+ * every outcome, so that a refusal is recorded with whom it met and how far it came (habit 11).
+ */
+export class OpenRecord {
+  readonly #opening: Opening
+  readonly #clock: Clock
+  #version = 0
+  #request: Request | undefined
+  #client: Facts['client'] | undefined
+  #subject: Identified | undefined
+  #actor: Identified | undefined
+  #decision: Decision | undefined
+  #facts: Facts | undefined
+  #granted: { readonly permission: Permission; readonly token: Minted } | undefined
+  #refusal: Refusal | undefined
+  #marks: Mark[] = []
+  #decidedAt = 0
+  #durationMs = 0
+
+  constructor(opening: Opening, clock: Clock) {
+    this.#opening = opening
+    this.#clock = clock
+  }
+
+  get remote(): string {
+    return this.#opening.remote
+  }
+
+  get grant(): string {
+    return this.#request?.grant ?? ''
+  }
+
+  get outcome(): Outcome {
+    if (this.#granted !== undefined) return 'granted'
+    return this.#refusal?.reason === 'internal' ? 'failed' : 'refused'
+  }
+
+  get reason(): Reason | 'granted' {
+    return this.#granted === undefined ? (this.#refusal?.reason ?? 'internal') : 'granted'
+  }
+
+  /** Milliseconds from the request's arrival to the closing. */
+  get durationMs(): number {
+    return this.#durationMs
+  }
+
+  /** Nothing about the caller is verified: what it says may be anybody's invention. */
+  get nobodyVerified(): boolean {
+    return this.#client === undefined && this.#subject === undefined && this.#actor === undefined
+  }
+
+  under(version: number): void {
+    this.#version = version
+  }
+
+  asks(request: Request): void {
+    this.#request = request
+  }
+
+  client(client: Facts['client']): void {
+    this.#client = client
+  }
+
+  subject(subject: Identified): void {
+    this.#subject = subject
+  }
+
+  actor(actor: Identified): void {
+    this.#actor = actor
+  }
+
+  mark(mark: Mark): void {
+    this.#marks.push(mark)
+  }
+
+  decided(decision: Decision, facts: Facts): void {
+    this.#decision = decision
+    this.#facts = facts
+    this.#decidedAt = this.#clock.now()
+  }
+
+  granted(permission: Permission, token: Minted): void {
+    this.#granted = { permission, token }
+  }
+
+  refused(refusal: Refusal): void {
+    this.#refusal = refusal
+  }
+
+  /** Decided under documents that have changed since: everything is judged again, and nothing of it stands. */
+  reopen(): void {
+    this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
+    this.#granted = this.#refusal = undefined
+    this.#marks = []
+  }
+
+  close(): Entry {
+    this.#durationMs = Math.max(0, this.#clock.monotonic() - this.#opening.startedAt)
+    return { record: this.#row(), marks: this.#marks }
+  }
+
+  #row(): ExchangeRecord {
+    const { id, receivedAt, remote, traceId } = this.#opening
+    const request = this.#request
+    const decision = this.#decision
+    const granted = this.#granted
+    const principal = this.#subject?.principal
+    return {
+      id,
+      at: receivedAt,
+      decidedAt: this.#decidedAt === 0 ? this.#clock.now() : this.#decidedAt,
+      outcome: this.outcome,
+      reason: this.reason,
+      detail: detailOf(this.#refusal),
+      grant: request?.grant ?? '',
+      client: decision?.client ?? this.#client?.named ?? (this.#client?.candidates.length === 1 ? (this.#client.candidates[0] ?? '') : ''),
+      authentication: this.#client?.authentication ?? '',
+      subject:
+        principal === undefined ? null : { issuer: principal.issuer, id: principal.id, kind: principal.kind, instance: principal.instance },
+      actors: granted?.permission.actors ?? this.#subject?.actors ?? [],
+      requested: {
+        scopes: request?.scopes ?? [],
+        audiences: request?.audiences ?? [],
+        resources: request?.resources ?? [],
+        tokenType: request?.requestedTokenType ?? '',
+      },
+      granted:
+        granted === undefined
+          ? null
+          : {
+              scopes: granted.token.scopes,
+              targets: granted.permission.targets.map((target) => target.name),
+              tokenType: granted.token.tokenType,
+              lifetime: granted.token.expiresIn,
+              binding: granted.permission.binding,
+            },
+      rules: decision?.rules ?? [],
+      shadow: decision?.shadow ?? [],
+      changes: decision?.changes ?? [],
+      errors: decision?.errors ?? [],
+      snapshotVersion: this.#version,
+      facts: this.#facts ?? null,
+      jti: granted?.token.id ?? '',
+      txn: '',
+      tokenHash: granted?.token.tokenHash ?? '',
+      subjectTokenHash: this.#subject?.tokenHash ?? '',
+      actorTokenHash: this.#actor?.tokenHash ?? '',
+      parents: [],
+      lineage: id,
+      traceId,
+      remote,
+      durationMs: Math.round(this.#durationMs * 1000) / 1000,
+    }
+  }
+}
+
+export const openRecord = (opening: Opening, clock: Clock): OpenRecord => new OpenRecord(opening, clock)
+
+const ABOUT = { client: 'client assertion', subject: 'subject token', actor: 'actor token', assertion: 'assertion', administrator: 'token' } as const
+
+/** The administrator's sentence: which credential it is about, then what was wrong with it. */
+function detailOf(refusal: Refusal | undefined): string {
+  if (refusal === undefined) return ''
+  return refusal.about === undefined ? refusal.detail : `${ABOUT[refusal.about]}: ${refusal.detail}`
+}

@@ -1,0 +1,86 @@
+/**
+ * config/ owns what the process is told from outside: environment variables become one frozen Config, all faults in one
+ * message, secrets apart. It is read by app.ts, main.ts and the command line only.
+ */
+
+import { nearestName } from '../lib/nearest.ts'
+
+/** Every variable of the server, with one sentence on each: the one list, and the only reader of the environment. */
+export const variables = {
+  CAMBIST_ISSUER: 'issuer identifier: https, or http on a loopback address only',
+  CAMBIST_TRUST_DOMAIN: 'our own trust domain, for canonical subject ids',
+  CAMBIST_HOSTS: 'further Host values that are answered at the workloads’ door',
+  CAMBIST_LISTEN: 'address of the workloads’ door',
+  CAMBIST_ADMIN_LISTEN: 'address of the administrators’ door, health and metrics',
+  CAMBIST_ADMIN_HOSTS: 'further Host values that are answered at the administrators’ door',
+  CAMBIST_ADMIN_AUDIENCE: 'audience of administrators’ JWTs',
+  CAMBIST_TLS_CERT: 'certificate file of the workloads’ door; with it the door speaks TLS only',
+  CAMBIST_TLS_KEY: 'key file of the workloads’ door',
+  CAMBIST_ADMIN_TLS_CERT: 'certificate file of the administrators’ door',
+  CAMBIST_ADMIN_TLS_KEY: 'key file of the administrators’ door',
+  DATABASE_URL: 'PostgreSQL 15 or newer; absent: embedded',
+  CAMBIST_DATA_DIR: 'the embedded database and the development secrets',
+  CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'comma-separated files of 32 bytes base64url; the first wraps, all unwrap',
+  CAMBIST_SECRETS_DIR: 'secrets that documents may name',
+  CAMBIST_ADMIN_TOKEN_FILE: 'bootstrap administrator token: one line',
+  CAMBIST_QUICKSTART: 'on: a new embedded database begins with examples/quickstart',
+  CAMBIST_WORKERS: 'number of processes at the workloads’ door',
+  CAMBIST_LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
+  CAMBIST_INSECURE_FETCH: 'host:port values that key fetches may reach over http or on private addresses',
+} as const
+
+/** Variables of the command line. */
+export const cliVariables = {
+  CAMBIST_ADMIN_URL: 'the administrators’ door that commands talk to',
+} as const
+
+/** Variables of later work that a configuration may already name; said to be without effect, never silently ignored. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'CAMBIST_MTLS_LISTEN',
+  'CAMBIST_MTLS_URL',
+  'CAMBIST_TRUSTED_PROXIES',
+  'CAMBIST_CLIENT_CERT_HEADER',
+])
+
+/** Names that tests and the project's own tools read. */
+const TOOLS: ReadonlySet<string> = new Set(['CAMBIST_CORPORA'])
+
+export type VariableName = keyof typeof variables
+export type Environment = Readonly<Partial<Record<VariableName, string>>>
+
+export interface ReadEnvironment {
+  readonly values: Environment
+  /** Sentences about variables that nobody reads. */
+  readonly warnings: readonly string[]
+}
+
+/** Takes the known variables out of the process environment; an empty one counts as absent. */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): ReadEnvironment {
+  const values: Partial<Record<VariableName, string>> = {}
+  const warnings: string[] = []
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '') continue
+    if (Object.hasOwn(variables, name)) values[name as VariableName] = value
+    else if (RESERVED.has(name)) warnings.push(`${name} has no effect in this version`)
+    else if (name.startsWith('CAMBIST_') && !Object.hasOwn(cliVariables, name) && !TOOLS.has(name)) {
+      const near = nearestName(name, Object.keys(variables))
+      warnings.push(`${name} is not a variable of Cambist${near === undefined ? '' : `; did you mean ${near}?`}`)
+    }
+  }
+  return { values: Object.freeze(values), warnings }
+}
+
+export interface CliEnvironment {
+  readonly adminUrl: string
+  readonly adminTokenFile: string
+  readonly issuer: string
+}
+
+/** What the command line needs of the environment. */
+export function readCliEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): CliEnvironment {
+  return {
+    adminUrl: env['CAMBIST_ADMIN_URL'] || 'http://127.0.0.1:8401',
+    adminTokenFile: env['CAMBIST_ADMIN_TOKEN_FILE'] || `${env['CAMBIST_DATA_DIR'] || '.cambist'}/admin-token`,
+    issuer: env['CAMBIST_ISSUER'] || 'http://127.0.0.1:8400',
+  }
+}

@@ -1,0 +1,118 @@
+import { openRecord, type OpenRecord } from '../audit/record.ts'
+import type { Snapshot } from '../documents/contract.ts'
+import type { Decision, Permission } from '../policy/contract.ts'
+import { evaluate } from '../policy/evaluate.ts'
+import { Refusal } from '../refusal.ts'
+import { mint, type Minted } from '../tokens/mint.ts'
+import type { Answer, Asked, Road } from './contract.ts'
+import { factsOf } from './facts.ts'
+import { identifyParties } from './parties.ts'
+import { readRequest } from './request.ts'
+
+/**
+ * The product in one function: a credential comes in, and a token goes out, if policy says so, and the deal is on the
+ * record. Always answers: whatever is thrown on the way is a refusal or our own failure, and is recorded as that.
+ * Nothing leaves before its row is durable (I1). Documents that change meanwhile have the whole judged again (I3).
+ */
+export async function exchange(asked: Asked, road: Road): Promise<Answer> {
+  const record = openRecord(asked, road.clock)
+  try {
+    let snapshot = road.snapshots.current()
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const answer = await judge(asked, snapshot, record, road)
+      const settled = await settle(answer, record, road)
+      if (settled.stale === undefined) return settled.answer
+      snapshot = await road.snapshots.atLeast(settled.stale)
+      record.reopen()
+    }
+    throw new Refusal('snapshot_unavailable', `the documents changed ${MAX_ATTEMPTS} times during one exchange`, { retryAfter: 1 })
+  } catch (error) {
+    // The record itself failed: nothing is answered but that (F21).
+    return refused(asked, error, road)
+  }
+}
+
+const MAX_ATTEMPTS = 4
+
+/** Identify, decide, mint. */
+async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road: Road): Promise<Answer> {
+  try {
+    record.under(snapshot.version)
+    if (asked.refusal !== undefined) throw asked.refusal
+    const now = Math.floor(road.clock.now() / 1000)
+    const request = readRequest(asked.parameters, road.events.unknownParameter)
+    record.asks(request)
+
+    const parties = await identifyParties(request, snapshot, { ...trustOf(snapshot, road), now }, record)
+
+    const facts = factsOf(request, parties, now)
+    const decision = evaluate(facts, snapshot)
+    record.decided(decision, facts)
+    const permission = permitted(decision)
+
+    const minted = mint({
+      permission,
+      facts,
+      subject: parties.subject,
+      actor: parties.actor,
+      id: asked.id,
+      lineage: asked.id,
+      path: [permission.client],
+      issuer: road.issuer,
+      kinds: road.tokenKinds,
+      keyring: snapshot.keyring,
+      now,
+    })
+    return granted(asked, record, permission, minted instanceof Promise ? await minted : minted)
+  } catch (error) {
+    const answer = refused(asked, error, road)
+    record.refused(answer.refusal)
+    return answer
+  }
+}
+
+/** Record. The answer may leave when its row is durable; a token whose one-use credential was spent before is dropped. */
+async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{ answer: Answer; stale?: number }> {
+  if (!answer.granted && record.nobodyVerified && !road.admitsUnverified(record.remote)) {
+    road.events.uncounted(answer.refusal.reason)
+    return { answer }
+  }
+  const committed = await road.ledger.commit(record.close())
+  switch (committed.outcome) {
+    case 'stale':
+      return { answer, stale: committed.version }
+    case 'replayed': {
+      const refusal = new Refusal('replayed', `${committed.mark.purpose} ${committed.mark.id} of ${committed.mark.issuer} was used before`)
+      refusal.about = committed.mark.purpose === 'client-assertion' ? 'client' : 'subject'
+      road.events.closed('refused', 'replayed', record.grant, record.durationMs)
+      return { answer: { granted: false, id: answer.id, refusal } }
+    }
+    case 'committed':
+      road.events.closed(record.outcome, record.reason, record.grant, record.durationMs)
+      return { answer }
+  }
+}
+
+function permitted(decision: Decision): Permission {
+  if (decision.permitted) return decision
+  throw new Refusal(decision.reason, decision.detail)
+}
+
+function granted(asked: Asked, record: OpenRecord, permission: Permission, token: Minted): Answer {
+  record.granted(permission, token)
+  return { granted: true, id: asked.id, token }
+}
+
+function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: false } {
+  if (error instanceof Refusal) return { granted: false, id: asked.id, refusal: error }
+  road.events.failed(asked.id, error)
+  return { granted: false, id: asked.id, refusal: new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error }) }
+}
+
+const trustOf = (snapshot: Snapshot, road: Road) => ({
+  kinds: road.credentialKinds,
+  issuers: snapshot.issuers,
+  keys: road.keys,
+  ourIssuer: road.issuer,
+  trustDomain: road.trustDomain,
+})

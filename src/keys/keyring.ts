@@ -1,0 +1,50 @@
+import { thumbprintOf } from '../lib/jwk.ts'
+import type { KeyBackend, Keyring, Signer, StoredKey } from './contract.ts'
+import type { KeyEncryption } from './wrapping.ts'
+
+/** Makes and opens signing keys through the registered backends. Opened keys are kept by name, so that a new snapshot costs nothing. */
+export class Keys {
+  readonly #backends: ReadonlyMap<string, KeyBackend>
+  readonly #encryption: KeyEncryption
+  readonly #opened = new Map<string, Signer>()
+
+  constructor(backends: readonly KeyBackend[], encryption: KeyEncryption) {
+    this.#backends = new Map(backends.map((backend) => [backend.name, backend]))
+    this.#encryption = encryption
+  }
+
+  /** A new key of the algorithm, to be stored. Times in seconds since the epoch. */
+  create(algorithm: string, now: number, activeAt: number, backend = 'local'): StoredKey {
+    const made = this.#backend(backend).create(algorithm, this.#encryption, thumbprintOf)
+    return { ...made, algorithm, backend, createdAt: now, activeAt, retiredAt: undefined, removeAt: undefined }
+  }
+
+  /** The keyring over stored keys. Throws where one cannot be opened: better no new snapshot than one that cannot sign. */
+  open(stored: readonly StoredKey[]): Keyring {
+    const signers = new Map<string, { readonly activeAt: number; readonly signer: Signer }[]>()
+    for (const key of stored) {
+      const entry = { activeAt: key.activeAt, signer: this.#open(key) }
+      const list = signers.get(key.algorithm)
+      if (list === undefined) signers.set(key.algorithm, [entry])
+      else list.push(entry)
+    }
+    for (const list of signers.values()) list.sort((one, other) => other.activeAt - one.activeAt)
+    return Object.freeze({
+      stored,
+      published: Object.freeze({ keys: stored.map((key) => key.publicJwk) }),
+      signer: (algorithm: string, now: number) => signers.get(algorithm)?.find((entry) => entry.activeAt <= now)?.signer,
+    })
+  }
+
+  #open(key: StoredKey): Signer {
+    const opened = this.#opened.get(key.kid) ?? this.#backend(key.backend).open(key, this.#encryption)
+    this.#opened.set(key.kid, opened)
+    return opened
+  }
+
+  #backend(name: string): KeyBackend {
+    const backend = this.#backends.get(name)
+    if (backend === undefined) throw new Error(`a signing key lives in the backend ${name}, which this server does not have`)
+    return backend
+  }
+}

@@ -1,0 +1,96 @@
+import { generateKeyPairSync } from 'node:crypto'
+import Provider, { type Adapter, type Configuration } from 'oidc-provider'
+
+/**
+ * The seam: the only importer of oidc-provider, and every behaviour of it that we correct, with the reason. The Provider
+ * is the one Koa application; our strict router stands in front of it inside the same application, and only what that
+ * router names reaches it (engine.md §1). Workloads' grants are answered by exchange(), never by the engine; user-facing
+ * grants will be handed to it once they are configured. It signs nothing for workloads: its key is thrown away with the process.
+ */
+export function createEngine(issuer: string): Provider {
+  const provider = new Provider(issuer, configuration())
+  provider.proxy = false // X-Forwarded-* of strangers decides nothing (T32)
+  return provider
+}
+
+/** Every feature is written out: several are on by default, and defaults change between releases. */
+const FEATURES_OFF = [
+  'backchannelLogout',
+  'ciba',
+  'claimsParameter',
+  'clientCredentials',
+  'dPoP',
+  'deviceFlow',
+  'devInteractions',
+  'encryption',
+  'externalSigningSupport',
+  'introspection',
+  'jwtIntrospection',
+  'jwtResponseModes',
+  'jwtUserinfo',
+  'mTLS',
+  'pushedAuthorizationRequests',
+  'registration',
+  'requestObjects',
+  'resourceIndicators',
+  'revocation',
+  'richAuthorizationRequests',
+  'rpInitiatedLogout',
+  'userinfo',
+] as const
+
+function configuration(): Configuration {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    adapter: NoStorage,
+    clients: [], // static clients are validated lazily, at a caller's cost
+    clientAuthMethods: ['tls_client_auth'], // removes Basic, secrets and its private_key_jwt: three audiences, replay mark not atomic (T8, T10)
+    clientBasedCORS: () => false,
+    cookies: { keys: [generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }).d ?? ''] },
+    features: Object.fromEntries(FEATURES_OFF.map((name) => [name, { enabled: false }])),
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' } as never] },
+    pkce: { required: () => true },
+    renderError: (ctx, out) => {
+      ctx.body = out // the default answers HTML
+    },
+    responseTypes: [], // the default offers code
+    routes: { token: '/token', jwks: '/engine/jwks' }, // ours stand at /jwks and /.well-known/*
+  }
+}
+
+/** Nothing of the engine is stored until user-facing grants are configured: any write is unplanned, and says so. */
+class NoStorage implements Adapter {
+  readonly #model: string
+
+  constructor(model: string) {
+    this.#model = model
+  }
+
+  upsert(): Promise<never> {
+    return Promise.reject(new Error(`the engine wants to store a ${this.#model}, and nothing of it is stored`))
+  }
+
+  find(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  findByUserCode(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  findByUid(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  consume(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  destroy(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  revokeByGrantId(): Promise<void> {
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { exchange } from '../exchange/exchange.ts'
+import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
+import { isKnownParameter } from '../exchange/request.ts'
+import { Refusal } from '../refusal.ts'
+import { readBody } from './body.ts'
+import { parseForm } from './form.ts'
+import { wireOf } from './refusals.ts'
+
+/** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */
+const MAX_UNDER_WAY = 1024
+const NOTHING: Parameters = new Map()
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
+
+/** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
+export function tokenEndpoint(road: Road): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
+  let underWay = 0
+  return async (message, response, id) => {
+    if (underWay >= MAX_UNDER_WAY) {
+      road.events.uncounted('overloaded')
+      const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
+      writeAnswer(response, { granted: false, id, refusal })
+      return
+    }
+    underWay++
+    try {
+      writeAnswer(response, await exchange(await asked(message, id, road), road), message)
+    } finally {
+      underWay--
+    }
+  }
+}
+
+async function asked(message: IncomingMessage, id: string, { clock }: Road): Promise<Asked> {
+  const opening = {
+    id,
+    receivedAt: clock.now(),
+    startedAt: clock.monotonic(),
+    remote: message.socket.remoteAddress ?? '',
+    traceId: traceIdOf(message.headers['traceparent']),
+  }
+  try {
+    checkHead(message)
+    return { ...opening, parameters: parseForm(await readBody(message)) }
+  } catch (error) {
+    if (error instanceof Refusal) return { ...opening, parameters: NOTHING, refusal: error }
+    throw error
+  }
+}
+
+/** What can be refused before the body is read. */
+function checkHead({ url = '', headers }: IncomingMessage): void {
+  const query = url.indexOf('?')
+  if (query >= 0) {
+    // Other members are ignored: clients add their own (interfaces.md, "At /token").
+    for (const name of new URLSearchParams(url.slice(query + 1)).keys()) {
+      if (isKnownParameter(name)) throw new Refusal('parameter_in_query', `${name} came in the query`)
+    }
+  }
+  if (headers['authorization'] !== undefined) {
+    throw new Refusal('authentication_scheme', 'the request came with an Authorization header, and no scheme is offered')
+  }
+  const type = headers['content-type'] ?? ''
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+    throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}`)
+  }
+  if (/charset/i.test(type) && !/;\s*charset="?utf-8"?\s*(;|$)/i.test(type)) {
+    throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}, and only UTF-8 is read`)
+  }
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Refusal('media_type', 'the body has a Content-Encoding')
+}
+
+function traceIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' ? (TRACEPARENT.exec(header)?.[1] ?? '') : ''
+}
+
+/** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write. */
+export function writeAnswer(response: ServerResponse, answer: Answer, message?: IncomingMessage): void {
+  if (answer.granted) {
+    const { token, tokenType, usage, expiresIn, scopes } = answer.token
+    const scope = scopes.length === 0 ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
+    const body = `{"access_token":"${token}","issued_token_type":"${tokenType}","token_type":"${usage}","expires_in":${expiresIn}${scope}}`
+    write(response, 200, answer.id, body)
+    return
+  }
+  const { status, error, description } = wireOf(answer.refusal)
+  const headers: Record<string, string> = {}
+  if (status === 503) headers['Retry-After'] = String(answer.refusal.retryAfter ?? 1)
+  if (status === 401 && message?.headers['authorization'] !== undefined) headers['WWW-Authenticate'] = challenge(message.headers['authorization'])
+  if (status === 413) headers['Connection'] = 'close'
+  write(response, status, answer.id, JSON.stringify({ error, error_description: description, request_id: answer.id }), headers)
+}
+
+/** RFC 6749 §5.2: a challenge for the scheme that was tried. */
+function challenge(authorization: string): string {
+  return /^basic\b/i.test(authorization) ? 'Basic realm="cambist"' : 'Bearer realm="cambist"'
+}
+
+function write(response: ServerResponse, status: number, id: string, body: string, more?: Record<string, string>): void {
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    Pragma: 'no-cache',
+    'Cambist-Request-Id': id,
+    ...more,
+  })
+  response.end(body)
+}

@@ -1,0 +1,53 @@
+import type { ExchangeEvents } from '../exchange/contract.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+
+/** One function per business event: it counts and, where an operator should read of it, writes a line. */
+export interface Events extends ExchangeEvents {
+  keysFetched(issuer: string): void
+  keysFailed(issuer: string, why: string): void
+  /** Not one key of the last good set is in the new one (T6). */
+  keysReplaced(issuer: string): void
+  snapshotInForce(version: number): void
+  snapshotRefused(version: number, why: string): void
+  changed(version: number, author: string, what: string): void
+  databaseTrouble(what: string, error: unknown): void
+}
+
+export function createEvents(logger: Logger, metrics: Metrics): Events {
+  return {
+    closed(outcome, reason, grant, durationMs) {
+      metrics.exchanges.inc({ outcome, reason, grant })
+      metrics.duration.observe({ outcome }, durationMs / 1000)
+    },
+    uncounted: (reason) => metrics.uncounted.inc({ reason }),
+    unknownParameter: () => metrics.unknownParameters.inc(),
+    failed(id, error) {
+      metrics.failures.inc()
+      logger.error({ id, ...described(error) }, 'an exchange failed by an error of our own')
+    },
+    keysFetched: (issuer) => metrics.keyFetches.inc({ issuer, outcome: 'fetched' }),
+    keysFailed(issuer, why) {
+      metrics.keyFetches.inc({ issuer, outcome: 'failed' })
+      logger.warn({ issuer, why }, 'the keys of an issuer cannot be fetched; the last good ones serve until maxStale')
+    },
+    keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),
+    snapshotInForce(version) {
+      metrics.snapshotVersion.set(version)
+      logger.info({ version }, 'documents in force')
+    },
+    snapshotRefused: (version, why) => logger.error({ version, why }, 'these documents do not compile here; no exchange is granted until they do'),
+    changed(version, author, what) {
+      metrics.applies.inc()
+      logger.info({ version, author, what }, 'documents or keys changed')
+    },
+    databaseTrouble: (what, error) => logger.warn({ what, ...described(error) }, 'trouble with the database'),
+  }
+}
+
+/** An error as a log may show it: name, message, code, stack; never the values that were under way (I8). */
+function described(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: String(error) }
+  const { code } = error as NodeJS.ErrnoException
+  return { error: error.name, message: error.message, ...(code === undefined ? {} : { code }), stack: error.stack }
+}

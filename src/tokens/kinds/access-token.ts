@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import type { ActorChain } from '../../identity/actor.ts'
+import type { TokenKind } from '../contract.ts'
+
+const settings = z.strictObject({
+  /** `JWT` is for relying parties that refuse `at+jwt`; lint says what it gives up (AT-01, JB-07). */
+  typ: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
+})
+
+/** A JWT access token by RFC 9068 (AT-01 to AT-12), with `act` by RFC 8693 §4.1. */
+export const accessToken: TokenKind = {
+  name: 'access-token',
+  summary: 'A short-lived JWT access token (RFC 9068) that any JOSE library validates from /jwks.',
+  format: 'jwt',
+  tokenType: 'urn:ietf:params:oauth:token-type:access_token',
+  usage: 'Bearer',
+  settings,
+  ownClaims: ['client_id', 'scope', 'act', 'auth_time', 'acr', 'amr'],
+
+  write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, claims }) {
+    const token: Record<string, unknown> = {
+      ...claims,
+      iss: issuer,
+      sub: permission.subject,
+      aud: audience,
+      client_id: permission.client,
+      iat: issuedAt,
+      exp: expiresAt,
+      jti: id,
+      cambist_lineage: lineage,
+      cambist_path: path,
+    }
+    if (permission.scopes.length > 0) token['scope'] = permission.scopes.join(' ')
+    const act = actClaim(permission.actors)
+    if (act !== undefined) token['act'] = act
+    return { header: { typ: permission.profile.settings['typ'] }, claims: token }
+  },
+}
+
+/** `act` with the current actor outermost (TE-40, TE-41): identity claims only. */
+function actClaim(actors: ActorChain): Record<string, unknown> | undefined {
+  let act: Record<string, unknown> | undefined
+  for (const { sub, iss } of actors.toReversed()) {
+    act = { ...(iss === undefined ? {} : { iss }), sub, ...(act === undefined ? {} : { act }) }
+  }
+  return act
+}

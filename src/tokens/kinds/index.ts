@@ -1,0 +1,1 @@
+export { accessToken } from './access-token.ts'

@@ -1,0 +1,124 @@
+/**
+ * The only road to a signature. It takes a permission, which only policy/evaluate.ts makes, and credentials, which only
+ * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
+ */
+import type { Identified } from '../credentials/identify.ts'
+import { principalFacts } from '../identity/principal.ts'
+import { hashOf } from '../lib/ids.ts'
+import type { Keyring, Signer } from '../keys/contract.ts'
+import { isPermission } from '../policy/evaluate.ts'
+import type { Facts, Permission } from '../policy/contract.ts'
+import { Refusal } from '../refusal.ts'
+import type { TokenKind } from './contract.ts'
+
+/** A token kind by the name that a target's profile gives. */
+export type TokenKinds = ReadonlyMap<string, TokenKind>
+
+/** What is needed to mint. `now` is seconds since the epoch; `id` becomes `jti`. */
+export interface MintRequest {
+  readonly permission: Permission
+  readonly facts: Facts
+  readonly subject: Identified
+  readonly actor: Identified | undefined
+  readonly id: string
+  readonly lineage: string
+  readonly path: readonly string[]
+  readonly issuer: string
+  readonly kinds: TokenKinds
+  readonly keyring: Keyring
+  readonly now: number
+}
+
+export interface Minted {
+  readonly token: string
+  readonly tokenHash: string
+  readonly id: string
+  readonly tokenType: string
+  readonly usage: 'Bearer' | 'N_A'
+  /** Seconds. */
+  readonly expiresIn: number
+  readonly scopes: readonly string[]
+}
+
+/** Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token. */
+export function mint(request: MintRequest): Minted | Promise<Minted> {
+  const { permission, kinds, keyring, id, now } = request
+  if (!isPermission(permission)) throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
+  const kind = kinds.get(permission.profile.kind)
+  if (kind === undefined) throw new Error(`no token kind is named ${permission.profile.kind}`)
+  const signer = keyring.signer(permission.profile.algorithm, now)
+  if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
+
+  const expiresAt = endOf(request)
+  const written = kind.write({
+    issuer: request.issuer,
+    permission,
+    subject: request.subject.principal,
+    audience: audienceOf(permission, request.facts),
+    issuedAt: now,
+    expiresAt,
+    id,
+    lineage: request.lineage,
+    path: request.path,
+    claims: mappedClaims(request),
+  })
+  const header = { ...written.header, alg: signer.algorithm, kid: signer.kid }
+  const signed = sign(signer, `${encode(header)}.${encode(written.claims)}`)
+  const answer = (token: string): Minted => ({
+    token,
+    tokenHash: hashOf(token),
+    id,
+    tokenType: kind.tokenType,
+    usage: kind.usage,
+    expiresIn: expiresAt - now,
+    scopes: permission.scopes,
+  })
+  return signed instanceof Promise ? signed.then(answer) : answer(signed)
+}
+
+/** The least of: profile and rules, subject token, actor token (TE-13, P-11, I4: no exchange lengthens anything). */
+function endOf({ permission, subject, actor, now }: MintRequest): number {
+  const end = Math.floor(Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY))
+  if (end <= now) throw new Refusal('no_lifetime_left', 'the credential ends now, and a token cannot outlive it')
+  return end
+}
+
+/** Each target by the audience it was asked by, else by its first (RI-02). */
+function audienceOf({ targets }: Permission, { audiences }: Facts): string | readonly string[] {
+  const names = new Set<string>()
+  for (const target of targets) {
+    const asked = audiences.filter((audience) => target.audiences.includes(audience))
+    for (const name of asked.length > 0 ? asked : target.audiences.slice(0, 1)) names.add(name)
+  }
+  const [first = '', ...others] = names
+  return others.length === 0 ? first : [first, ...others]
+}
+
+/** Claims that the target maps. One that fails is left out, like an attribute. */
+function mappedClaims({ permission, facts }: MintRequest): Record<string, unknown> {
+  const claims: Record<string, unknown> = {}
+  if (permission.profile.claims.length === 0) return claims
+  const seen = {
+    subject: principalFacts(facts.subject),
+    actor: facts.actor === undefined ? {} : principalFacts(facts.actor),
+    client: { ...principalFacts(facts.client.principal), name: permission.client, authentication: facts.client.authentication },
+    target: { name: permission.targets[0]?.name ?? '' },
+    request: { grant: facts.grant, scopes: facts.scopes, audiences: facts.audiences, resources: facts.resources, tokenType: facts.tokenType ?? '' },
+  }
+  for (const [name, mapping] of permission.profile.claims) {
+    try {
+      claims[name] = mapping.value(seen)
+    } catch {
+      // an absent claim, not a refused exchange (interfaces.md, "Errors in conditions")
+    }
+  }
+  return claims
+}
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+function sign(signer: Signer, input: string): string | Promise<string> {
+  const complete = (signature: Uint8Array) => `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
+  const signature = signer.sign(Buffer.from(input))
+  return signature instanceof Promise ? signature.then(complete) : complete(signature)
+}
