@@ -12,19 +12,56 @@ const MAX_DEPTH = 32
 
 /** CEL's operators by the names that the engine gives them. */
 const OPERATORS: ReadonlySet<string> = new Set([
-  '_&&_', '_||_', '!_', '_?_:_', '_==_', '_!=_', '_<_', '_<=_', '_>_', '_>=_', '_+_', '_-_', '_*_', '_/_', '_%_', '-_',
-  '_[_]', '@in', '@not_strictly_false',
+  '_&&_',
+  '_||_',
+  '!_',
+  '_?_:_',
+  '_==_',
+  '_!=_',
+  '_<_',
+  '_<=_',
+  '_>_',
+  '_>=_',
+  '_+_',
+  '_-_',
+  '_*_',
+  '_/_',
+  '_%_',
+  '-_',
+  '_[_]',
+  '@in',
+  '@not_strictly_false',
 ])
 const FUNCTIONS: ReadonlySet<string> = new Set([
-  'size', 'contains', 'startsWith', 'endsWith', 'matches', 'int', 'double', 'string', 'bool', 'charAt', 'indexOf',
-  'lastIndexOf', 'lowerAscii', 'upperAscii', 'split', 'join', 'substring', 'trim',
+  'size',
+  'contains',
+  'startsWith',
+  'endsWith',
+  'matches',
+  'int',
+  'double',
+  'string',
+  'bool',
+  'charAt',
+  'indexOf',
+  'lastIndexOf',
+  'lowerAscii',
+  'upperAscii',
+  'split',
+  'join',
+  'substring',
+  'trim',
 ])
 const MACROS = ['has', 'exists', 'exists_one', 'all', 'map', 'filter'] as const
 /** Names that lead out of the data in JavaScript; no document needs them (T30). */
 const FORBIDDEN_MEMBERS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Everything wrong with the expression; [] where it may be used. `place` turns an offset into words. */
-export function admissionFaults(tree: CelNode, variables: readonly string[], place: (at: number) => string): readonly Fault[] {
+export function admissionFaults(
+  tree: CelNode,
+  variables: readonly string[],
+  place: (at: number) => string,
+): readonly Fault[] {
   const faults: Fault[] = []
   const seen = new Set<string>()
   let nodes = 0
@@ -38,17 +75,24 @@ export function admissionFaults(tree: CelNode, variables: readonly string[], pla
     if (depth > MAX_DEPTH) return fault(`the expression nests deeper than ${MAX_DEPTH}; split it into several rules`)
     const member = constantMember(node)
     const field = node.kind === 'member' ? node.field : member?.field
-    if (field !== undefined && FORBIDDEN_MEMBERS.has(field)) fault(`${place(node.at)}a member named \`${field}\` cannot be read`)
-    if (node.kind === 'name' && !variables.includes(node.name) && !bound.includes(node.name)) fault(unknownName(node.name, [...variables, ...bound], place(node.at)))
+    if (field !== undefined && FORBIDDEN_MEMBERS.has(field))
+      fault(`${place(node.at)}a member named \`${field}\` cannot be read`)
+    if (node.kind === 'name' && !variables.includes(node.name) && !bound.includes(node.name))
+      fault(unknownName(node.name, [...variables, ...bound], place(node.at)))
     if (node.kind === 'call') callFaults(node, place(node.at), fault)
     if (node.kind === 'map') {
       for (const [key] of node.entries) {
-        if (key.kind !== 'literal' || typeof key.value !== 'string') fault(`${place(node.at)}the names in a {…} must be written out as texts`)
+        if (key.kind !== 'literal' || typeof key.value !== 'string')
+          fault(`${place(node.at)}the names in a {…} must be written out as texts`)
       }
     }
     if (node.kind === 'loop') {
-      if (bound.length > 0) fault(`${place(node.at)}a macro over a list stands inside another; one cannot: its cost would be the product of both lists`)
-      if (variables.includes(node.item)) fault(`${place(node.at)}\`${node.item}\` is a variable already; give the list's member another name`)
+      if (bound.length > 0)
+        fault(
+          `${place(node.at)}a macro over a list stands inside another; one cannot: its cost would be the product of both lists`,
+        )
+      if (variables.includes(node.item))
+        fault(`${place(node.at)}\`${node.item}\` is a variable already; give the list's member another name`)
       walk(node.over, depth + 1, bound)
       for (const part of node.body) walk(part, depth + 1, [...bound, node.item, node.accumulator])
       return
@@ -56,13 +100,19 @@ export function admissionFaults(tree: CelNode, variables: readonly string[], pla
     for (const child of childrenOf(node)) walk(child, isChain(node, child) ? depth : depth + 1, bound)
   }
   walk(tree, 1, [])
-  if (nodes > MAX_NODES) fault(`the expression has ${nodes} parts, and ${MAX_NODES} is the most; split it into several rules`)
+  if (nodes > MAX_NODES)
+    fault(`the expression has ${nodes} parts, and ${MAX_NODES} is the most; split it into several rules`)
   return faults
 }
 
 /** `a && b && c` is one level to its reader, though two to the parser. */
 function isChain(node: CelNode, child: CelNode): boolean {
-  return node.kind === 'call' && child.kind === 'call' && node.name === child.name && (node.name === '_&&_' || node.name === '_||_')
+  return (
+    node.kind === 'call' &&
+    child.kind === 'call' &&
+    node.name === child.name &&
+    (node.name === '_&&_' || node.name === '_||_')
+  )
 }
 
 function unknownName(name: string, known: readonly string[], place: string): string {
@@ -74,7 +124,9 @@ function callFaults(node: CelNode & { kind: 'call' }, place: string, fault: (mes
   if (OPERATORS.has(node.name)) return
   if (!FUNCTIONS.has(node.name)) {
     const near = nearestName(node.name, [...FUNCTIONS, ...MACROS])
-    fault(`${place}there is no function \`${node.name}\`; ${near === undefined ? `functions are ${[...FUNCTIONS, ...MACROS].join(', ')}` : `did you mean \`${near}\`?`}`)
+    fault(
+      `${place}there is no function \`${node.name}\`; ${near === undefined ? `functions are ${[...FUNCTIONS, ...MACROS].join(', ')}` : `did you mean \`${near}\`?`}`,
+    )
   } else if (node.name === 'matches') {
     const pattern = node.target === undefined ? node.args[1] : node.args[0]
     if (pattern?.kind !== 'literal' || typeof pattern.value !== 'string') {
@@ -104,9 +156,11 @@ function anchorFault(pattern: string): string | undefined {
     } else if (char === '[') inClass = true
     else if (char === '(') {
       groups++
-      if (pattern[at + 1] === '?' && pattern[at + 2] !== ':') return 'sets flags or names a group; only (?:…) is taken, because flags change what ^ and $ mean'
+      if (pattern[at + 1] === '?' && pattern[at + 2] !== ':')
+        return 'sets flags or names a group; only (?:…) is taken, because flags change what ^ and $ mean'
     } else if (char === ')') groups--
-    else if (char === '|' && groups === 0) return `has a | outside all groups, so that its anchors hold for a part only; ${remedy}`
+    else if (char === '|' && groups === 0)
+      return `has a | outside all groups, so that its anchors hold for a part only; ${remedy}`
   }
   return inClass || groups !== 0 ? 'has an open group or class' : undefined
 }

@@ -41,8 +41,15 @@ export function compilePlain(node: CelNode): Evaluate | undefined {
 
 function literal(value: unknown): Evaluate | undefined {
   const constant = typeof value === 'bigint' ? Number(value) : value
-  if (typeof constant === 'number' && !(Number.isFinite(constant) && Math.abs(constant) <= Number.MAX_SAFE_INTEGER)) return undefined
-  if (constant !== null && typeof constant !== 'string' && typeof constant !== 'number' && typeof constant !== 'boolean') return undefined
+  if (typeof constant === 'number' && !(Number.isFinite(constant) && Math.abs(constant) <= Number.MAX_SAFE_INTEGER))
+    return undefined
+  if (
+    constant !== null &&
+    typeof constant !== 'string' &&
+    typeof constant !== 'number' &&
+    typeof constant !== 'boolean'
+  )
+    return undefined
   return () => constant
 }
 
@@ -97,7 +104,11 @@ function call(node: CelNode & { kind: 'call' }): Evaluate | undefined {
   const [first, second, third] = parts
   if (first === undefined) return undefined
   if (second === undefined) return unary(node.name, first)
-  return third === undefined ? binary(node, first, second) : node.name === '_?_:_' ? conditional(first, second, third) : undefined
+  return third === undefined
+    ? binary(node, first, second)
+    : node.name === '_?_:_'
+      ? conditional(first, second, third)
+      : undefined
 }
 
 const NOT_BOOLEAN = new Failure('a condition is not true or false')
@@ -182,17 +193,30 @@ function strict(left: Evaluate, right: Evaluate, operation: (one: unknown, other
 
 const NO_ORDER = new Failure('values of these types have no order')
 
-function ordered(left: Evaluate, right: Evaluate, holds: (one: string | number | boolean, other: string | number | boolean) => boolean): Evaluate {
+function ordered(
+  left: Evaluate,
+  right: Evaluate,
+  holds: (one: string | number | boolean, other: string | number | boolean) => boolean,
+): Evaluate {
   return strict(left, right, (one, other) => {
     if (typeof one !== typeof other) return NO_ORDER
-    return typeof one === 'string' || typeof one === 'number' || typeof one === 'boolean' ? holds(one, other as typeof one) : NO_ORDER
+    return typeof one === 'string' || typeof one === 'number' || typeof one === 'boolean'
+      ? holds(one, other as typeof one)
+      : NO_ORDER
   })
 }
 
-function textual(node: CelNode & { kind: 'call' }, left: Evaluate, right: Evaluate, holds: (text: string, part: string) => boolean): Evaluate | undefined {
+function textual(
+  node: CelNode & { kind: 'call' },
+  left: Evaluate,
+  right: Evaluate,
+  holds: (text: string, part: string) => boolean,
+): Evaluate | undefined {
   if (node.target === undefined) return undefined
   const failure = new Failure(`${node.name}() takes texts`)
-  return strict(left, right, (text, part) => (typeof text === 'string' && typeof part === 'string' ? holds(text, part) : failure))
+  return strict(left, right, (text, part) =>
+    typeof text === 'string' && typeof part === 'string' ? holds(text, part) : failure,
+  )
 }
 
 const NO_MEMBERS = new Failure('`in` takes a list or a map on its right')
@@ -201,7 +225,8 @@ const NO_KEY = new Failure('`in` takes a text, number or boolean on its left whe
 function membership(needle: unknown, range: unknown): unknown {
   if (Array.isArray(range)) return range.some((item) => jsonEquals(item, needle))
   if (!isMap(range)) return NO_MEMBERS
-  if (typeof needle === 'string') return Object.hasOwn(range, needle) && range[needle] !== undefined && range[needle] !== null
+  if (typeof needle === 'string')
+    return Object.hasOwn(range, needle) && range[needle] !== undefined && range[needle] !== null
   return typeof needle === 'number' || typeof needle === 'boolean' ? false : NO_KEY
 }
 
@@ -229,10 +254,14 @@ function jsonEquals(one: unknown, other: unknown): boolean {
   if (one === other) return true
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
   if (Array.isArray(one)) {
-    return Array.isArray(other) && one.length === other.length && one.every((item, index) => jsonEquals(item, other[index]))
+    return (
+      Array.isArray(other) && one.length === other.length && one.every((item, index) => jsonEquals(item, other[index]))
+    )
   }
   if (Array.isArray(other)) return false
   const names = Object.keys(one)
   if (names.length !== Object.keys(other).length) return false
-  return names.every((name) => Object.hasOwn(other, name) && jsonEquals((one as JsonMap)[name], (other as JsonMap)[name]))
+  return names.every(
+    (name) => Object.hasOwn(other, name) && jsonEquals((one as JsonMap)[name], (other as JsonMap)[name]),
+  )
 }

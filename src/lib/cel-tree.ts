@@ -6,10 +6,26 @@ export type CelNode =
   | { readonly kind: 'literal'; readonly value: unknown; readonly at: number }
   | { readonly kind: 'name'; readonly name: string; readonly at: number }
   /** `of.field`, or `has(of.field)` where `test` is set. */
-  | { readonly kind: 'member'; readonly of: CelNode; readonly field: string; readonly test: boolean; readonly at: number }
-  | { readonly kind: 'call'; readonly name: string; readonly target: CelNode | undefined; readonly args: readonly CelNode[]; readonly at: number }
+  | {
+      readonly kind: 'member'
+      readonly of: CelNode
+      readonly field: string
+      readonly test: boolean
+      readonly at: number
+    }
+  | {
+      readonly kind: 'call'
+      readonly name: string
+      readonly target: CelNode | undefined
+      readonly args: readonly CelNode[]
+      readonly at: number
+    }
   | { readonly kind: 'list'; readonly items: readonly CelNode[]; readonly at: number }
-  | { readonly kind: 'map'; readonly entries: readonly (readonly [key: CelNode, value: CelNode])[]; readonly at: number }
+  | {
+      readonly kind: 'map'
+      readonly entries: readonly (readonly [key: CelNode, value: CelNode])[]
+      readonly at: number
+    }
   /** A macro over a list or map: `over.exists(item, …)` and its like; `accumulator` is the engine's own name. */
   | {
       readonly kind: 'loop'
@@ -43,5 +59,7 @@ export function constantMember(node: CelNode): { readonly of: CelNode; readonly 
   if (node.kind === 'member' && !node.test) return node
   if (node.kind !== 'call' || node.name !== '_[_]') return undefined
   const [of, field] = node.args
-  return of !== undefined && field?.kind === 'literal' && typeof field.value === 'string' ? { of, field: field.value } : undefined
+  return of !== undefined && field?.kind === 'literal' && typeof field.value === 'string'
+    ? { of, field: field.value }
+    : undefined
 }
