@@ -3,9 +3,10 @@
  * so that ten thousand workloads need no row each (UC-11). How a client proves who it is is credentials/; what it may
  * have is policy/.
  */
-import type { Condition } from '../lib/cel.ts'
+
 import type { Pattern } from '../identity/pattern.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { Condition } from '../lib/cel.ts'
 
 export const grants = ['token-exchange', 'jwt-bearer', 'client-credentials'] as const
 export type Grant = (typeof grants)[number]

@@ -4,7 +4,12 @@
  */
 
 /** What a policy can see of a mapped claim: JSON without null. */
-export type AttributeValue = string | number | boolean | readonly AttributeValue[] | { readonly [name: string]: AttributeValue }
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | readonly AttributeValue[]
+  | { readonly [name: string]: AttributeValue }
 
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
@@ -56,6 +61,9 @@ export function principalFacts(principal: Principal): Record<string, unknown> {
  * The subject must be well-formed Unicode (lib/json refuses what is not).
  */
 export function canonicalId(trustDomain: string, issuer: string, subject: string): string {
-  const encoded = encodeURIComponent(subject).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(subject).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return `wimse://${trustDomain}/${issuer}/${/^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded}`
 }

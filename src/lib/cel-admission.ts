@@ -72,7 +72,10 @@ export function admissionFaults(
 
   const walk = (node: CelNode, depth: number, bound: readonly string[]): void => {
     nodes++
-    if (depth > MAX_DEPTH) return fault(`the expression nests deeper than ${MAX_DEPTH}; split it into several rules`)
+    if (depth > MAX_DEPTH) {
+      fault(`the expression nests deeper than ${MAX_DEPTH}; split it into several rules`)
+      return
+    }
     const member = constantMember(node)
     const field = node.kind === 'member' ? node.field : member?.field
     if (field !== undefined && FORBIDDEN_MEMBERS.has(field))

@@ -225,7 +225,8 @@ function harden(expression: Expression | undefined, variables: readonly string[]
   const { exprKind } = expression
   switch (exprKind.case) {
     case 'selectExpr':
-      return harden(exprKind.value.operand, variables)
+      harden(exprKind.value.operand, variables)
+      return
     case 'callExpr': {
       const call = exprKind.value
       harden(call.target, variables)
