@@ -3,22 +3,14 @@
  * fetched key sets, and the one guarded way out to the network. How a credential of an issuer is read and checked is
  * credentials/; what its subject may do is policy/.
  */
-import type { KeyObject } from 'node:crypto'
 import type { Condition, Mapping } from '../lib/cel.ts'
+import type { VerificationKey } from '../lib/jwk.ts'
+
+export type { VerificationKey } from '../lib/jwk.ts'
 
 /** Where in a request a credential may stand. `administrator` is the administrators' door. */
 export const positions = ['client', 'subject', 'actor', 'assertion', 'administrator'] as const
 export type Position = (typeof positions)[number]
-
-/** A public key that may verify, with the algorithms it is fit for (JB-01: usually exactly one). */
-export interface VerificationKey {
-  readonly kid: string | undefined
-  /** Names of lib/algorithms.ts. One when the JWK says `alg`; else all that fit its type and curve. */
-  readonly algorithms: ReadonlySet<string>
-  readonly key: KeyObject
-  /** RFC 7638 SHA-256, base64url. */
-  readonly thumbprint: string
-}
 
 /** Where the keys of an issuer come from: exactly one. */
 export type KeySource =
@@ -40,6 +32,8 @@ export interface TrustedIssuer<Settings = unknown> {
   readonly keys: KeySource
   readonly maxStale: number
   readonly audiences: readonly string[]
+  /** Members of `audiences` that are accepted only until then, seconds since the epoch (JC-11). */
+  readonly audienceUntil?: ReadonlyMap<string, number>
   readonly multipleAudiences: boolean
   readonly uses: ReadonlySet<Position>
   readonly act: 'refuse' | 'keep'

@@ -1,0 +1,119 @@
+import { CLIENTS_ISSUER } from '../identity/principal.ts'
+import { type Fault, Faults } from '../lib/fault.ts'
+import { Refusal } from '../refusal.ts'
+import type { TrustedIssuer } from './contract.ts'
+
+/** The trusted issuers of one snapshot, by the look-up key of credentials (interfaces.md, "Issuer"). Map look-ups only. */
+export interface TrustIndex {
+  readonly size: number
+  /** Whether any issuer answers to the declared type and the exact authority. */
+  knows(tokenType: string, authority: string): boolean
+  /**
+   * The one issuer that a credential can be of: declared type, exact authority, and our audience in it. Throws Refusal
+   * `issuer_unknown`, `audience_mismatch` or `issuer_ambiguous`. A single issuer of the authority is answered whatever
+   * the audience: its own audience check comes later, and names what it expects.
+   */
+  find(tokenType: string, authority: string, audiences: readonly string[]): TrustedIssuer
+  /** By name of its document; issuers of registered clients have none. */
+  byName(name: string): TrustedIssuer | undefined
+  all(): Iterable<TrustedIssuer>
+}
+
+/** The issuers that share a declared type and an authority. */
+interface Namesakes {
+  readonly only: TrustedIssuer | undefined
+  readonly byAudience: ReadonlyMap<string, TrustedIssuer>
+}
+
+/** Throws Faults where two issuers answer to one look-up key (P-20), or two documents have one name. */
+export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
+  const all = Object.freeze([...issuers])
+  const faults: Fault[] = []
+  const byName = new Map<string, TrustedIssuer>()
+  const grouped = new Map<string, Map<string, TrustedIssuer[]>>()
+  for (const issuer of all) {
+    if (issuer.name !== CLIENTS_ISSUER) {
+      if (byName.has(issuer.name))
+        faults.push({ path: 'metadata.name', message: `two trusted issuers are named ${issuer.name}` })
+      byName.set(issuer.name, issuer)
+    }
+    for (const tokenType of issuer.tokenTypes) {
+      const authorities = grouped.get(tokenType) ?? new Map<string, TrustedIssuer[]>()
+      grouped.set(tokenType, authorities)
+      authorities.set(issuer.authority, [...(authorities.get(issuer.authority) ?? []), issuer])
+    }
+  }
+  const told = new Set<string>()
+  const byType = new Map<string, ReadonlyMap<string, Namesakes>>()
+  for (const [tokenType, authorities] of grouped) {
+    const entries = new Map<string, Namesakes>()
+    for (const [authority, namesakes] of authorities) entries.set(authority, indexed(namesakes, told, faults))
+    byType.set(tokenType, entries)
+  }
+  if (faults.length > 0) throw new Faults(faults)
+
+  return Object.freeze({
+    size: all.length,
+    knows: (tokenType: string, authority: string) => byType.get(tokenType)?.has(authority) ?? false,
+    find(tokenType: string, authority: string, audiences: readonly string[]) {
+      const namesakes = byType.get(tokenType)?.get(authority)
+      if (namesakes === undefined) {
+        throw new Refusal('issuer_unknown', `no trusted issuer answers to ${quoted(authority)} for this token type`)
+      }
+      return namesakes.only ?? meeting(namesakes, authority, audiences)
+    },
+    byName: (name: string) => byName.get(name),
+    all: () => all,
+  })
+}
+
+function meeting({ byAudience }: Namesakes, authority: string, audiences: readonly string[]): TrustedIssuer {
+  let met: TrustedIssuer | undefined
+  for (const audience of audiences) {
+    const issuer = byAudience.get(audience)
+    if (issuer === undefined || issuer === met) continue
+    if (met !== undefined) {
+      throw new Refusal(
+        'issuer_ambiguous',
+        `trusted issuers ${met.name} and ${issuer.name} are both ${quoted(authority)}, and the credential names audiences of both`,
+      )
+    }
+    met = issuer
+  }
+  if (met === undefined) {
+    throw new Refusal(
+      'audience_mismatch',
+      `several trusted issuers are ${quoted(authority)}, and the credential names an audience of none of them`,
+    )
+  }
+  return met
+}
+
+function indexed(namesakes: readonly TrustedIssuer[], told: Set<string>, faults: Fault[]): Namesakes {
+  const byAudience = new Map<string, TrustedIssuer>()
+  for (const issuer of namesakes) {
+    for (const audience of new Set(issuer.audiences)) {
+      const other = byAudience.get(audience)
+      if (other === undefined) {
+        byAudience.set(audience, issuer)
+        continue
+      }
+      const conflict = JSON.stringify([other.name, issuer.name, issuer.authority, audience])
+      if (told.has(conflict)) continue
+      told.add(conflict)
+      faults.push({
+        path: 'spec.audiences',
+        message: `${named(other)} and ${named(issuer)} both answer to ${quoted(issuer.authority)} with audience ${quoted(audience)}, so a credential could be of either; give each an audience of its own`,
+      })
+    }
+  }
+  return { only: namesakes.length === 1 ? namesakes[0] : undefined, byAudience }
+}
+
+function named(issuer: TrustedIssuer): string {
+  return issuer.name === CLIENTS_ISSUER ? `client ${issuer.authority}` : `trusted issuer ${issuer.name}`
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text)
+}
