@@ -1,0 +1,279 @@
+/**
+ * The one way out to the network (T26 to T28, F8, JV-08). It is used for keys of issuers that an administrator named,
+ * and for nothing that a token says.
+ */
+import { type LookupAddress, lookup as systemLookup } from 'node:dns'
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
+import type { Secret } from '../lib/secret.ts'
+import { FetchFailure } from './fetch-failure.ts'
+import { type FetchTarget, fetchTarget } from './fetch-target.ts'
+import { isPublicAddress } from './public-address.ts'
+
+/** A secret with the one host it may be sent to: `host`, or `host:port` where the port is not 443. */
+export interface BoundSecret {
+  readonly host: string
+  readonly token: Secret
+}
+
+export interface FetchRequest {
+  readonly accept: string
+  /** Trust anchors (PEM) for this fetch, instead of those of the system (P-17). */
+  readonly ca?: string
+  /** Sent as bearer token. Without it no Authorization header goes out (K-6). */
+  readonly bearer?: BoundSecret
+  /** Ends the fetch from outside; its reason should be a FetchFailure. */
+  readonly signal?: AbortSignal
+}
+
+export interface Fetched {
+  readonly body: Buffer
+  /** Seconds that the answer may be kept, as it says itself; undefined where it does not say. */
+  readonly maxAge: number | undefined
+}
+
+/** Rejects with FetchFailure, and with nothing else. */
+export type Fetch = (url: string, request: FetchRequest) => Promise<Fetched>
+
+/** All addresses of a name. Rejects where it has none. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>
+
+export interface FetchRules {
+  /** Lower-case `host:port` that may be reached over http and on private addresses. */
+  readonly insecure: ReadonlySet<string>
+  readonly resolve?: Resolve
+  /** Bytes of a body, counted while they come (P-12). */
+  readonly bytes?: number
+  /** Milliseconds for everything from the name to the last byte (F8). */
+  readonly milliseconds?: number
+}
+
+const MAX_BYTES = 256 * 1024
+const DEADLINE = 3000
+/** Of one name: more are an attempt at something. */
+const MAX_ADDRESSES = 32
+const MEDIA_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/jwk-set+json'])
+
+/** Makes the way out. Each fetch resolves anew, checks every address, and connects to an address it has checked, on a connection of its own. */
+export function guardedFetch(rules: FetchRules): Fetch {
+  const { insecure, resolve = resolveBySystem, bytes = MAX_BYTES, milliseconds = DEADLINE } = rules
+  return async (url, request) => {
+    const target = fetchTarget(url, insecure)
+    if (request.bearer !== undefined) checkBearer(target, request.bearer)
+    const ending = new AbortController()
+    const deadline = setTimeout(() => {
+      ending.abort(
+        new FetchFailure('deadline', `${target.address} did not answer completely within ${milliseconds} ms`),
+      )
+    }, milliseconds)
+    const signal = request.signal === undefined ? ending.signal : AbortSignal.any([ending.signal, request.signal])
+    try {
+      const addresses = await checkedAddresses(target, resolve, signal)
+      return await exchange(target, request, addresses, bytes, signal)
+    } catch (error) {
+      throw error instanceof FetchFailure ? error : failureOf(error, target)
+    } finally {
+      clearTimeout(deadline)
+    }
+  }
+}
+
+const resolveBySystem: Resolve = (hostname) =>
+  new Promise((done, failed) => {
+    systemLookup(hostname, { all: true, order: 'verbatim' }, (error, addresses) =>
+      error === null ? done(addresses) : failed(error),
+    )
+  })
+
+function checkBearer(target: FetchTarget, { host }: BoundSecret): void {
+  if (!target.https) throw new FetchFailure('secret', `a secret is not sent to ${target.address} over http`)
+  const address = /:\d+$/.test(host) ? host : `${host}:443`
+  if (address.toLowerCase() !== target.address) {
+    throw new FetchFailure('secret', `the secret may be sent to ${host} only, and the keys are at ${target.address}`)
+  }
+}
+
+/** Every address of the name must be allowed, so that an answer cannot hide one among others (T26, T27). */
+async function checkedAddresses(target: FetchTarget, resolve: Resolve, signal: AbortSignal): Promise<LookupAddress[]> {
+  const literal = isIP(target.hostname)
+  if (literal !== 0) return [{ address: target.hostname, family: literal }]
+  const found = await Promise.race([
+    resolve(target.hostname).catch((error: unknown) => {
+      throw new FetchFailure('dns', `the name ${target.hostname} cannot be resolved (${codeOf(error)})`)
+    }),
+    ended(signal),
+  ])
+  if (found.length === 0 || found.length > MAX_ADDRESSES) {
+    throw new FetchFailure('dns', `the name ${target.hostname} has ${found.length} addresses`)
+  }
+  for (const { address } of found) {
+    if (isIP(address) === 0)
+      throw new FetchFailure('dns', `the name ${target.hostname} leads to something that is no address`)
+    if (!target.insecure && !isPublicAddress(address)) {
+      throw new FetchFailure(
+        'address',
+        `the name ${target.hostname} leads to ${address}, which is not a public address; list ${target.address} in CAMBIST_INSECURE_FETCH to allow it`,
+      )
+    }
+  }
+  return found.map(({ address }) => ({ address, family: isIP(address) }))
+}
+
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, failed) => {
+    if (signal.aborted) failed(signal.reason)
+    else signal.addEventListener('abort', () => failed(signal.reason), { once: true })
+  })
+}
+
+/** One GET on a connection of its own. Every event by which a hostile server could end it leads to one rejection (T28, T44). */
+function exchange(
+  target: FetchTarget,
+  { accept, ca, bearer }: FetchRequest,
+  addresses: LookupAddress[],
+  bytes: number,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const settings = {
+    method: 'GET',
+    host: target.hostname,
+    port: target.port,
+    path: target.path,
+    lookup: pinned(addresses),
+    maxHeaderSize: 16 * 1024,
+    insecureHTTPParser: false,
+    headers: {
+      accept,
+      'accept-encoding': 'identity',
+      'user-agent': 'cambist',
+      connection: 'close',
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer.token.reveal()}` }),
+    },
+  }
+  const agent = target.https
+    ? new HttpsAgent({ keepAlive: false, maxCachedSessions: 0 })
+    : new HttpAgent({ keepAlive: false })
+  return new Promise<Fetched>((done, failed) => {
+    const request = target.https
+      ? httpsRequest({
+          ...settings,
+          agent,
+          // 1.3 has no renegotiation and no weak suites; whoever publishes keys on the web has had it since 2018 (T28).
+          minVersion: 'TLSv1.3',
+          rejectUnauthorized: true,
+          ...(isIP(target.hostname) === 0 ? { servername: target.hostname } : {}),
+          ...(ca === undefined ? {} : { ca }),
+        })
+      : httpRequest({ ...settings, agent })
+    const stop = () => fail(signal.reason)
+    const finish = () => {
+      signal.removeEventListener('abort', stop)
+      request.destroy()
+      agent.destroy()
+    }
+    const interrupted = new FetchFailure(
+      'interrupted',
+      `${target.address} closed the connection before its answer was complete`,
+    )
+    const fail = (error: unknown) => {
+      failed(error instanceof FetchFailure ? error : failureOf(error, target))
+      finish()
+    }
+    request.on('error', fail)
+    request.on('upgrade', () => fail(new FetchFailure('status', `${target.address} answered with another protocol`)))
+    request.on('close', () => fail(interrupted))
+    request.on('response', (response) => {
+      response.on('error', (error) => {
+        const failure = failureOf(error, target)
+        fail(failure.code === 'connect' ? interrupted : failure)
+      })
+      const refusal = refusalOf(response, target, bytes)
+      if (refusal !== undefined) {
+        fail(refusal)
+        return
+      }
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > bytes) fail(new FetchFailure('too_large', `${target.address} sent more than ${bytes} bytes`))
+        else chunks.push(chunk)
+      })
+      response.on('end', () => {
+        if (!response.complete) {
+          fail(
+            new FetchFailure('interrupted', `${target.address} closed the connection before its answer was complete`),
+          )
+          return
+        }
+        done({ body: Buffer.concat(chunks), maxAge: maxAgeOf(response) })
+        finish()
+      })
+    })
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    else request.end()
+  })
+}
+
+/** Answers with the addresses that were checked, whoever asks again: a name cannot change between check and connection (T27). */
+function pinned(addresses: LookupAddress[]): LookupFunction {
+  return (_hostname, options, answer) => {
+    const [first] = addresses
+    if (options.all === true) answer(null, addresses)
+    else answer(null, first?.address ?? '', first?.family)
+  }
+}
+
+function refusalOf(response: IncomingMessage, target: FetchTarget, bytes: number): FetchFailure | undefined {
+  const { statusCode = 0, headers } = response
+  if (statusCode >= 300 && statusCode < 400) {
+    return new FetchFailure(
+      'redirect',
+      `${target.url} redirects (${statusCode}); redirects are not followed, write the final URL`,
+    )
+  }
+  if (statusCode !== 200) return new FetchFailure('status', `${target.url} answered with status ${statusCode}`)
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return new FetchFailure('encoding', `${target.url} answered with a compressed body, which was not asked for`)
+  }
+  const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (!MEDIA_TYPES.has(mediaType)) {
+    return new FetchFailure(
+      'media_type',
+      `${target.url} answered with another content type than application/json or application/jwk-set+json`,
+    )
+  }
+  if (Number(headers['content-length'] ?? 0) > bytes) {
+    return new FetchFailure('too_large', `${target.url} announces more than ${bytes} bytes`)
+  }
+  return undefined
+}
+
+/** RFC 9111 §5.2.2, as much of it as a private cache of public keys needs. */
+function maxAgeOf({ headers }: IncomingMessage): number | undefined {
+  const control = headers['cache-control']?.toLowerCase() ?? ''
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/.test(control)) return 0
+  const seconds = /(?:^|[\s,])max-age="?(\d{1,9})/.exec(control)?.[1]
+  if (seconds === undefined) return undefined
+  const age = /^\d{1,9}$/.test(headers.age ?? '') ? Number(headers.age) : 0
+  return Math.max(0, Number(seconds) - age)
+}
+
+/** Node's errors name their kind in `code`; their messages may quote the server and are left out. */
+function failureOf(error: unknown, target: FetchTarget): FetchFailure {
+  const code = codeOf(error)
+  if (code.startsWith('HPE_'))
+    return new FetchFailure('malformed', `${target.address} does not answer in sound HTTP (${code})`)
+  if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|EPROTO|DEPTH_|SELF_|UNABLE_|HOSTNAME_|INVALID_|PATH_|ERR_OSSL_)/.test(code)) {
+    return new FetchFailure('tls', `${target.address} cannot be trusted or does not speak TLS 1.3 (${code})`)
+  }
+  return new FetchFailure('connect', `${target.address} cannot be reached (${code})`)
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'unknown error'
+}
