@@ -37,6 +37,7 @@ function memberNames(schema: z.ZodType, steps: readonly (string | number)[]): re
   const inner = unwrapped(schema)
   const [step, ...rest] = steps
   if (inner === undefined) return []
+  if (inner.options !== undefined) return [...new Set(inner.options.flatMap((option) => memberNames(option, steps)))]
   if (step === undefined) return inner.shape === undefined ? [] : Object.keys(inner.shape)
   const next = inner.shape?.[step] ?? inner.element
   return next === undefined ? [] : memberNames(next, rest)
@@ -45,6 +46,8 @@ function memberNames(schema: z.ZodType, steps: readonly (string | number)[]): re
 interface Inner {
   readonly shape?: Readonly<Record<string, z.ZodType>>
   readonly element?: z.ZodType
+  /** The members of a union. */
+  readonly options?: readonly z.ZodType[]
 }
 
 function unwrapped(schema: z.ZodType): Inner | undefined {

@@ -15,6 +15,8 @@ export interface Facts {
   readonly client: {
     /** Names of the clients that the caller is, in order: one when it authenticated as a registered client. */
     readonly candidates: readonly string[]
+    /** The request's `client_id`: only this one may permit, while a forbid on any candidate still denies. */
+    readonly named?: string
     /** How it proved it: a client authentication method, or `subject_token` / `actor_token` where it was found from that. */
     readonly authentication: string
     readonly principal: Principal

@@ -36,11 +36,14 @@ export interface Target {
   readonly tokens: readonly TokenProfile[]
   /** Clients that may ask at all; undefined: any that a policy names. */
   readonly clients: ReadonlySet<string> | undefined
+  /** Our clients' ids at a foreign authorization server, by Client name. */
+  readonly clientIds: ReadonlyMap<string, string>
 }
 
 export interface TargetIndex {
   readonly size: number
   byName(name: string): Target | undefined
+  /** Compared character by character: an audience is a name, also where it looks like a URL. */
   byAudience(audience: string): Target | undefined
   /** Compared as URLs: an empty path equals `/` (interfaces.md, "Resources"). */
   byResource(resource: string): Target | undefined

@@ -1,0 +1,235 @@
+import { z } from 'zod'
+import { grants } from '../clients/contract.ts'
+import { MAX_ACTORS } from '../identity/actor.ts'
+import { SELF_ISSUER } from '../identity/principal.ts'
+import { compileSelector, type Selector } from '../identity/selector.ts'
+import { type Condition, compileCondition } from '../lib/cel.ts'
+import { parseDuration } from '../lib/duration.ts'
+import { type Fault, Faults } from '../lib/fault.ts'
+import { readBySchema } from '../lib/schema.ts'
+import { type Binding, bindings } from '../targets/contract.ts'
+import { type ChangeClass, changeClasses } from './contract.ts'
+
+/** What a condition of a policy can see (interfaces.md, "CEL sees" and `visited`). */
+export const POLICY_VARIABLES = ['subject', 'actor', 'client', 'target', 'request', 'visited'] as const
+
+/** How a client may have proved who it is, for `authentication`. */
+export const authenticationMethods = [
+  'private_key_jwt',
+  'client_assertion',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'spiffe_jwt',
+  'spiffe_x509',
+  'spiffe_wit',
+  'actor_token',
+  'subject_token',
+] as const
+
+/** Which subjects or actors a rule is about; an absent member does not restrict. */
+export interface Party extends Selector {
+  readonly issuers: ReadonlySet<string> | undefined
+  /** What a token of ours must hold (interfaces.md, "Narrowing"); undefined: the rule says nothing of it. */
+  readonly scopes: readonly string[] | undefined
+  readonly condition: Condition | undefined
+}
+
+/** A Policy document, compiled. A set that is undefined does not restrict. */
+export interface Policy {
+  readonly name: string
+  readonly effect: 'permit' | 'forbid'
+  readonly mode: 'enforce' | 'shadow'
+  readonly disabled: boolean
+  readonly clients: ReadonlySet<string> | undefined
+  readonly targets: ReadonlySet<string> | undefined
+  readonly subject: Party | undefined
+  readonly actor: Party | undefined
+  readonly grants: ReadonlySet<string> | undefined
+  /** In a permit what may be granted, in a forbid what may not; undefined: none, and all. */
+  readonly scopes: ReadonlySet<string> | undefined
+  /** Names of token kinds. */
+  readonly tokenTypes: ReadonlySet<string> | undefined
+  /** Seconds. */
+  readonly lifetime: number | undefined
+  readonly binding: Binding
+  /** Empty: any will do. */
+  readonly authentication: ReadonlySet<string>
+  readonly delegation: {
+    readonly mode: 'none' | 'delegate' | 'impersonate'
+    readonly maxDepth: number
+    readonly requireMayAct: boolean
+  }
+  readonly changes: ReadonlySet<ChangeClass>
+  readonly condition: Condition | undefined
+}
+
+const DEFAULT_DEPTH = 3
+const DEFAULT_CHANGES = ['format', 'scope', 'authority'] as const
+
+const documentName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\*)$/, "is a document's name, or * for all")
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name has lower-case letters, digits and - only, 63 at most')
+const empty = 'is an empty list, which nothing would match; leave the field out where anything may'
+const texts = z.array(z.string('is a text; put a number in quotes').min(1, 'is empty')).min(1, empty)
+const scopes = z.array(
+  z
+    .string()
+    .regex(
+      /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
+      'a scope has printable ASCII without space, " and \\, 256 characters at most',
+    ),
+)
+
+const party = {
+  issuers: z.array(name).min(1, empty).optional(),
+  ids: texts.optional(),
+  match: z.record(z.string(), texts).optional(),
+  condition: z.string().optional(),
+}
+
+/** The `spec` of a Policy document. */
+export const policySchema = z.strictObject({
+  disabled: z.boolean().optional(),
+  effect: z.enum(['permit', 'forbid'], 'is permit or forbid').optional(),
+  mode: z.enum(['enforce', 'shadow'], 'is enforce or shadow').optional(),
+  clients: z.array(documentName).min(1, empty).optional(),
+  subject: z.strictObject({ ...party, scopes: scopes.optional() }).optional(),
+  actor: z.strictObject(party).optional(),
+  grants: z
+    .array(z.enum(grants, `is one of ${grants.join(', ')}`))
+    .min(1, empty)
+    .optional(),
+  targets: z.array(documentName).min(1, empty).optional(),
+  scopes: scopes.optional(),
+  tokenTypes: z.array(name).min(1, empty).optional(),
+  lifetime: z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, 'a lifetime is a duration such as 90s, 5m or 1h')
+    .optional(),
+  binding: z.enum(bindings, `is one of ${bindings.join(', ')}`).optional(),
+  authentication: z.array(z.enum(authenticationMethods, `is one of ${authenticationMethods.join(', ')}`)).optional(),
+  delegation: z
+    .strictObject({
+      mode: z.enum(['none', 'delegate', 'impersonate'], 'is none, delegate or impersonate').optional(),
+      maxDepth: z.int().min(1).max(MAX_ACTORS, `is ${MAX_ACTORS} at most`).optional(),
+      requireMayAct: z.boolean().optional(),
+    })
+    .optional(),
+  changes: z.array(z.enum(changeClasses, `is one of ${changeClasses.join(', ')}`)).optional(),
+  condition: z.string().optional(),
+})
+
+type Written = z.infer<typeof policySchema>
+
+/** A Policy document, compiled and frozen. Throws Faults with every one. */
+export function compilePolicy(policyName: string, spec: unknown): Policy {
+  const written = readBySchema(policySchema, spec, 'spec')
+  const faults: Fault[] = []
+  const effect = written.effect ?? 'permit'
+  if (effect === 'permit') permitFaults(written, faults)
+  else forbidFaults(written, faults)
+  const policy: Policy = Object.freeze({
+    name: policyName,
+    effect,
+    mode: written.mode ?? 'enforce',
+    disabled: written.disabled ?? false,
+    clients: namedOrAll(written.clients, 'spec.clients', faults),
+    targets: namedOrAll(written.targets, 'spec.targets', faults),
+    subject: compileParty(written.subject, 'spec.subject', faults),
+    actor: compileParty(written.actor, 'spec.actor', faults),
+    grants: optionalSet(written.grants),
+    scopes: optionalSet(written.scopes),
+    tokenTypes: optionalSet(written.tokenTypes),
+    lifetime: written.lifetime === undefined ? undefined : parseDuration(written.lifetime),
+    binding: written.binding ?? 'none',
+    authentication: new Set(written.authentication ?? []),
+    delegation: Object.freeze({
+      mode: written.delegation?.mode ?? 'none',
+      maxDepth: written.delegation?.maxDepth ?? DEFAULT_DEPTH,
+      requireMayAct: written.delegation?.requireMayAct ?? false,
+    }),
+    changes: new Set(written.changes ?? DEFAULT_CHANGES),
+    condition: compileWritten(written.condition, 'spec.condition', faults),
+  })
+  if (faults.length > 0) throw new Faults(faults)
+  return policy
+}
+
+function permitFaults(written: Written, faults: Fault[]): void {
+  for (const field of ['clients', 'targets'] as const) {
+    if (written[field] === undefined)
+      faults.push({ path: `spec.${field}`, message: `a permit names its ${field}; ['*'] means all of them` })
+  }
+}
+
+/** A forbid says when, never how: it has nothing to put a ceiling on. */
+function forbidFaults(written: Written, faults: Fault[]): void {
+  for (const field of ['lifetime', 'binding', 'authentication', 'delegation', 'changes'] as const) {
+    if (written[field] !== undefined)
+      faults.push({
+        path: `spec.${field}`,
+        message: `a forbid has no \`${field}\`: it says what must not be; put limits into the permits`,
+      })
+  }
+  if (written.scopes?.length === 0) faults.push({ path: 'spec.scopes', message: empty })
+}
+
+function namedOrAll(
+  names: readonly string[] | undefined,
+  path: string,
+  faults: Fault[],
+): ReadonlySet<string> | undefined {
+  if (names === undefined) return undefined
+  if (!names.includes('*')) return new Set(names)
+  if (names.length > 1) faults.push({ path, message: '* means all, so it stands alone' })
+  return undefined
+}
+
+const optionalSet = (members: readonly string[] | undefined): ReadonlySet<string> | undefined =>
+  members === undefined ? undefined : new Set(members)
+
+/** SPIFFE and WIMSE ids are unique over all issuers; any other subject is unique within its issuer alone. */
+const GLOBAL_ID = /^(?:spiffe|wimse):\/\/[^/*]+(?:\/|$)/
+
+function compileParty(written: Written['subject'], path: string, faults: Fault[]): Party | undefined {
+  if (written === undefined) return undefined
+  if (written.issuers === undefined && written.ids?.some((id) => !GLOBAL_ID.test(id)) === true) {
+    faults.push({
+      path: `${path}.ids`,
+      message:
+        'two issuers may name two workloads alike; name the `issuers` beside the ids, or use SPIFFE or WIMSE ids only',
+    })
+  }
+  return Object.freeze({
+    ...compileSelector(written, path, faults),
+    issuers: optionalSet(written.issuers),
+    scopes: written.scopes,
+    condition: compileWritten(written.condition, `${path}.condition`, faults),
+  })
+}
+
+function compileWritten(source: string | undefined, path: string, faults: Fault[]): Condition | undefined {
+  if (source === undefined) return undefined
+  try {
+    return compileCondition(source, POLICY_VARIABLES)
+  } catch (error) {
+    if (!(error instanceof Faults)) throw error
+    faults.push(...error.faults.map(({ message }) => ({ path, message })))
+    return undefined
+  }
+}
+
+/** Documents that this one speaks of, and must exist when it is applied. */
+export function policyReferences(
+  policy: Policy,
+): readonly { readonly path: string; readonly kind: 'Client' | 'Target' | 'TrustedIssuer'; readonly name: string }[] {
+  const list = (names: ReadonlySet<string> | undefined, path: string, kind: 'Client' | 'Target' | 'TrustedIssuer') =>
+    [...(names ?? [])].map((each, index) => ({ path: `${path}[${index}]`, kind, name: each }))
+  return [
+    ...list(policy.clients, 'spec.clients', 'Client'),
+    ...list(policy.targets, 'spec.targets', 'Target'),
+    ...list(policy.subject?.issuers, 'spec.subject.issuers', 'TrustedIssuer'),
+    ...list(policy.actor?.issuers, 'spec.actor.issuers', 'TrustedIssuer'),
+  ].filter(({ kind, name: each }) => kind !== 'TrustedIssuer' || (each !== SELF_ISSUER && each !== 'clients'))
+}

@@ -1,0 +1,52 @@
+import { formatDuration } from '../lib/duration.ts'
+import type { Fault } from '../lib/fault.ts'
+import type { Target } from './contract.ts'
+
+/** Seconds: a stolen token is good for this long at most, and so is a forged one after its key is gone (T39). */
+const LONG_LIFE = 900
+
+/** What is allowed but doubtful in a Target: the path and a sentence. */
+export function lintTarget(target: Target): readonly Fault[] {
+  const warnings: Fault[] = []
+  for (const [index, { lifetime, settings, subject, algorithm }] of target.tokens.entries()) {
+    const path = `spec.tokens[${index}]`
+    if (lifetime > LONG_LIFE) {
+      warnings.push({
+        path: `${path}.lifetime`,
+        message: `a token that lives ${formatDuration(lifetime)} is good for that long in a thief's hands; 15m is the usual limit, since a workload can ask again at any time`,
+      })
+    }
+    if (settings['typ'] === 'JWT') {
+      warnings.push({
+        path: `${path}.typ`,
+        message:
+          'with typ JWT nothing in the header tells an access token from an ID token of ours (RFC 9068 §2.1); keep it to relying parties that refuse at+jwt',
+      })
+    }
+    if (subject !== undefined) {
+      warnings.push({
+        path: `${path}.subject`,
+        message:
+          'workloads of two issuers can meet in one value of this mapping; subject.id is unique over all issuers',
+      })
+    }
+    if (algorithm === 'EdDSA' || algorithm === 'Ed25519') {
+      warnings.push({
+        path: `${path}.algorithm`,
+        message:
+          'many common verifiers know no Ed25519, and some fail on a key set that has such a key; ES256 is understood by all',
+      })
+    }
+  }
+  if (
+    target.scopes.size > 0 &&
+    target.clients === undefined &&
+    target.audiences.some((audience) => !audience.includes('.') && !audience.includes(':'))
+  ) {
+    warnings.push({
+      path: 'spec.audience',
+      message: 'a short audience may be the name of another service elsewhere; a URL of the service is its own',
+    })
+  }
+  return warnings
+}
