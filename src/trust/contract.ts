@@ -4,6 +4,7 @@
  * credentials/; what its subject may do is policy/.
  */
 import type { Condition, Mapping } from '../lib/cel.ts'
+import type { JsonObject } from '../lib/json.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
 
 export type { VerificationKey } from '../lib/jwk.ts'
@@ -47,6 +48,19 @@ export interface TrustedIssuer<Settings = unknown> {
   readonly subject: Mapping
   readonly instance: Mapping | undefined
   readonly attributes: readonly (readonly [name: string, mapping: Mapping])[]
+}
+
+/** What a platform's issuers have in common, as data. A new one is one file in presets/ and one line in presets/index.ts. */
+export interface Preset {
+  readonly name: string
+  /** One sentence, for documentation and the console. */
+  readonly summary: string
+  /** Strangers share the issuer, so a document must say `tenant` and `tenants` (P-4). */
+  readonly sharedIssuer: boolean
+  /** Fields of a document's spec; what the document says itself wins, but its `condition` stands beside this one. */
+  readonly fills: Readonly<Record<string, unknown>>
+  /** A credential as the platform makes it, for documentation and tests. */
+  readonly sample: { readonly header: JsonObject; readonly claims: JsonObject }
 }
 
 /** Finds keys of issuers. Synchronous when the set is in memory, which is the rule on the road. */

@@ -22,7 +22,7 @@ export interface FetchTarget {
  * Takes a configured URL apart (T26, T27). Throws FetchFailure `url` or `address`, with what to write instead. A name is
  * not resolved here: that is done when it is fetched, every time. `insecure` has lower-case `host:port` members.
  */
-export function fetchTarget(text: string, insecure: ReadonlySet<string>): FetchTarget {
+export function fetchTarget(text: string, insecure: Pick<ReadonlySet<string>, 'has'>): FetchTarget {
   if (text.length > 2048 || !/^[\x21-\x7e]+$/.test(text) || /[\\^`{|}<>"]/.test(text)) {
     throw new FetchFailure('url', 'is not a URL of printable characters, at most 2048 of them')
   }

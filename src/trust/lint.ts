@@ -1,0 +1,50 @@
+import { formatDuration } from '../lib/duration.ts'
+import type { Fault } from '../lib/fault.ts'
+import type { TrustedIssuer } from './contract.ts'
+import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
+
+const DAY = 86_400
+
+/** What is allowed in a TrustedIssuer document but doubtful. */
+export function lintTrustedIssuer(issuer: TrustedIssuer): readonly Fault[] {
+  const found: Fault[] = []
+  const warn = (path: string, message: string) => void found.push({ path, message })
+  const { keys } = issuer
+  if (DEFAULT_CLUSTER_ISSUERS.has(issuer.authority)) {
+    warn(
+      'spec.issuer',
+      `${issuer.authority} is what every cluster calls itself by default (K-8); give this cluster an issuer of its own, or at least audiences that name it and that no other cluster's tokens carry`,
+    )
+  }
+  if (keys.from === 'inline') {
+    warn(
+      'spec.keys.jwks',
+      'keys that are written here do not follow when the issuer rotates its own, and its credentials are then refused; keep them current, or use discovery or jwksUri',
+    )
+    if (keys.keys.some((key) => key.kid === undefined)) {
+      warn('spec.keys.jwks', 'a key without kid verifies only credentials without kid')
+    }
+  }
+  if (keys.from === 'jwksUri' && keys.url.startsWith('http:'))
+    warn('spec.keys.jwksUri', 'keys that come over http can be replaced on the way')
+  if (keys.from === 'discovery' && keys.issuer.startsWith('http:'))
+    warn('spec.keys.discovery', 'keys that come over http can be replaced on the way')
+  for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
+    if (issuer[field] > DAY) warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
+  }
+  if (issuer.multipleAudiences) {
+    warn(
+      'spec.multipleAudiences',
+      'a credential with further audiences may have been brought here by any of them (P-10)',
+    )
+  }
+  if (issuer.singleUse && issuer.conditions.some(({ source }) => source.includes("'kubernetes.io'"))) {
+    warn(
+      'spec.singleUse',
+      'a pod presents the same token until the kubelet rotates it, so its second exchange will be refused (P-9)',
+    )
+  }
+  if (issuer.act === 'keep')
+    warn('spec.act', 'this issuer may say of its credentials that others act for their subjects, and is believed')
+  return found
+}

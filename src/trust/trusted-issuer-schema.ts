@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { parseDuration } from '../lib/duration.ts'
+import { positions } from './contract.ts'
+import * as presets from './presets/index.ts'
+import { SECRET_NAME } from './secrets-dir.ts'
+
+/** What of a credential kind a TrustedIssuer document depends on; credentials/ hands its kinds in. */
+export interface CredentialKindForm {
+  readonly name: string
+  readonly tokenTypes: readonly string[]
+  /** An object schema: what an issuer of this kind says beside what all say. */
+  readonly settings: z.ZodType
+  authority(settings: never): string
+}
+
+const text = (max: number) =>
+  z
+    .string('is a text; put a number or a date in quotes')
+    .min(1, 'is empty')
+    .max(max, `is longer than ${max} characters`)
+    .refine((value) => !/\p{Cc}/u.test(value) && value.isWellFormed(), 'has control characters or half a character')
+const flag = z.boolean('is true or false')
+const duration = z
+  .string('is a duration such as 90s, 5m or 1h')
+  .refine((value) => parseDuration(value) !== undefined, 'is not a duration; write one such as 90s, 5m or 1h')
+const expression = z.string('is a CEL expression, in quotes').min(1, 'is empty')
+
+const keys = z.strictObject(
+  {
+    discovery: z.literal(true, 'is true, or the field is left out').optional(),
+    jwksUri: text(2048).optional(),
+    jwks: z
+      .looseObject(
+        { keys: z.array(z.unknown(), 'is a list of JWKs') },
+        'is a JWK Set: an object with a list named keys',
+      )
+      .optional(),
+    ca: z.string('is PEM text').max(262_144, 'is longer than 262144 characters').optional(),
+    bearerToken: z
+      .strictObject({
+        secret: z
+          .string('is a name')
+          .regex(SECRET_NAME, 'is the name of a secret in CAMBIST_SECRETS_DIR: lower-case letters, digits and -'),
+      })
+      .optional(),
+  },
+  'says where the keys are: one of discovery, jwksUri and jwks',
+)
+
+const common = {
+  disabled: flag.optional(),
+  preset: z.enum(Object.keys(presets), `is one of ${Object.keys(presets).join(', ')}`).optional(),
+  keys,
+  maxStale: duration.optional(),
+  audiences: z
+    .array(text(1024), 'is a list of texts: what credentials for us have in aud')
+    .min(1, 'is empty, so no credential could be meant for us')
+    .max(64, 'has more than 64 members'),
+  multipleAudiences: flag.optional(),
+  uses: z
+    .array(z.enum(positions, `is one of ${positions.join(', ')}`), `is a list of ${positions.join(', ')}`)
+    .min(1, 'is empty, so the credential could be presented nowhere; leave the field out or say disabled: true')
+    .optional(),
+  act: z.enum(['refuse', 'keep'], 'is refuse or keep').optional(),
+  maxLifetime: duration.optional(),
+  maxAge: duration.optional(),
+  clockSkew: duration.optional(),
+  singleUse: flag.optional(),
+  tenant: expression.optional(),
+  tenants: z
+    .array(text(1024), 'is a list of texts; put numbers in quotes')
+    .min(1, 'is empty, so every credential would be refused')
+    .optional(),
+  condition: expression.optional(),
+  subject: expression.optional(),
+  instance: expression.optional(),
+  attributes: z.record(z.string(), expression, 'is an object: attribute names and CEL expressions').optional(),
+}
+
+/** Names of the fields that documents of every credential kind have. */
+export const COMMON_FIELDS: ReadonlySet<string> = new Set([...Object.keys(common), 'credential'])
+
+/** The `spec` of a TrustedIssuer document as written. Which fields a document must have is decided once its preset is filled in. */
+export function trustedIssuerSchema(kinds: readonly CredentialKindForm[]) {
+  const names = kinds.map((kind) => kind.name)
+  return z.strictObject({
+    ...settingsFields(kinds),
+    credential: z.enum(names, `is one of ${names.join(', ')}`).optional(),
+    ...common,
+  })
+}
+
+/** The members that a kind's settings have, by name. */
+export function settingsShape(kind: CredentialKindForm): Readonly<Record<string, z.ZodType>> {
+  return kind.settings instanceof z.ZodObject ? kind.settings.shape : {}
+}
+
+/** What any kind's settings can say, as written: no defaults, nothing transformed, nothing required. */
+function settingsFields(kinds: readonly CredentialKindForm[]): Record<string, z.ZodOptional> {
+  const fields: Record<string, z.ZodType[]> = {}
+  for (const kind of kinds) {
+    for (const [name, field] of Object.entries(settingsShape(kind)))
+      fields[name] = [...(fields[name] ?? []), asWritten(field)]
+  }
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, [first, ...more]]) => [
+      name,
+      z.optional(more.length === 0 || first === undefined ? (first ?? z.unknown()) : z.union([first, ...more])),
+    ]),
+  )
+}
+
+function asWritten(field: z.ZodType): z.ZodType {
+  if (field instanceof z.ZodPipe) return asWritten(field.in as z.ZodType)
+  if (field instanceof z.ZodDefault || field instanceof z.ZodOptional) return asWritten(field.unwrap() as z.ZodType)
+  return field
+}

@@ -1,0 +1,251 @@
+import { CLIENTS_ISSUER, RESERVED_ATTRIBUTES, SELF_ISSUER } from '../identity/principal.ts'
+import { type Condition, compileCondition, compileMapping, type Mapping } from '../lib/cel.ts'
+import { parseDuration } from '../lib/duration.ts'
+import { type Fault, Faults } from '../lib/fault.ts'
+import { readBySchema, schemaFaults } from '../lib/schema.ts'
+import type { Position, Preset, TrustedIssuer } from './contract.ts'
+import * as presets from './presets/index.ts'
+import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
+import { SHARED_ISSUERS } from './shared-issuers.ts'
+import { COMMON_FIELDS, type CredentialKindForm, settingsShape, trustedIssuerSchema } from './trusted-issuer-schema.ts'
+import { compileKeys, type WrittenKeys } from './written-keys.ts'
+
+/** What TrustedIssuer documents are compiled under. */
+export interface TrustContext {
+  readonly kinds: readonly CredentialKindForm[]
+  readonly ourIssuer: string
+  /** Handed in, a URL of keys that could not be fetched under it is a fault: lower-case `host:port` values (CAMBIST_INSECURE_FETCH). */
+  readonly insecureFetch?: ReadonlySet<string>
+  /** Never an audience of credentials for workloads. */
+  readonly adminAudience?: string
+}
+
+/** What `tenant`, `condition`, `subject`, `instance` and `attributes` can see (interfaces.md, "CEL sees"). */
+export const ISSUER_VARIABLES = ['assertion', 'header'] as const
+
+const MAX_CLOCK_SKEW = 60 // P-2
+const MAX_ATTRIBUTES = 64
+const ATTRIBUTE_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
+
+const PRESETS: ReadonlyMap<string, Preset> = new Map(Object.values(presets).map((preset) => [preset.name, preset]))
+
+/** A document's spec with its preset filled in. */
+interface Written {
+  readonly keys: WrittenKeys
+  readonly audiences: readonly string[]
+  readonly disabled?: boolean | undefined
+  readonly credential?: string | undefined
+  readonly maxStale?: string | undefined
+  readonly multipleAudiences?: boolean | undefined
+  readonly uses?: readonly Position[] | undefined
+  readonly act?: 'refuse' | 'keep' | undefined
+  readonly maxLifetime?: string | undefined
+  readonly maxAge?: string | undefined
+  readonly clockSkew?: string | undefined
+  readonly singleUse?: boolean | undefined
+  readonly tenant?: string | undefined
+  readonly tenants?: readonly string[] | undefined
+  readonly subject?: string | undefined
+  readonly instance?: string | undefined
+  readonly attributes?: Readonly<Record<string, string>> | undefined
+}
+
+/** A TrustedIssuer document, compiled and frozen. Throws Faults with every one; their paths begin with `spec`, but for the name. */
+export function compileTrustedIssuer(name: string, spec: unknown, context: TrustContext): TrustedIssuer {
+  const faults: Fault[] = []
+  if (name === SELF_ISSUER || name === CLIENTS_ISSUER) {
+    faults.push({
+      path: 'metadata.name',
+      message: `${name} is the name of an issuer that Cambist has built in; choose another`,
+    })
+  }
+  const schema = trustedIssuerSchema(context.kinds)
+  const own = collected(() => readBySchema(schema, spec, 'spec'), faults)
+  if (own === undefined) throw new Faults(faults)
+  const preset = own.preset === undefined ? undefined : PRESETS.get(own.preset)
+  // The schema has checked what the document says, and a test what the presets say.
+  const written = {
+    ...preset?.fills,
+    ...own,
+    attributes: { ...(preset?.fills['attributes'] as Record<string, string> | undefined), ...own.attributes },
+  } as Written & Readonly<Record<string, unknown>>
+
+  const kind = kindOf(written, context.kinds, faults)
+  const settings = kind === undefined ? undefined : settingsOf(kind, written, faults)
+  const authority = kind === undefined || settings === undefined ? '' : kind.authority(settings as never)
+  if (settings !== undefined) checkAuthority(authority, written, context, faults)
+  const source = compileKeys(written.keys, authority, context.insecureFetch, faults)
+  const seconds = (field: 'maxStale' | 'maxLifetime' | 'maxAge' | 'clockSkew', fallback: number): number => {
+    const value = written[field]
+    return value === undefined ? fallback : (parseDuration(value) ?? fallback)
+  }
+  const clockSkew = seconds('clockSkew', 30)
+  if (clockSkew > MAX_CLOCK_SKEW) {
+    faults.push({ path: 'spec.clockSkew', message: `${written.clockSkew} is too much; ${MAX_CLOCK_SKEW}s is the most` })
+  }
+  const issuer = {
+    name,
+    disabled: written.disabled ?? false,
+    credential: kind?.name ?? '',
+    settings,
+    authority,
+    tokenTypes: kind?.tokenTypes ?? [],
+    keys: source,
+    maxStale: seconds('maxStale', 3600),
+    audiences: Object.freeze([...new Set(written.audiences)]),
+    multipleAudiences: written.multipleAudiences ?? false,
+    uses: new Set(written.uses ?? (['client', 'subject', 'actor', 'assertion'] as const)),
+    act: written.act ?? 'refuse',
+    maxLifetime: seconds('maxLifetime', 86_400),
+    maxAge: seconds('maxAge', 3600),
+    clockSkew,
+    singleUse: written.singleUse ?? false,
+    tenant: tenantOf(written, sharedBecause(preset, authority), faults),
+    conditions: Object.freeze([
+      ...conditionsOf(preset?.fills['condition'], faults),
+      ...conditionsOf(own.condition, faults),
+    ]),
+    subject: mapping(written.subject ?? 'assertion.sub', 'spec.subject', faults),
+    instance: written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', faults),
+    attributes: attributesOf(written.attributes ?? {}, faults),
+  }
+  const { keys, subject } = issuer
+  if (faults.length > 0 || keys === undefined || subject === undefined) throw new Faults(faults)
+  return Object.freeze({ ...issuer, keys, subject })
+}
+
+function kindOf(
+  written: Written,
+  kinds: readonly CredentialKindForm[],
+  faults: Fault[],
+): CredentialKindForm | undefined {
+  const kind = kinds.find((one) => one.name === written.credential)
+  if (kind === undefined) {
+    const known = kinds.map((one) => one.name).join(', ')
+    faults.push({
+      path: 'spec.credential',
+      message: `is missing; say what the issuer's credentials are (${known}), or name a preset`,
+    })
+  }
+  return kind
+}
+
+/** The settings of the kind, with its defaults; undefined where they have faults. */
+function settingsOf(kind: CredentialKindForm, written: Readonly<Record<string, unknown>>, faults: Fault[]): unknown {
+  const shape = settingsShape(kind)
+  const settings: Record<string, unknown> = {}
+  const before = faults.length
+  for (const [field, value] of Object.entries(written)) {
+    if (Object.hasOwn(shape, field)) settings[field] = value
+    else if (!COMMON_FIELDS.has(field))
+      faults.push({ path: `spec.${field}`, message: `is not a field of credential ${kind.name}` })
+  }
+  for (const [field, schema] of Object.entries(shape)) {
+    if (settings[field] === undefined && !schema.safeParse(undefined).success) {
+      faults.push({ path: `spec.${field}`, message: `is missing; an issuer of credential ${kind.name} must say it` })
+    }
+  }
+  if (faults.length > before) return undefined
+  const result = kind.settings.safeParse(settings)
+  if (result.success) return result.data
+  faults.push(...schemaFaults(result.error, kind.settings, 'spec'))
+  return undefined
+}
+
+function checkAuthority(authority: string, written: Written, context: TrustContext, faults: Fault[]): void {
+  if (/[\p{Cc}\p{Zs}]/u.test(authority)) {
+    faults.push({
+      path: 'spec.issuer',
+      message: `${JSON.stringify(authority)} has spaces or control characters; write the exact iss of the credentials`,
+    })
+  }
+  if (authority === context.ourIssuer) {
+    faults.push({
+      path: 'spec.issuer',
+      message: `${authority} is our own issuer; tokens of ours belong to the built-in issuer ${SELF_ISSUER}`,
+    })
+  }
+  for (const [index, audience] of written.audiences.entries()) {
+    const path = `spec.audiences[${index}]`
+    if (audience === authority || DEFAULT_CLUSTER_ISSUERS.has(audience)) {
+      faults.push({
+        path,
+        message: `${JSON.stringify(audience)} means the issuer itself, so every credential for its own interface could be exchanged here; have credentials made for an audience that means us, such as ${context.ourIssuer}`,
+      })
+    }
+    if (audience === context.adminAudience) {
+      faults.push({
+        path,
+        message: `${JSON.stringify(audience)} is the audience of the administrators' door; choose another`,
+      })
+    }
+  }
+}
+
+/** Why strangers share the issuer; undefined where they do not. */
+function sharedBecause(preset: Preset | undefined, authority: string): string | undefined {
+  if (preset?.sharedIssuer === true) return `preset ${preset.name}`
+  return SHARED_ISSUERS.has(authority) ? authority : undefined
+}
+
+function tenantOf(written: Written, shared: string | undefined, faults: Fault[]): TrustedIssuer['tenant'] {
+  const { tenant, tenants } = written
+  if (tenant === undefined || tenants === undefined) {
+    const missing = tenant === undefined ? 'tenant' : 'tenants'
+    if (shared !== undefined) {
+      faults.push({
+        path: `spec.${missing}`,
+        message: `is missing, and strangers share the issuer (${shared}): say in tenant which claim is the immutable id of the customer, and in tenants which of them are ours`,
+      })
+    } else if (tenant !== undefined || tenants !== undefined) {
+      faults.push({ path: `spec.${missing}`, message: 'is missing: tenant and tenants stand together, or not at all' })
+    }
+    return undefined
+  }
+  const compiled = mapping(tenant, 'spec.tenant', faults)
+  return compiled === undefined ? undefined : Object.freeze({ mapping: compiled, allowed: new Set(tenants) })
+}
+
+function attributesOf(written: Readonly<Record<string, string>>, faults: Fault[]): TrustedIssuer['attributes'] {
+  const attributes: (readonly [string, Mapping])[] = []
+  const names = Object.keys(written)
+  if (names.length > MAX_ATTRIBUTES)
+    faults.push({ path: 'spec.attributes', message: `has ${names.length} members; ${MAX_ATTRIBUTES} is the most` })
+  for (const name of names) {
+    const path = `spec.attributes.${name}`
+    if (RESERVED_ATTRIBUTES.has(name))
+      faults.push({ path, message: `${name} is a name that every principal has already; choose another` })
+    else if (!ATTRIBUTE_NAME.test(name))
+      faults.push({
+        path,
+        message: `${JSON.stringify(name)} is not a name: letters, digits and _, a letter first, 64 at most`,
+      })
+    const compiled = mapping(written[name] ?? '', path, faults)
+    if (compiled !== undefined) attributes.push(Object.freeze([name, compiled] as const))
+  }
+  return Object.freeze(attributes)
+}
+
+function conditionsOf(source: unknown, faults: Fault[]): readonly Condition[] {
+  if (typeof source !== 'string') return []
+  const compiled = collected(() => compileCondition(source, ISSUER_VARIABLES), faults, 'spec.condition')
+  return compiled === undefined ? [] : [compiled]
+}
+
+function mapping(source: string, path: string, faults: Fault[]): Mapping | undefined {
+  return collected(() => compileMapping(source, ISSUER_VARIABLES), faults, path)
+}
+
+/** What `make` makes, or undefined with its faults collected. `path` is where they are, if they do not know it themselves. */
+function collected<T>(make: () => T, faults: Fault[], path?: string): T | undefined {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof Faults)) throw error
+    faults.push(...error.faults.map((fault) => (path === undefined ? fault : { path, message: fault.message })))
+    return undefined
+  }
+}
+
+export { lintTrustedIssuer } from './lint.ts'
+export { trustedIssuerSchema } from './trusted-issuer-schema.ts'
