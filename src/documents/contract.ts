@@ -6,19 +6,46 @@
  */
 import type { z } from 'zod'
 import type { ClientIndex } from '../clients/contract.ts'
+import type { AnyCredentialKind } from '../credentials/contract.ts'
 import type { Keyring, StoredKey } from '../keys/contract.ts'
+import type { Fault } from '../lib/fault.ts'
 import type { PolicyIndex } from '../policy/index-policies.ts'
 import type { TargetIndex } from '../targets/contract.ts'
+import type { TokenKind } from '../tokens/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
 
 export const API_VERSION = 'cambist/v1'
 
-/** A document whose envelope has been read; `spec` has been checked by its kind's schema, defaults not filled in. */
+/** A document whose envelope has been read. Its `spec` is JSON, as written; compile.ts checks what it says. */
 export interface Document {
   readonly apiVersion: typeof API_VERSION
   readonly kind: string
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
   readonly spec: Readonly<Record<string, unknown>>
+}
+
+/** A place in a spec that names another document; refused when applied where that does not exist. */
+export interface Reference {
+  readonly path: string
+  readonly kind: string
+  readonly name: string
+}
+
+/** What the schemas of documents are made of beside themselves: the registers of credential and token kinds, handed in. */
+export interface Formats {
+  readonly credentialKinds: readonly AnyCredentialKind[]
+  readonly tokenKinds: readonly TokenKind[]
+}
+
+/** What documents are compiled under. */
+export interface CompileContext extends Formats {
+  readonly ourIssuer: string
+  /** The audience of administrators' tokens, which no issuer's document may take. */
+  readonly adminAudience: string
+  /** `host:port` values that key fetches may reach over http or on private addresses. */
+  readonly insecureFetch: ReadonlySet<string>
+  /** Throws where a signing key cannot be opened. */
+  openKeys(stored: readonly StoredKey[]): Keyring
 }
 
 /** One kind of document. A kind is one file in kinds/ and one line in kinds/index.ts. */
@@ -31,7 +58,18 @@ export interface DocumentKind {
   readonly summary: string
   /** The role that may write it. */
   readonly writtenBy: 'editor' | 'admin'
-  readonly schema: z.ZodType
+  /** The written `spec`. */
+  schema(formats: Formats): z.ZodType
+  /** Other documents that a spec names; the spec has not been checked when this is asked. */
+  references(spec: Readonly<Record<string, unknown>>): readonly Reference[]
+}
+
+/** A kind of document with the noun that it becomes. */
+export interface NounKind<Noun> extends DocumentKind {
+  /** Throws Faults with every one; their paths begin with `spec`. */
+  compile(name: string, spec: Readonly<Record<string, unknown>>, context: CompileContext): Noun
+  /** What is allowed but doubtful in this document alone. */
+  lint(noun: Noun): readonly Fault[]
 }
 
 export interface StoredDocument extends Document {
@@ -94,6 +132,8 @@ export interface StateChange {
   readonly put: readonly Document[]
   readonly delete: readonly { readonly kind: string; readonly name: string }[]
   readonly putKeys: readonly StoredKey[]
+  /** kids of signing keys to forget. */
+  readonly removeKeys?: readonly string[]
   readonly changes: readonly Change[]
 }
 
@@ -106,7 +146,9 @@ export interface StateStore {
    * exchange decided under the older version has either committed or will find itself stale (audit/contract.ts).
    * What `plan` throws is thrown on, and nothing is changed.
    */
-  change(plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>): Promise<{ readonly version: number }>
+  change(
+    plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
+  ): Promise<{ readonly version: number }>
   /** Newest first. */
   history(limit: number, before?: number): Promise<readonly Revision[]>
   /** Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. */

@@ -1,0 +1,27 @@
+import { clientSchema, compileClient } from '../../clients/client.ts'
+import type { Client } from '../../clients/contract.ts'
+import { lintClient } from '../../clients/lint.ts'
+import type { NounKind, Reference } from '../contract.ts'
+import { memberOf } from '../references.ts'
+
+export const client: NounKind<Client> = {
+  kind: 'Client',
+  path: 'clients',
+  summary: 'Who may call: a registered client, or every workload that matches.',
+  writtenBy: 'editor',
+  schema: () => clientSchema,
+  references(spec) {
+    const { workloads, defaultTarget } = spec
+    const references: Reference[] = []
+    for (const [index, workload] of (Array.isArray(workloads) ? workloads : []).entries()) {
+      const issuer = memberOf(workload, 'issuer')
+      if (typeof issuer === 'string')
+        references.push({ path: `spec.workloads[${index}].issuer`, kind: 'TrustedIssuer', name: issuer })
+    }
+    if (typeof defaultTarget === 'string')
+      references.push({ path: 'spec.defaultTarget', kind: 'Target', name: defaultTarget })
+    return references
+  },
+  compile: (name, spec) => compileClient(name, spec),
+  lint: lintClient,
+}

@@ -1,0 +1,129 @@
+import { Refusal } from '../refusal.ts'
+import type { Compiler } from './compile.ts'
+import type { Snapshot, StateStore, StoredState } from './contract.ts'
+import { DocumentFaults } from './faults.ts'
+
+/** What is told as documents come into force. */
+export interface SnapshotEvents {
+  inForce(snapshot: Snapshot): void
+  /** A committed state does not compile here: a newer server has written what this one does not understand. */
+  refused(version: number, why: string): void
+  /** The state cannot be loaded; what is in force stays so, and the ledger refuses what was decided under it too late. */
+  trouble(error: unknown): void
+}
+
+const RETRY_AFTER_MS = 1000
+const LOADS = 3
+
+/**
+ * The snapshot of this process. It may lag behind a change by a moment: staleness is decided where it counts, by the
+ * ledger at the commit (T41), and who is told of it comes back with atLeast(). A state that cannot be compiled puts
+ * nothing in force, because what it changed may have been a revocation.
+ */
+export class Snapshots {
+  readonly #store: StateStore
+  readonly #compiler: Compiler
+  readonly #events: SnapshotEvents
+  #current: Snapshot | undefined
+  #refused: { readonly version: number; readonly why: string } | undefined
+  #loading: Promise<void> | undefined
+  #watch: { close(): Promise<void> } | undefined
+  #retry: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(store: StateStore, compiler: Compiler, events: SnapshotEvents) {
+    this.#store = store
+    this.#compiler = compiler
+    this.#events = events
+  }
+
+  /** Loads the state and follows its changes. Rejects where it cannot be loaded; resolves where it does not compile, with nothing in force. */
+  async start(): Promise<void> {
+    await this.#load()
+    this.#watch = await this.#store.watch((version) => this.#onVersion(version))
+  }
+
+  /** Throws Refusal `snapshot_unavailable` where nothing is in force. */
+  current(): Snapshot {
+    if (this.#current === undefined) throw this.#unavailable()
+    return this.#current
+  }
+
+  /** A snapshot of the version or a newer one. Rejects with Refusal `snapshot_unavailable` where there is none to be had. */
+  async atLeast(version: number): Promise<Snapshot> {
+    // A load that is under way may have read before the change: the one after it has not.
+    for (let loads = 0; loads < LOADS; loads++) {
+      if (this.#current !== undefined && this.#current.version >= version) return this.#current
+      try {
+        await this.#load()
+      } catch (error) {
+        throw new Refusal('snapshot_unavailable', `the documents of version ${version} cannot be loaded`, {
+          retryAfter: 1,
+          cause: error,
+        })
+      }
+    }
+    if (this.#current !== undefined && this.#current.version >= version) return this.#current
+    throw this.#current === undefined
+      ? this.#unavailable()
+      : new Refusal(
+          'snapshot_unavailable',
+          `the database answers with version ${this.#current.version}, and ${version} is asked for`,
+          { retryAfter: 1 },
+        )
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#retry)
+    await this.#watch?.close()
+    await this.#loading?.catch(() => {})
+  }
+
+  #onVersion(version: number): void {
+    if (this.#closed || version === (this.#refused?.version ?? this.#current?.version)) return
+    this.#load().catch((error: unknown) => {
+      this.#events.trouble(error)
+      if (this.#closed) return
+      clearTimeout(this.#retry)
+      this.#retry = setTimeout(() => this.#onVersion(version), RETRY_AFTER_MS).unref()
+    })
+  }
+
+  /** One load at a time; who comes while one is under way shares it. */
+  #load(): Promise<void> {
+    this.#loading ??= this.#store
+      .load()
+      .then((state) => this.#install(state))
+      .finally(() => {
+        this.#loading = undefined
+      })
+    return this.#loading
+  }
+
+  #install(state: StoredState): void {
+    if (state.version === (this.#refused?.version ?? this.#current?.version)) return
+    try {
+      this.#current = this.#compiler.snapshot(state)
+      this.#refused = undefined
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#current = undefined
+      this.#refused = {
+        version: state.version,
+        why: error instanceof DocumentFaults ? why : `the signing keys or documents cannot be opened: ${why}`,
+      }
+      this.#events.refused(state.version, this.#refused.why)
+      return
+    }
+    this.#events.inForce(this.#current)
+  }
+
+  #unavailable(): Refusal {
+    const why =
+      this.#refused === undefined
+        ? 'no documents have been loaded yet'
+        : `the documents of version ${this.#refused.version} do not compile here: ${this.#refused.why}`
+    return new Refusal('snapshot_unavailable', why, { retryAfter: 1 })
+  }
+}
