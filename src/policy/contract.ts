@@ -27,7 +27,16 @@ export interface Facts {
   /** Actors that the subject token already names, current one first. */
   readonly actors: ActorChain
   /** The subject token's `may_act`, and the `iss` of that token, which a missing `iss` in it means. */
-  readonly mayAct?: { readonly members: MayAct; readonly issuer: string }
+  readonly mayAct?: {
+    readonly members: MayAct
+    readonly issuer: string
+    /** The `iss` of the acting party's own credential; absent: known only where its document is the subject's too. */
+    readonly actorIssuer?: string
+  }
+  /** Audiences of the subject token where it is ours; absent for foreign ones (interfaces.md, "Narrowing"). */
+  readonly subjectAudiences?: readonly string[]
+  /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
+  readonly path?: readonly string[]
   /** `audience` and `resource` values as asked. */
   readonly audiences: readonly string[]
   readonly resources: readonly string[]

@@ -10,6 +10,8 @@ export interface TokenProfile {
   readonly kind: string
   /** The token type URI by which `requested_token_type` selects it. */
   readonly tokenType: string
+  /** The format of the kind, for the change class `format`. */
+  readonly format: string
   readonly lifetime: number
   readonly algorithm: string
   /** Proof of possession that the target demands. */

@@ -38,15 +38,5 @@ export function lintTarget(target: Target): readonly Fault[] {
       })
     }
   }
-  if (
-    target.scopes.size > 0 &&
-    target.clients === undefined &&
-    target.audiences.some((audience) => !audience.includes('.') && !audience.includes(':'))
-  ) {
-    warnings.push({
-      path: 'spec.audience',
-      message: 'a short audience may be the name of another service elsewhere; a URL of the service is its own',
-    })
-  }
   return warnings
 }

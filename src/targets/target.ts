@@ -12,6 +12,8 @@ export interface TokenKindForm {
   readonly name: string
   /** The token type URI. */
   readonly tokenType: string
+  /** `jwt` where it says nothing. */
+  readonly format?: string
   /** An object schema: what an entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that the kind writes itself. */
@@ -190,6 +192,7 @@ function compileProfile(
   return Object.freeze({
     kind,
     tokenType: form?.tokenType ?? '',
+    format: form?.format ?? 'jwt',
     lifetime: parseDuration(life ?? '') ?? DEFAULT_LIFETIME,
     algorithm: algorithm ?? 'ES256',
     binding: binding ?? 'none',
@@ -215,4 +218,23 @@ function compileWritten(source: string, path: string, faults: Fault[]): Mapping 
     faults.push(...error.faults.map(({ message }) => ({ path, message })))
     return undefined
   }
+}
+
+/** Documents that this one speaks of, and must exist when it is applied. */
+export function targetReferences(
+  target: Target,
+): readonly { readonly path: string; readonly kind: 'Client'; readonly name: string }[] {
+  const named = [...(target.clients ?? [])].map((client, index) => ({
+    path: `spec.clients[${index}]`,
+    kind: 'Client' as const,
+    name: client,
+  }))
+  return [
+    ...named,
+    ...[...target.clientIds.keys()].map((client) => ({
+      path: `spec.clientIds.${client}`,
+      kind: 'Client' as const,
+      name: client,
+    })),
+  ]
 }

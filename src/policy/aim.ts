@@ -1,0 +1,113 @@
+import type { Client } from '../clients/contract.ts'
+import { canonicalJson } from '../lib/json.ts'
+import { Refusal } from '../refusal.ts'
+import type { Binding, Target, TargetIndex, TokenProfile } from '../targets/contract.ts'
+import type { Facts } from './contract.ts'
+
+/** What a request is aimed at: the targets, each once, and the one profile that a token for all of them has. */
+export interface Aim {
+  readonly targets: readonly Target[]
+  readonly profile: TokenProfile
+}
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+
+/**
+ * Settles targets and profile for one client. Throws Refusal `target_required`, `target_unknown`, `target_closed`,
+ * `target_combination`, `requested_type_unsupported` or `scope_unknown`.
+ */
+export function aimOf(facts: Facts, client: Client, index: TargetIndex): Aim {
+  const targets = targetsOf(facts, client, index)
+  for (const target of targets) {
+    if (target.disabled) throw new Refusal('target_closed', `target ${target.name} is disabled`)
+    if (target.clients !== undefined && !target.clients.has(client.name)) {
+      throw new Refusal(
+        'target_closed',
+        `target ${target.name} is closed to client ${client.name}; its \`clients\` name who may ask`,
+      )
+    }
+    for (const scope of facts.scopes) {
+      if (!target.scopes.has(scope))
+        throw new Refusal('scope_unknown', `target ${target.name} offers no scope ${scope}`)
+    }
+  }
+  const profile = profileOf(facts, targets)
+  const named = facts.audiences.length + facts.resources.length > 0
+  if (!named && profile.tokenType !== ACCESS_TOKEN) {
+    throw new Refusal(
+      'target_required',
+      `the default target of client ${client.name} is for access tokens; for a ${profile.kind} the request names its audience`,
+    )
+  }
+  return { targets, profile }
+}
+
+/** Several values may mean one target (RI-03). */
+function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {
+  const targets: Target[] = []
+  const add = (target: Target | undefined, what: string, value: string) => {
+    if (target === undefined)
+      throw new Refusal('target_unknown', `no target has the ${what} ${JSON.stringify(value.slice(0, 120))}`)
+    if (!targets.includes(target)) targets.push(target)
+  }
+  for (const audience of audiences) add(index.byAudience(audience), 'audience', audience)
+  for (const resource of resources) add(index.byResource(resource), 'resource', resource)
+  if (targets.length > 0) return targets
+  if (client.defaultTarget === undefined) {
+    throw new Refusal(
+      'target_required',
+      `the request names no audience and no resource, and client ${client.name} has no default target`,
+    )
+  }
+  add(index.byName(client.defaultTarget), 'name', client.defaultTarget)
+  return targets
+}
+
+/** `requested_token_type` selects the profile, else the first that all targets have. */
+function profileOf({ tokenType }: Facts, targets: readonly Target[]): TokenProfile {
+  const [first, ...others] = targets
+  const offered = first?.tokens ?? []
+  const wanted = tokenType === undefined ? offered : offered.filter((profile) => profile.tokenType === tokenType)
+  if (wanted.length === 0) {
+    const kinds = offered.map(({ tokenType: each }) => each).join(', ')
+    throw new Refusal(
+      'requested_type_unsupported',
+      `target ${first?.name} has no token of type ${JSON.stringify(tokenType?.slice(0, 120))}; it has ${kinds}`,
+    )
+  }
+  for (const profile of wanted) {
+    if (others.length === 0) return profile
+    const shared = others.reduce<TokenProfile | undefined>((merged, { tokens }) => {
+      const other = tokens.find((each) => each.tokenType === profile.tokenType)
+      return merged === undefined || other === undefined ? undefined : merge(merged, other)
+    }, profile)
+    if (shared !== undefined) return shared
+  }
+  throw new Refusal(
+    'target_combination',
+    `targets ${targets.map(({ name }) => name).join(', ')} do not agree on how a token looks; ask for one at a time`,
+  )
+}
+
+/** One token for two targets: what they say of it must agree, its lifetime is the lesser, its binding both demands. */
+function merge(one: TokenProfile, other: TokenProfile): TokenProfile | undefined {
+  const binding = strictest(one.binding, other.binding)
+  const same = one.algorithm === other.algorithm && look(one) === look(other)
+  if (!same || binding === undefined) return undefined
+  return { ...one, binding, lifetime: Math.min(one.lifetime, other.lifetime) }
+}
+
+const look = ({ subject, claims, settings }: TokenProfile): string =>
+  canonicalJson({
+    subject: subject?.source ?? '',
+    claims: claims.map(([name, { source }]) => [name, source]),
+    settings,
+  })
+
+/** The binding that meets both demands; undefined where no proof can. */
+export function strictest(one: Binding, other: Binding): Binding | undefined {
+  if (one === other || other === 'none') return one
+  if (one === 'none') return other
+  if (one === 'any') return other
+  return other === 'any' ? one : undefined
+}
