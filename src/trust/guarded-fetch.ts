@@ -270,6 +270,9 @@ function failureOf(error: unknown, target: FetchTarget): FetchFailure {
   if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|EPROTO|DEPTH_|SELF_|UNABLE_|HOSTNAME_|INVALID_|PATH_|ERR_OSSL_)/.test(code)) {
     return new FetchFailure('tls', `${target.address} cannot be trusted or does not speak TLS 1.3 (${code})`)
   }
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new FetchFailure('interrupted', `${target.address} closed the connection before its answer was complete`)
+  }
   return new FetchFailure('connect', `${target.address} cannot be reached (${code})`)
 }
 

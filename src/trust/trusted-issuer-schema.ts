@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
+import { nearestName } from '../lib/nearest.ts'
 import { positions } from './contract.ts'
 import * as presets from './presets/index.ts'
 import { SECRET_NAME } from './secrets-dir.ts'
@@ -19,10 +20,19 @@ const text = (max: number) =>
     .min(1, 'is empty')
     .max(max, `is longer than ${max} characters`)
     .refine((value) => !/\p{Cc}/u.test(value) && value.isWellFormed(), 'has control characters or half a character')
+function oneOf<const Name extends string>(names: readonly Name[]) {
+  return z.enum(names, {
+    error: ({ input }) => {
+      const near = typeof input === 'string' ? nearestName(input, names) : undefined
+      return `${JSON.stringify(input) ?? 'nothing'} is not one of ${names.join(', ')}${near === undefined ? '' : `; did you mean ${near}?`}`
+    },
+  })
+}
+
 const flag = z.boolean('is true or false')
-const duration = z
-  .string('is a duration such as 90s, 5m or 1h')
-  .refine((value) => parseDuration(value) !== undefined, 'is not a duration; write one such as 90s, 5m or 1h')
+const duration = z.string('is a duration such as 90s, 5m or 1h').refine((value) => parseDuration(value) !== undefined, {
+  error: ({ input }) => `${JSON.stringify(input)} is not a duration; write one such as 90s, 5m or 1h`,
+})
 const expression = z.string('is a CEL expression, in quotes').min(1, 'is empty')
 
 const keys = z.strictObject(
@@ -49,7 +59,7 @@ const keys = z.strictObject(
 
 const common = {
   disabled: flag.optional(),
-  preset: z.enum(Object.keys(presets), `is one of ${Object.keys(presets).join(', ')}`).optional(),
+  preset: oneOf(Object.keys(presets)).optional(),
   keys,
   maxStale: duration.optional(),
   audiences: z
@@ -58,10 +68,10 @@ const common = {
     .max(64, 'has more than 64 members'),
   multipleAudiences: flag.optional(),
   uses: z
-    .array(z.enum(positions, `is one of ${positions.join(', ')}`), `is a list of ${positions.join(', ')}`)
+    .array(oneOf(positions), `is a list of ${positions.join(', ')}`)
     .min(1, 'is empty, so the credential could be presented nowhere; leave the field out or say disabled: true')
     .optional(),
-  act: z.enum(['refuse', 'keep'], 'is refuse or keep').optional(),
+  act: oneOf(['refuse', 'keep']).optional(),
   maxLifetime: duration.optional(),
   maxAge: duration.optional(),
   clockSkew: duration.optional(),
@@ -85,7 +95,7 @@ export function trustedIssuerSchema(kinds: readonly CredentialKindForm[]) {
   const names = kinds.map((kind) => kind.name)
   return z.strictObject({
     ...settingsFields(kinds),
-    credential: z.enum(names, `is one of ${names.join(', ')}`).optional(),
+    credential: oneOf(names).optional(),
     ...common,
   })
 }

@@ -42,7 +42,8 @@ export function compileKeys(
   }
   if (ca !== undefined) checkCertificates(ca, faults)
   if (jwksUri !== undefined) checkUrl(jwksUri, 'spec.keys.jwksUri', insecure, faults)
-  if (discovery !== undefined && authority !== '') checkUrl(metadataUrl(authority), 'spec.keys.discovery', insecure, faults)
+  if (discovery !== undefined && authority !== '')
+    checkUrl(metadataUrl(authority), 'spec.keys.discovery', insecure, faults)
   const keys = jwks === undefined ? [] : inlineKeys(jwks, faults)
   if (faults.length > before) return undefined
 
