@@ -104,7 +104,10 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
   let subject = ''
   for (const target of targets) {
     const bindings = sightOf(facts, name, target)
-    subject = issuedSubject(facts, aim, bindings)
+    const mapped = issuedSubject(facts, aim, bindings)
+    if (surveys.length > 0 && mapped !== subject)
+      throw new Refusal('target_combination', 'the targets name the subject differently; ask for one at a time')
+    subject = mapped
     surveys.push(
       survey(
         rules.policies.about(name, target.name),
@@ -178,11 +181,20 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
     binding: facts.binding,
     rules: ruleNames(deciding),
-    changes: scopes.some((scope) => !facts.subject.scopes.includes(scope)) ? [...changes, 'scope'] : changes,
+    changes: withScopeChange(changes, scopes, facts),
     ...noted(trace),
   })
   permissions.add(permission)
   return permission
+}
+
+/** A scope that the subject's credential does not hold is a change; holding less is none. */
+function withScopeChange(
+  changes: readonly ChangeClass[],
+  scopes: readonly string[],
+  { subject }: Facts,
+): readonly ChangeClass[] {
+  return scopes.some((scope) => !subject.scopes.includes(scope)) ? [...changes, 'scope'] : changes
 }
 
 /** Scopes that every target grants where none is asked for (TE-14). */
