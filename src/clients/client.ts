@@ -152,18 +152,3 @@ function thumbprintsOf(client: Client): readonly string[] {
   const jwks = client.authentication?.jwks
   return jwks === undefined ? [] : readJwks(jwks).keys.map(({ thumbprint }) => thumbprint)
 }
-
-/** Documents that this one speaks of, and must exist when it is applied. */
-export function clientReferences(
-  client: Client,
-): readonly { readonly path: string; readonly kind: 'TrustedIssuer' | 'Target'; readonly name: string }[] {
-  const issuers = client.workloads.map(({ issuer }, index) => ({
-    path: `spec.workloads[${index}].issuer`,
-    kind: 'TrustedIssuer' as const,
-    name: issuer,
-  }))
-  const { defaultTarget } = client
-  return defaultTarget === undefined
-    ? issuers
-    : [...issuers, { path: 'spec.defaultTarget', kind: 'Target' as const, name: defaultTarget }]
-}

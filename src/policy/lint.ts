@@ -1,12 +1,11 @@
 import { formatDuration } from '../lib/duration.ts'
 import type { Fault } from '../lib/fault.ts'
-import type { TargetIndex } from '../targets/contract.ts'
 import type { Party, Policy } from './policy.ts'
 
 const LONG_LIFE = 900
 
-/** What is allowed but doubtful in a Policy: the path and a sentence. `targets` are the documents it will stand beside. */
-export function lintPolicy(policy: Policy, targets: TargetIndex): readonly Fault[] {
+/** What is allowed but doubtful in a Policy by itself: the path and a sentence. */
+export function lintPolicy(policy: Policy): readonly Fault[] {
   const warnings: Fault[] = []
   const warn = (path: string, message: string) => warnings.push({ path, message })
   if (policy.effect === 'permit') {
@@ -32,25 +31,10 @@ export function lintPolicy(policy: Policy, targets: TargetIndex): readonly Fault
     }
     if (policy.changes.has('unbind'))
       warn('spec.changes', 'a credential that only its key holder can use becomes one that anybody can who sees it')
-    scopeWarnings(policy, targets, warn)
   }
   partyWarnings(policy.subject, 'spec.subject', warn)
   partyWarnings(policy.actor, 'spec.actor', warn)
   return warnings
-}
-
-function scopeWarnings(
-  { scopes, targets: names }: Policy,
-  targets: TargetIndex,
-  warn: (path: string, message: string) => void,
-): void {
-  const offering = names === undefined ? [...targets.all()] : [...names].flatMap((name) => targets.byName(name) ?? [])
-  for (const [index, scope] of [...(scopes ?? [])].entries()) {
-    if (!offering.some((target) => target.scopes.has(scope))) {
-      const hint = scope.includes('*') ? '; a * in a scope is a character like any other' : ''
-      warn(`spec.scopes[${index}]`, `no target of this rule offers ${scope}${hint}`)
-    }
-  }
 }
 
 function partyWarnings(party: Party | undefined, path: string, warn: (path: string, message: string) => void): void {

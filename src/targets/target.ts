@@ -219,22 +219,3 @@ function compileWritten(source: string, path: string, faults: Fault[]): Mapping 
     return undefined
   }
 }
-
-/** Documents that this one speaks of, and must exist when it is applied. */
-export function targetReferences(
-  target: Target,
-): readonly { readonly path: string; readonly kind: 'Client'; readonly name: string }[] {
-  const named = [...(target.clients ?? [])].map((client, index) => ({
-    path: `spec.clients[${index}]`,
-    kind: 'Client' as const,
-    name: client,
-  }))
-  return [
-    ...named,
-    ...[...target.clientIds.keys()].map((client) => ({
-      path: `spec.clientIds.${client}`,
-      kind: 'Client' as const,
-      name: client,
-    })),
-  ]
-}
