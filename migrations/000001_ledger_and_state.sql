@@ -49,44 +49,58 @@ CREATE TABLE cambist.signing_keys (
 );
 
 -- Purpose and issuer are part of the key: identifiers of different purposes or issuers never meet (T10).
+-- Bytes are compared and not words, whatever the collation of the database.
 CREATE TABLE cambist.one_use_marks (
-  until   bigint NOT NULL,
-  purpose text   NOT NULL,
-  issuer  text   NOT NULL,
-  id      text   NOT NULL,
+  until   bigint           NOT NULL,
+  purpose text COLLATE "C" NOT NULL,
+  issuer  text COLLATE "C" NOT NULL,
+  id      text COLLATE "C" NOT NULL,
   PRIMARY KEY (purpose, issuer, id)
 );
 CREATE INDEX one_use_marks_until ON cambist.one_use_marks (until);
 
--- What is filtered by has a column, the rest is in body. Each index is paid for on the road of every exchange: these
--- four keys are made in the order of time, so their inserts go to the last page.
+-- What is filtered by has a column; granted and body hold JSON, as text because reading it once more on the way in
+-- would cost as much as the rest of the row. Each index is paid for on the road of every exchange: these few are made
+-- in the order of time, so that their inserts go to the last page. A record that begins its lineage has none here.
 CREATE TABLE cambist.records (
   seq              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at               timestamptz NOT NULL,
   decided_at       timestamptz NOT NULL,
   snapshot_version bigint      NOT NULL,
   id               uuid        NOT NULL UNIQUE,
-  outcome          text        NOT NULL CHECK (outcome IN ('granted', 'refused', 'failed')),
+  outcome          text        NOT NULL,
   reason           text        NOT NULL,
   client           text        NOT NULL,
   subject_issuer   text,
   subject_id       text,
-  lineage          text        NOT NULL,
-  jti              text,
+  lineage          text COLLATE "C",
+  jti              text COLLATE "C",
   token_hash       text,
   targets          text[]      NOT NULL,
   detail           text        NOT NULL,
-  granted          json,
-  body             json        NOT NULL
+  granted          text,
+  body             text        NOT NULL
 ) WITH (toast_tuple_target = 8160);
-CREATE INDEX records_lineage ON cambist.records (lineage);
+CREATE INDEX records_lineage ON cambist.records (lineage) WHERE lineage IS NOT NULL;
 CREATE INDEX records_jti ON cambist.records (jti) WHERE jti IS NOT NULL;
 CREATE INDEX records_at ON cambist.records USING brin (at) WITH (autosummarize = on);
 
 -- Append-only, also for the owner, as far as an owner can bind itself (T29, T40).
 REVOKE UPDATE, DELETE, TRUNCATE ON cambist.records FROM CURRENT_USER;
 
--- One batch of the ledger: marks, then rows, in one transaction and one round trip.
+-- What the ledger sends, in the binary form of PostgreSQL. A later form is a further pair of types and function beside
+-- these, so that older and newer programs run side by side (F17).
+CREATE TYPE cambist.record_entry_1 AS (
+  at timestamptz, decided_at timestamptz, snapshot_version bigint, id uuid, outcome text, reason text, client text,
+  subject_issuer text, subject_id text, lineage text, jti text, token_hash text, targets text[], detail text,
+  granted text, body text
+);
+CREATE TYPE cambist.record_mark_1 AS (
+  number integer, entry uuid, snapshot_version bigint, purpose text, issuer text, id text, until bigint
+);
+
+-- One batch of the ledger: marks, then rows, in one transaction and one round trip. Returns the version of the state
+-- and the numbers of the marks that were taken already, null where there are none.
 --
 -- A change of the state takes the lock exclusively before it commits. So while this function holds it shared, the
 -- version cannot move, and once a change was acknowledged every batch sees its version here (T41). The version is read
@@ -94,10 +108,14 @@ REVOKE UPDATE, DELETE, TRUNCATE ON cambist.records FROM CURRENT_USER;
 -- committed before that statement began.
 --
 -- A mark that was there already makes its entry a refusal without a token. Entries decided under an older version
--- leave nothing behind. The caller sees to it that no two entries of a batch claim the same mark.
-CREATE FUNCTION cambist.commit_records_1(entries json, marks json, OUT state_version bigint, OUT taken integer[])
-LANGUAGE plpgsql VOLATILE AS $$
+-- leave nothing behind. The caller sees to it that no two entries of a batch claim the same mark, and that all batches
+-- claim marks in the same order, so that no two of them wait for each other.
+CREATE FUNCTION cambist.commit_records_1(
+  entries cambist.record_entry_1[], marks cambist.record_mark_1[],
+  OUT state_version bigint, OUT taken integer[]
+) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
+  claimed integer;
   replayed uuid[];
   purposes text[];
 BEGIN
@@ -105,47 +123,44 @@ BEGIN
   SELECT s.version INTO state_version FROM cambist.state s;
 
   IF marks IS NOT NULL THEN
-    WITH wanted AS MATERIALIZED (
-      SELECT * FROM json_to_recordset(marks) AS m (n integer, e uuid, v bigint, p text, i text, d text, u bigint)
-      WHERE m.v >= state_version
-    ), claimed AS (
-      INSERT INTO cambist.one_use_marks AS k (until, purpose, issuer, id)
-      SELECT w.u, w.p, w.i, w.d FROM wanted w ORDER BY w.p, w.i, w.d
-      ON CONFLICT DO NOTHING
-      RETURNING k.purpose, k.issuer, k.id
-    )
-    SELECT array_agg(w.n), array_agg(w.e), array_agg(w.p) INTO taken, replayed, purposes
-    FROM wanted w
-    WHERE NOT EXISTS (SELECT FROM claimed c WHERE c.purpose = w.p AND c.issuer = w.i AND c.id = w.d);
+    INSERT INTO cambist.one_use_marks (until, purpose, issuer, id)
+    SELECT m.until, m.purpose, m.issuer, m.id FROM unnest(marks) m WHERE m.snapshot_version >= state_version
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS claimed = ROW_COUNT;
+    IF claimed < cardinality(marks) THEN
+      -- Ours are the marks that this transaction wrote.
+      SELECT array_agg(m.number), array_agg(m.entry), array_agg(m.purpose) INTO taken, replayed, purposes
+      FROM unnest(marks) m
+      WHERE m.snapshot_version >= state_version AND NOT EXISTS (
+        SELECT FROM cambist.one_use_marks k
+        WHERE k.purpose = m.purpose AND k.issuer = m.issuer AND k.id = m.id AND k.xmin = pg_current_xact_id()::xid
+      );
+    END IF;
   END IF;
 
   IF replayed IS NULL THEN
     INSERT INTO cambist.records (at, decided_at, snapshot_version, id, outcome, reason, client, subject_issuer,
       subject_id, lineage, jti, token_hash, targets, detail, granted, body)
-    SELECT to_timestamp(e.at / 1000), to_timestamp(e.da / 1000), e.v, e.id, e.o, e.r, e.c, e.si,
-      e.s, e.l, e.j, e.h, e.t, e.d, e.g, e.b
-    FROM json_to_recordset(entries) AS e (at float8, da float8, v bigint, id uuid, o text, r text, c text, si text,
-      s text, l text, j text, h text, t text[], d text, g json, b json)
-    WHERE e.v >= state_version;
+    SELECT e.at, e.decided_at, e.snapshot_version, e.id, e.outcome, e.reason, e.client, e.subject_issuer,
+      e.subject_id, e.lineage, e.jti, e.token_hash, e.targets, e.detail, e.granted, e.body
+    FROM unnest(entries) e
+    WHERE e.snapshot_version >= state_version;
   ELSE
     INSERT INTO cambist.records (at, decided_at, snapshot_version, id, outcome, reason, client, subject_issuer,
       subject_id, lineage, jti, token_hash, targets, detail, granted, body)
-    SELECT to_timestamp(e.at / 1000), to_timestamp(e.da / 1000), e.v, e.id,
-      CASE WHEN x.purpose IS NULL THEN e.o ELSE 'refused' END,
-      CASE WHEN x.purpose IS NULL THEN e.r ELSE 'replayed' END,
-      e.c, e.si, e.s, e.l,
-      CASE WHEN x.purpose IS NULL THEN e.j END,
-      CASE WHEN x.purpose IS NULL THEN e.h END,
-      e.t,
-      CASE WHEN x.purpose IS NULL THEN e.d ELSE format('This %s has been used before.', x.purpose) END,
-      CASE WHEN x.purpose IS NULL THEN e.g END,
-      e.b
-    FROM json_to_recordset(entries) AS e (at float8, da float8, v bigint, id uuid, o text, r text, c text, si text,
-      s text, l text, j text, h text, t text[], d text, g json, b json)
-    LEFT JOIN LATERAL (
-      SELECT purposes[array_position(replayed, e.id)] AS purpose
-    ) x ON true
-    WHERE e.v >= state_version;
+    SELECT e.at, e.decided_at, e.snapshot_version, e.id,
+      CASE WHEN x.purpose IS NULL THEN e.outcome ELSE 'refused' END,
+      CASE WHEN x.purpose IS NULL THEN e.reason ELSE 'replayed' END,
+      e.client, e.subject_issuer, e.subject_id, e.lineage,
+      CASE WHEN x.purpose IS NULL THEN e.jti END,
+      CASE WHEN x.purpose IS NULL THEN e.token_hash END,
+      e.targets,
+      CASE WHEN x.purpose IS NULL THEN e.detail ELSE format('This %s has been used before.', x.purpose) END,
+      CASE WHEN x.purpose IS NULL THEN e.granted END,
+      e.body
+    FROM unnest(entries) e
+    CROSS JOIN LATERAL (SELECT purposes[array_position(replayed, e.id)] AS purpose) x
+    WHERE e.snapshot_version >= state_version;
   END IF;
 END
 $$;

@@ -1,0 +1,170 @@
+import type { ExchangeRecord } from '../audit/contract.ts'
+import { isId } from '../lib/ids.ts'
+import type { BinaryRows } from './binary-rows.ts'
+
+/** A row of cambist.records as it is read: see `COLUMNS`. */
+export interface RecordRow {
+  readonly seq: string
+  readonly at: Date
+  readonly decided_at: Date
+  readonly snapshot_version: string
+  readonly id: string
+  readonly outcome: string
+  readonly reason: string
+  readonly client: string
+  readonly subject_issuer: string | null
+  readonly subject_id: string | null
+  readonly lineage: string | null
+  readonly jti: string | null
+  readonly token_hash: string | null
+  readonly detail: string
+  readonly granted: string | null
+  readonly body: string
+}
+
+export const COLUMNS = [
+  'seq',
+  'at',
+  'decided_at',
+  'snapshot_version',
+  'id',
+  'outcome',
+  'reason',
+  'client',
+  'subject_issuer',
+  'subject_id',
+  'lineage',
+  'jti',
+  'token_hash',
+  'detail',
+  'granted',
+  'body',
+] as const
+
+/** What has no column of its own. */
+type RecordBody = Pick<
+  ExchangeRecord,
+  | 'grant'
+  | 'authentication'
+  | 'actors'
+  | 'requested'
+  | 'rules'
+  | 'shadow'
+  | 'changes'
+  | 'errors'
+  | 'txn'
+  | 'subjectTokenHash'
+  | 'actorTokenHash'
+  | 'parents'
+  | 'traceId'
+  | 'remote'
+  | 'durationMs'
+> & { readonly facts?: unknown; readonly subject?: { readonly kind: string; readonly instance: string } }
+
+/** The parts of a record that are JSON in its row. */
+export interface RecordTexts {
+  readonly granted: string | undefined
+  readonly body: string
+}
+
+/** @throws TypeError where the record holds what JSON, or a column, cannot. */
+export function textsOf(record: ExchangeRecord): RecordTexts {
+  if (!isId(record.id)) throw new TypeError('The id of the record is no UUID.')
+  for (const number of [record.at, record.decidedAt, record.snapshotVersion]) {
+    if (!Number.isSafeInteger(number)) throw new TypeError('A time or version of the record is no whole number.')
+  }
+  const { subject } = record
+  const body: RecordBody = {
+    grant: record.grant,
+    authentication: record.authentication,
+    ...(subject === null ? {} : { subject: { kind: subject.kind, instance: subject.instance } }),
+    actors: record.actors,
+    requested: record.requested,
+    rules: record.rules,
+    shadow: record.shadow,
+    changes: record.changes,
+    errors: record.errors,
+    facts: record.facts ?? undefined,
+    txn: record.txn,
+    subjectTokenHash: record.subjectTokenHash,
+    actorTokenHash: record.actorTokenHash,
+    parents: record.parents,
+    traceId: record.traceId,
+    remote: record.remote,
+    durationMs: record.durationMs,
+  }
+  return {
+    granted: record.granted === null ? undefined : JSON.stringify(record.granted),
+    body: JSON.stringify(body),
+  }
+}
+
+/** Writes the record as one cambist.record_entry_1. */
+export function writeEntry(rows: BinaryRows, record: ExchangeRecord, texts: RecordTexts): void {
+  const { subject } = record
+  rows.row(16)
+  rows.timestamp(record.at)
+  rows.timestamp(record.decidedAt)
+  rows.int8(record.snapshotVersion)
+  rows.uuid(record.id)
+  rows.text(record.outcome)
+  rows.text(record.reason)
+  rows.text(record.client)
+  rows.text(subject?.issuer)
+  rows.text(subject?.id)
+  rows.text(record.lineage === record.id ? undefined : record.lineage)
+  rows.text(record.jti === '' ? undefined : record.jti)
+  rows.text(record.tokenHash === '' ? undefined : record.tokenHash)
+  rows.texts(targetNames(record))
+  rows.text(record.detail)
+  rows.text(texts.granted)
+  rows.text(texts.body)
+}
+
+/** What the filter `target` finds: targets by name where they were granted, and what was asked for in any case. */
+export function targetNames({ requested, granted }: ExchangeRecord): readonly string[] {
+  return [...(granted?.targets ?? []), ...requested.audiences, ...requested.resources]
+}
+
+export function recordOf(row: RecordRow): ExchangeRecord {
+  const body = JSON.parse(row.body) as RecordBody
+  return {
+    id: row.id,
+    at: row.at.getTime(),
+    decidedAt: row.decided_at.getTime(),
+    outcome: row.outcome as ExchangeRecord['outcome'],
+    reason: row.reason as ExchangeRecord['reason'],
+    detail: row.detail,
+    grant: body.grant,
+    client: row.client,
+    authentication: body.authentication,
+    subject:
+      row.subject_id === null || row.subject_issuer === null
+        ? null
+        : {
+            issuer: row.subject_issuer,
+            id: row.subject_id,
+            kind: body.subject?.kind ?? '',
+            instance: body.subject?.instance ?? '',
+          },
+    actors: body.actors,
+    requested: body.requested,
+    granted: row.granted === null ? null : (JSON.parse(row.granted) as ExchangeRecord['granted']),
+    rules: body.rules,
+    shadow: body.shadow,
+    changes: body.changes,
+    errors: body.errors,
+    snapshotVersion: Number(row.snapshot_version),
+    facts: body.facts ?? null,
+    jti: row.jti ?? '',
+    txn: body.txn,
+    tokenHash: row.token_hash ?? '',
+    subjectTokenHash: body.subjectTokenHash,
+    actorTokenHash: body.actorTokenHash,
+    parents: body.parents,
+    lineage: row.lineage ?? row.id,
+    traceId: body.traceId,
+    remote: body.remote,
+    durationMs: body.durationMs,
+  }
+}
