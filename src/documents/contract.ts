@@ -68,8 +68,8 @@ export interface DocumentKind {
 export interface NounKind<Noun> extends DocumentKind {
   /** Throws Faults with every one; their paths begin with `spec`. */
   compile(name: string, spec: Readonly<Record<string, unknown>>, context: CompileContext): Noun
-  /** What is allowed but doubtful in this document alone. */
-  lint(noun: Noun): readonly Fault[]
+  /** What is allowed but doubtful in this document, seen by itself or with the targets it speaks of. */
+  lint(noun: Noun, targets: TargetIndex): readonly Fault[]
 }
 
 export interface StoredDocument extends Document {

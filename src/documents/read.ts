@@ -163,8 +163,9 @@ function whyNotJson(text: string): string {
   try {
     JSON.parse(text)
   } catch (error) {
-    const place = error instanceof SyntaxError ? /at position (\d+)/.exec(error.message)?.[1] : undefined
-    if (place === undefined) return 'this is not JSON: it ends too early'
+    const message = error instanceof SyntaxError ? error.message : ''
+    const place = /at position (\d+)/.exec(message)?.[1]
+    if (place === undefined) return `this is not JSON${/end of JSON/.test(message) ? ': it ends too early' : ''}`
     const before = text.slice(0, Number(place)).split('\n')
     return `this is not JSON from line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1} on`
   }

@@ -2,7 +2,7 @@ import type { Client } from '../clients/contract.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { nearestName } from '../lib/nearest.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { Target } from '../targets/contract.ts'
+import type { Target, TargetIndex } from '../targets/contract.ts'
 import type { Compiled } from './compile.ts'
 import type { NounKind, Warning } from './contract.ts'
 import { client } from './kinds/client.ts'
@@ -13,12 +13,12 @@ import { trustedIssuer } from './kinds/trusted-issuer.ts'
 type Nouns = Compiled['nouns']
 
 /** Everything that is allowed but doubtful: in each document alone, and in what documents come to together. */
-export function warningsOf({ nouns }: Compiled): readonly Warning[] {
+export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
   return [
-    ...alone(trustedIssuer, nouns.issuers),
-    ...alone(client, nouns.clients),
-    ...alone(target, nouns.targets),
-    ...alone(policy, nouns.policies),
+    ...alone(trustedIssuer, nouns.issuers, targets),
+    ...alone(client, nouns.clients, targets),
+    ...alone(target, nouns.targets, targets),
+    ...alone(policy, nouns.policies, targets),
     ...idleIssuers(nouns),
     ...clientsInVain(nouns),
     ...unreachableTargets(nouns),
@@ -26,8 +26,13 @@ export function warningsOf({ nouns }: Compiled): readonly Warning[] {
   ]
 }
 
-function* alone<Noun>({ kind, lint }: NounKind<Noun>, nouns: ReadonlyMap<string, Noun>): Iterable<Warning> {
-  for (const [name, noun] of nouns) for (const { path, message } of lint(noun)) yield { kind, name, path, message }
+function* alone<Noun>(
+  { kind, lint }: NounKind<Noun>,
+  nouns: ReadonlyMap<string, Noun>,
+  targets: TargetIndex,
+): Iterable<Warning> {
+  for (const [name, noun] of nouns)
+    for (const { path, message } of lint(noun, targets)) yield { kind, name, path, message }
 }
 
 const inForce = ({ disabled, mode }: Policy): boolean => !disabled && mode === 'enforce'

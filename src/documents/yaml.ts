@@ -1,10 +1,12 @@
 import {
   Composer,
+  type CST,
   isAlias,
   isMap,
   isNode,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   Parser,
   type Scalar,
@@ -30,6 +32,8 @@ export interface YamlFault {
 
 export const MAX_DEPTH = 64
 const MAX_FAULTS = 50
+const MAX_LEXEMES = 2_500_000
+const MAX_LEXEMES_HERE = 200_000
 
 const CORE_TAGS: ReadonlySet<string> = new Set(
   ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),
@@ -49,11 +53,18 @@ export function readYaml(
   const lineAt = (offset: number) => lines.linePos(offset).line
   let count = 0
   const fault = (path: string, offset: number, message: string) => {
-    if (faults.length < MAX_FAULTS) faults.push({ document: count, path, line: lineAt(offset), message })
+    const last = faults.at(-1)
+    const line = lineAt(offset)
+    if (last?.message === message && last.line === line && last.path === path) return
+    if (faults.length < MAX_FAULTS) faults.push({ document: count, path, line, message })
   }
   const depth = bracketDepth(text)
   if (depth > MAX_DEPTH * 4)
     return { readings, faults: [{ document: 1, path: '', line: 1, message: `nests deeper than ${MAX_DEPTH}` }] }
+  const tooMuch = (offset: number, message: string) => {
+    count++
+    fault('', offset, message)
+  }
   // Repeated keys are found here, in time that does not grow with the square of their number.
   const composer = new Composer({
     version: '1.2',
@@ -64,14 +75,14 @@ export function readYaml(
     logLevel: 'silent',
   })
   try {
-    for (const document of composer.compose(new Parser(lines.addNewLine).parse(text), true, text.length)) {
+    for (const document of composer.compose(tokens(text, lines, tooMuch), true, text.length)) {
       count++
       if (count > maxDocuments) {
         fault('', document.range[0], `there are more than ${maxDocuments} documents; apply them in parts`)
         break
       }
       const before = faults.length
-      for (const error of document.errors) fault('', error.pos[0], `this is not YAML: ${error.message}`)
+      for (const error of document.errors) fault('', error.pos[0], sentence(error.message))
       const version = document.directives?.yaml
       if (version?.explicit === true && version.version !== '1.2')
         fault(
@@ -81,7 +92,8 @@ export function readYaml(
         )
       if (faults.length > before) continue
       const value = plain(document.contents, '', 0, fault)
-      if (value !== null) readings.push({ value, document: count, lineOf: (path) => lineAt(offsetOf(document, path)) })
+      if (value !== null && faults.length === before)
+        readings.push({ value, document: count, lineOf: (path) => lineAt(offsetOf(document, path)) })
     }
   } catch (error) {
     // The composer recurses, once for every level.
@@ -89,6 +101,38 @@ export function readYaml(
     fault('', 0, `nests deeper than ${MAX_DEPTH}`)
   }
   return { readings, faults }
+}
+
+/** The parser's own wording, but for what happens to it where a text nests without end. */
+const sentence = (message: string): string =>
+  message.includes('call stack') ? `nests deeper than ${MAX_DEPTH}` : `this is not YAML: ${message}`
+
+/**
+ * The syntax of the stream, document by document, cut off where one of them, or all together, cost more than any
+ * document that a person wrote: reading takes microseconds for every lexeme, not for every byte.
+ */
+function* tokens(
+  text: string,
+  lines: LineCounter,
+  tooMuch: (offset: number, message: string) => void,
+): Iterable<CST.Token> {
+  const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
+  let all = 0
+  let here = 0
+  for (const lexeme of new Lexer().lex(text)) {
+    if (lexeme === '---') here = 0
+    if (++here > MAX_LEXEMES_HERE || ++all > MAX_LEXEMES) {
+      return tooMuch(
+        parser.offset,
+        here > MAX_LEXEMES_HERE
+          ? 'this document is too large; split it'
+          : 'this is too much at once; apply it in parts',
+      )
+    }
+    yield* parser.next(lexeme)
+  }
+  yield* parser.end()
 }
 
 /** How deep flow brackets nest at most; quotes and comments are not looked at, so this is only a net against the absurd. */
