@@ -105,7 +105,7 @@ function read(
     parsed = parse(source)
     tree = treeOf(parsed.expr, new TreeContext(parsed, variables))
   } catch (error) {
-    throw refuse(unparsable(error))
+    throw refuse(unparsable(error, source))
   }
   const faults = admissionFaults(tree, variables, (at) => `${position(source, at)}: `)
   if (faults.length > 0) throw new Faults(faults)
@@ -117,19 +117,24 @@ function read(
   return { expression: parsed.expr, tree }
 }
 
-function unparsable(error: unknown): string {
+function unparsable(error: unknown, source: string): string {
   if (error instanceof RangeError) return 'the expression nests too deep to be read'
   if (!(error instanceof Error)) return 'the expression cannot be read'
   const [, line, column, what] = /^<input>:(\d+):(\d+): (.*)$/s.exec(error.message) ?? []
   if (what === undefined) return `the expression cannot be read: ${error.message.slice(0, 120)}`
   const found = what.replace(/ but expecting .*$/s, '')
-  const hint =
-    found === 'found ='
-      ? '; equality is written =='
-      : found.startsWith("found '") || found.startsWith('found "')
-        ? '; is a quote left open?'
-        : ''
-  return `line ${line}, column ${column}: this is no CEL: ${found} where the expression should go on or end${hint}`
+  const rest = source
+    .split('\n')
+    .slice(Number(line) - 1)
+    .join('\n')
+    .slice(Number(column) - 1)
+  return `line ${line}, column ${column}: this is no CEL: ${found} where the expression should go on or end${hintFor(rest)}`
+}
+
+function hintFor(rest: string): string {
+  if (rest.startsWith('=') && !rest.startsWith('==')) return '; equality is written =='
+  const quotes = rest.match(/['"]/g)?.length ?? 0
+  return quotes % 2 === 1 ? '; is a quote left open?' : ''
 }
 
 function position(source: string, offset: number): string {
