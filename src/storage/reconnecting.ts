@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { clientConfig, type DatabaseAddress } from './address.ts'
 
@@ -15,6 +16,10 @@ export interface ReconnectingOptions {
   readonly onDown: () => void
 }
 
+/** Of one attempt, from the first packet to the end of `prepare`. */
+const ATTEMPT_LIMIT_MS = 2000
+/** How long the other side may take over a good-bye. */
+const FAREWELL_MS = 1000
 const FIRST_DELAY_MS = 50
 const LAST_DELAY_MS = 2000
 
@@ -56,7 +61,7 @@ export class ReconnectingClient {
     clearTimeout(this.#timer)
     const client = this.#client
     this.#client = undefined
-    await client?.end()
+    if (client !== undefined) await Promise.race([client.end(), delay(FAREWELL_MS, undefined, { ref: false })])
   }
 
   #try(): void {
@@ -74,12 +79,15 @@ export class ReconnectingClient {
     const client = new pg.Client({ ...clientConfig(address, role), ...settings })
     client.on('error', () => this.replace(client))
     client.on('end', () => this.replace(client))
+    const timer = setTimeout(() => abandon(client), ATTEMPT_LIMIT_MS)
     try {
       await client.connect()
       await this.#options.prepare(client)
     } catch (error) {
       abandon(client)
       throw error
+    } finally {
+      clearTimeout(timer)
     }
     if (this.#closed) return abandon(client)
     this.#client = client

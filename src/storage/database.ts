@@ -1,0 +1,66 @@
+import pg from 'pg'
+import type { RecordReader } from '../audit/reading.ts'
+import type { StateStore } from '../documents/contract.ts'
+import { clientConfig, type DatabaseAddress } from './address.ts'
+import { RecordStore } from './record-store.ts'
+import { PostgresStateStore } from './state-store.ts'
+
+export interface DatabaseOptions {
+  readonly address: DatabaseAddress
+  /** Milliseconds between two looks at the version of the documents, beneath LISTEN/NOTIFY. */
+  readonly pollMs?: number
+}
+
+/** Everything that is asked of PostgreSQL beside the ledger, which has a connection of its own. */
+export interface Database {
+  readonly states: StateStore
+  readonly records: RecordReader
+  /** For storage/ alone. */
+  readonly pool: pg.Pool
+  /** Whether the database answers, within a second. */
+  ping(): Promise<boolean>
+  close(): Promise<void>
+}
+
+const POLL_MS = 3000
+const CONNECTIONS = 5
+/** Of any statement that sets no other limit, in milliseconds. */
+const STATEMENT_LIMIT_MS = 10_000
+const PING_LIMIT_MS = 1000
+
+/** @throws what the first connection threw, or that the schema is missing. */
+export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOptions): Promise<Database> {
+  const pool = new pg.Pool({
+    ...clientConfig(address, 'pool'),
+    max: CONNECTIONS,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: STATEMENT_LIMIT_MS,
+  })
+  // An idle connection that breaks leaves the pool; who needs one gets another.
+  pool.on('error', () => {})
+  try {
+    await pool.query('SELECT version FROM cambist.state')
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+  return {
+    states: new PostgresStateStore({ pool, address, pollMs }),
+    records: new RecordStore(pool),
+    pool,
+    ping: () => answers(pool),
+    close: () => pool.end(),
+  }
+}
+
+async function answers(pool: pg.Pool): Promise<boolean> {
+  // The limit is ours and not the server's, because a server that is stopped keeps no time.
+  const query: pg.QueryConfig & { query_timeout: number } = {
+    text: 'SELECT version FROM cambist.state',
+    query_timeout: PING_LIMIT_MS,
+  }
+  return pool.query(query).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,76 @@
+import knex from 'knex'
+import type pg from 'pg'
+import type { ExchangeRecord } from '../audit/contract.ts'
+import type { RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
+import { Faults } from '../lib/fault.ts'
+import { isId } from '../lib/ids.ts'
+import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
+
+/** Writes SQL and runs none: statements go through the pool. Values are bound, names are constants (T29). */
+const sql = knex({ client: 'pg' })
+const records = () => sql.withSchema('cambist').from<RecordRow>('records').select(COLUMNS)
+
+/** The records of the ledger, for those who may read them. */
+export class RecordStore implements RecordReader {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  async list(filter: RecordFilter, limit: number, cursor?: string): Promise<RecordPage> {
+    const query = records()
+      .orderBy('seq', 'desc')
+      .limit(limit + 1)
+    if (cursor !== undefined) query.where('seq', '<', readCursor(cursor))
+    if (filter.outcome !== undefined) query.where('outcome', filter.outcome)
+    if (filter.reason !== undefined) query.where('reason', filter.reason)
+    if (filter.client !== undefined) query.where('client', filter.client)
+    if (filter.subject !== undefined) query.where('subject_id', filter.subject)
+    if (filter.target !== undefined) query.whereRaw('targets @> array[?::text]', [filter.target])
+    if (filter.jti !== undefined) query.where('jti', filter.jti)
+    if (filter.lineage !== undefined) {
+      const lineage = filter.lineage
+      // A record that begins its lineage has it in its id alone.
+      query.where((either) => {
+        either.where('lineage', lineage)
+        if (isId(lineage)) either.orWhere('id', lineage)
+      })
+    }
+    if (filter.since !== undefined) query.where('at', '>=', new Date(filter.since))
+    if (filter.until !== undefined) query.where('at', '<', new Date(filter.until))
+
+    const rows = await this.#run(query)
+    const items = rows.slice(0, limit)
+    const last = items.at(-1)
+    return {
+      items: items.map(recordOf),
+      next: rows.length > limit && last !== undefined ? writeCursor(last.seq) : null,
+    }
+  }
+
+  async get(id: string): Promise<ExchangeRecord | undefined> {
+    if (!isId(id)) return undefined
+    const [row] = await this.#run(records().where('id', id))
+    return row === undefined ? undefined : recordOf(row)
+  }
+
+  async #run(query: ReturnType<typeof records>): Promise<readonly RecordRow[]> {
+    const { sql: text, bindings } = query.toSQL().toNative()
+    return (await this.#pool.query<RecordRow>(text, [...bindings])).rows
+  }
+}
+
+function writeCursor(seq: string): string {
+  return Buffer.from(`seq:${seq}`).toString('base64url')
+}
+
+function readCursor(cursor: string): string {
+  const match = /^seq:([1-9][0-9]{0,17})$/.exec(Buffer.from(cursor.slice(0, 64), 'base64url').toString('latin1'))
+  if (match?.[1] === undefined) {
+    throw new Faults([
+      { path: 'cursor', message: 'This is no cursor of ours: take it unchanged from `next` of the page before.' },
+    ])
+  }
+  return match[1]
+}

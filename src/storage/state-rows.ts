@@ -1,0 +1,160 @@
+import type { ClientBase } from 'pg'
+import {
+  API_VERSION,
+  type Revision,
+  type StateChange,
+  type StoredDocument,
+  type StoredState,
+} from '../documents/contract.ts'
+import type { StoredKey } from '../keys/contract.ts'
+
+interface DocumentRow {
+  kind: string
+  name: string
+  labels: Record<string, string> | null
+  spec: Record<string, unknown>
+  changed_in: string
+}
+
+interface KeyRow {
+  kid: string
+  algorithm: string
+  public_jwk: Record<string, unknown>
+  backend: string
+  wrapped: string
+  created_at: string
+  active_at: string
+  retired_at: string | null
+  remove_at: string | null
+}
+
+/** Everything, as the transaction of `client` sees it. */
+export async function readState(client: ClientBase): Promise<StoredState> {
+  const state = await client.query<{ version: string }>('SELECT version FROM cambist.state')
+  const documents = await client.query<DocumentRow>(
+    'SELECT kind, name, labels, spec, changed_in FROM cambist.documents ORDER BY kind COLLATE "C", name COLLATE "C"',
+  )
+  const keys = await client.query<KeyRow>('SELECT * FROM cambist.signing_keys ORDER BY created_at, kid COLLATE "C"')
+  return {
+    version: Number(state.rows[0]?.version),
+    documents: documents.rows.map(documentOf),
+    keys: keys.rows.map(keyOf),
+  }
+}
+
+function documentOf(row: DocumentRow): StoredDocument {
+  return {
+    apiVersion: API_VERSION,
+    kind: row.kind,
+    metadata: row.labels === null ? { name: row.name } : { name: row.name, labels: row.labels },
+    spec: row.spec,
+    changedIn: Number(row.changed_in),
+  }
+}
+
+function keyOf(row: KeyRow): StoredKey {
+  return {
+    kid: row.kid,
+    algorithm: row.algorithm,
+    publicJwk: row.public_jwk,
+    backend: row.backend,
+    wrapped: row.wrapped,
+    createdAt: Number(row.created_at),
+    activeAt: Number(row.active_at),
+    retiredAt: row.retired_at === null ? undefined : Number(row.retired_at),
+    removeAt: row.remove_at === null ? undefined : Number(row.remove_at),
+  }
+}
+
+/** Writes a change as that of `version`: documents, their history, keys and the revision, but not the version itself. */
+export async function writeChange(client: ClientBase, change: StateChange, version: number): Promise<void> {
+  const gone = change.delete.map(({ kind, name }) => ({ kind, name, document: null }))
+  const put = change.put.map((document) => ({
+    kind: document.kind,
+    name: document.metadata.name,
+    api_version: document.apiVersion,
+    labels: document.metadata.labels,
+    spec: document.spec,
+    document,
+  }))
+  if (gone.length > 0) {
+    await client.query(
+      `DELETE FROM cambist.documents d USING json_to_recordset($1) AS g (kind text, name text)
+       WHERE d.kind = g.kind AND d.name = g.name`,
+      [JSON.stringify(gone)],
+    )
+  }
+  if (put.length > 0) {
+    await client.query(
+      `INSERT INTO cambist.documents (kind, name, api_version, labels, spec, changed_in)
+       SELECT p.kind, p.name, p.api_version, p.labels, p.spec, $2
+       FROM json_to_recordset($1) AS p (kind text, name text, api_version text, labels json, spec json)
+       ON CONFLICT (kind, name) DO UPDATE SET api_version = excluded.api_version, labels = excluded.labels,
+         spec = excluded.spec, changed_in = excluded.changed_in`,
+      [JSON.stringify(put), version],
+    )
+  }
+  if (gone.length + put.length > 0) {
+    await client.query(
+      `INSERT INTO cambist.document_history (kind, name, version, document)
+       SELECT h.kind, h.name, $2, h.document FROM json_to_recordset($1) AS h (kind text, name text, document json)`,
+      [JSON.stringify([...gone, ...put]), version],
+    )
+  }
+  await writeKeys(client, change)
+  await client.query('INSERT INTO cambist.revisions (version, author, message, changes) VALUES ($1, $2, $3, $4)', [
+    version,
+    change.author,
+    change.message,
+    JSON.stringify(change.changes),
+  ])
+}
+
+async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: StateChange): Promise<void> {
+  if (removeKeys.length > 0) {
+    await client.query('DELETE FROM cambist.signing_keys WHERE kid = ANY ($1::text[])', [[...removeKeys]])
+  }
+  if (putKeys.length === 0) return
+  const rows = putKeys.map((key) => ({
+    kid: key.kid,
+    algorithm: key.algorithm,
+    public_jwk: key.publicJwk,
+    backend: key.backend,
+    wrapped: key.wrapped,
+    created_at: key.createdAt,
+    active_at: key.activeAt,
+    retired_at: key.retiredAt,
+    remove_at: key.removeAt,
+  }))
+  await client.query(
+    `INSERT INTO cambist.signing_keys
+       (kid, algorithm, public_jwk, backend, wrapped, created_at, active_at, retired_at, remove_at)
+     SELECT k.* FROM json_to_recordset($1) AS k (kid text, algorithm text, public_jwk json, backend text, wrapped text,
+       created_at bigint, active_at bigint, retired_at bigint, remove_at bigint)
+     ON CONFLICT (kid) DO UPDATE SET algorithm = excluded.algorithm, public_jwk = excluded.public_jwk,
+       backend = excluded.backend, wrapped = excluded.wrapped, created_at = excluded.created_at,
+       active_at = excluded.active_at, retired_at = excluded.retired_at, remove_at = excluded.remove_at`,
+    [JSON.stringify(rows)],
+  )
+}
+
+interface RevisionRow {
+  version: string
+  at: Date
+  author: string
+  message: string
+  changes: Revision['changes']
+}
+
+/** Revisions before a version, newest first. */
+export async function readRevisions(
+  client: Pick<ClientBase, 'query'>,
+  limit: number,
+  before: number,
+): Promise<readonly Revision[]> {
+  const { rows } = await client.query<RevisionRow>(
+    'SELECT version, at, author, message, changes FROM cambist.revisions WHERE version < $2 ORDER BY version DESC LIMIT $1',
+    [limit, before],
+  )
+  return rows.map((row) => ({ ...row, version: Number(row.version), at: row.at.getTime() }))
+}

@@ -1,0 +1,35 @@
+import type pg from 'pg'
+
+/**
+ * Runs the work in one transaction on one connection of the pool, commits, and answers what the work answered. What it
+ * throws is thrown on, with nothing written. `mode` is a constant of ours that follows BEGIN; `end` gives the statements
+ * that end the transaction, the last of which commits.
+ */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  mode: string,
+  work: (client: pg.PoolClient) => Promise<T>,
+  end: (result: T) => string = () => 'COMMIT',
+): Promise<T> {
+  const client = await pool.connect()
+  // The query under way fails when the connection breaks; between two queries only this event tells.
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onError)
+  try {
+    await client.query(`BEGIN ${mode}`)
+    const result = await work(client)
+    await client.query(end(result))
+    return result
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError
+    })
+    throw error
+  } finally {
+    client.off('error', onError)
+    client.release(broken)
+  }
+}
