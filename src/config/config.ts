@@ -46,7 +46,7 @@ export function readConfig(env: Environment): Config {
   const adminListen = address(env, 'CAMBIST_ADMIN_LISTEN', '127.0.0.1:8401', fault)
   const issuerText = env.CAMBIST_ISSUER ?? 'http://127.0.0.1:8400'
   const issuer = checkedIssuer(issuerText, fault)
-  const trustDomain = env.CAMBIST_TRUST_DOMAIN ?? issuer?.hostname ?? 'cambist.invalid'
+  const trustDomain = env.CAMBIST_TRUST_DOMAIN ?? (issuer === undefined || issuer.hostname === '[::1]' ? 'localhost' : issuer.hostname)
   if (!TRUST_DOMAIN.test(trustDomain)) {
     fault('CAMBIST_TRUST_DOMAIN', `${JSON.stringify(trustDomain)} is not a trust domain: use lower-case letters, digits, dots, dashes and underscores, such as prod.example`)
   }

@@ -71,5 +71,5 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   ): VerifiedFacts | Promise<VerifiedFacts>
 }
 
-/** Credential kinds as a register hands them in: the settings of each are its own affair. */
-export type AnyCredentialKind = CredentialKind<never, never>
+/** A credential kind as a register hands it in: its settings and readings are its own affair. */
+export type AnyCredentialKind = CredentialKind<unknown, unknown>

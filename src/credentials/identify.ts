@@ -9,7 +9,7 @@ import { hashOf } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import type { KeyFinder, Position, TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
-import type { AnyCredentialKind, CredentialKind, VerifiedFacts } from './contract.ts'
+import type { AnyCredentialKind, VerifiedFacts } from './contract.ts'
 import { isName, shown } from './jwt-checks.ts'
 
 /** A credential as a request brings it. */
@@ -49,11 +49,11 @@ export interface Identified {
 }
 
 /** The register of credential kinds, by declared type. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
-export type CredentialKinds = ReadonlyMap<string, readonly CredentialKind<unknown, unknown>[]>
+export type CredentialKinds = ReadonlyMap<string, readonly AnyCredentialKind[]>
 
 export function credentialKinds(register: readonly AnyCredentialKind[]): CredentialKinds {
-  const kinds = new Map<string, CredentialKind<unknown, unknown>[]>()
-  for (const kind of register as readonly CredentialKind<unknown, unknown>[]) {
+  const kinds = new Map<string, AnyCredentialKind[]>()
+  for (const kind of register) {
     for (const type of kind.tokenTypes) kinds.set(type, [...(kinds.get(type) ?? []), kind])
   }
   return kinds
@@ -120,7 +120,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
 }
 
 interface Found {
-  readonly kind: CredentialKind<unknown, unknown>
+  readonly kind: AnyCredentialKind
   readonly issuer: TrustedIssuer
   readonly reading: unknown
 }
@@ -183,7 +183,7 @@ function checkTenant(issuer: TrustedIssuer, seen: Seen): void {
 
 function principalOf(
   issuer: TrustedIssuer,
-  kind: CredentialKind<unknown, unknown>,
+  kind: AnyCredentialKind,
   facts: VerifiedFacts,
   seen: Seen,
   trustDomain: string,

@@ -1,4 +1,4 @@
-import { thumbprintOf } from '../lib/jwk.ts'
+import { readJwk } from '../lib/jwk.ts'
 import type { KeyBackend, Keyring, Signer, StoredKey } from './contract.ts'
 import type { KeyEncryption } from './wrapping.ts'
 
@@ -47,4 +47,11 @@ export class Keys {
     if (backend === undefined) throw new Error(`a signing key lives in the backend ${name}, which this server does not have`)
     return backend
   }
+}
+
+/** RFC 7638 thumbprint: a kid that says which key it is wherever it is met. */
+function thumbprintOf(publicJwk: Readonly<Record<string, unknown>>): string {
+  const reading = readJwk(publicJwk)
+  if ('fault' in reading) throw new Error(`a key that was just made ${reading.fault}`)
+  return reading.key.thumbprint
 }

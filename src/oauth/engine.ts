@@ -28,7 +28,6 @@ const FEATURES_OFF = [
   'jwtIntrospection',
   'jwtResponseModes',
   'jwtUserinfo',
-  'mTLS',
   'pushedAuthorizationRequests',
   'registration',
   'requestObjects',
@@ -47,7 +46,7 @@ function configuration(): Configuration {
     clientAuthMethods: ['tls_client_auth'], // removes Basic, secrets and its private_key_jwt: three audiences, replay mark not atomic (T8, T10)
     clientBasedCORS: () => false,
     cookies: { keys: [generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }).d ?? ''] },
-    features: Object.fromEntries(FEATURES_OFF.map((name) => [name, { enabled: false }])),
+    features: { ...Object.fromEntries(FEATURES_OFF.map((name) => [name, { enabled: false }])), mTLS: NOBODY },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' } as never] },
     pkce: { required: () => true },
     renderError: (ctx, out) => {
@@ -56,6 +55,18 @@ function configuration(): Configuration {
     responseTypes: [], // the default offers code
     routes: { token: '/token', jwks: '/engine/jwks' }, // ours stand at /jwks and /.well-known/*
   }
+}
+
+/**
+ * How an authenticated client will be handed over: by these callbacks, which fail closed, and never by the method `none`,
+ * which issues a token when the front is by-passed (engine.md §1). Until there is a grant to hand over, nobody passes.
+ */
+const NOBODY = {
+  enabled: true,
+  tlsClientAuth: true,
+  getCertificate: () => undefined,
+  certificateAuthorized: () => false,
+  certificateSubjectMatches: () => false,
 }
 
 /** Nothing of the engine is stored until user-facing grants are configured: any write is unplanned, and says so. */

@@ -138,7 +138,7 @@ describe('freshness', () => {
     w.maxAge = maxAge
     await find('a')
     w.clock.pass(seconds - 1)
-    find('a')
+    void find('a')
     expect(w.fetches).toHaveLength(1)
     w.clock.pass(1)
     expect(find('a')).not.toBeInstanceOf(Promise)
@@ -252,7 +252,7 @@ describe('a source that fails', () => {
       await find('a')
       w.answers.set(URL_OF_KEYS, answer)
       w.clock.pass(601)
-      find('a')
+      void find('a')
       await w.settle()
       expect(w.events.at(-1)).toMatchObject({ event: 'failed', code, hasLastGood: true })
       expect((find('a') as VerificationKey).kid).toBe('a')
@@ -293,13 +293,13 @@ describe('events', () => {
     for (const keys of [[a, b], [b]]) {
       w.clock.pass(601)
       w.serve(...keys)
-      find(keys.length === 2 ? 'a' : 'b')
+      void find(keys.length === 2 ? 'a' : 'b')
       await w.settle()
     }
     expect(w.events.map(({ event }) => event)).toEqual(['refreshed', 'refreshed', 'refreshed'])
     w.clock.pass(601)
     w.serve(ecJwk('b'))
-    find('b')
+    void find('b')
     await w.settle()
     expect(w.events.slice(-2).map(({ event }) => event)).toEqual(['refreshed', 'replaced'])
   })

@@ -1,0 +1,209 @@
+/**
+ * Composition by hand, in road order: the only file that joins interfaces, registers and implementations. What runs when,
+ * and in which process, is serve.ts.
+ */
+import type { RequestListener } from 'node:http'
+import { adminDoor } from './admin/door.ts'
+import type { Config } from './config/config.ts'
+import type { Secrets } from './config/secrets.ts'
+import * as credentialKindRegister from './credentials/kinds/index.ts'
+import { credentialKinds } from './credentials/identify.ts'
+import { Compiler } from './documents/compile.ts'
+import type { CompileContext, Formats } from './documents/contract.ts'
+import * as documentKindRegister from './documents/kinds/index.ts'
+import { algorithmsOf, firstKeys, rotateKeys } from './documents/signing-keys.ts'
+import { Snapshots } from './documents/snapshots.ts'
+import type { Road } from './exchange/contract.ts'
+import * as backendRegister from './keys/backends/index.ts'
+import { Keys } from './keys/keyring.ts'
+import { keyEncryption } from './keys/wrapping.ts'
+import { type Clock, seconds, systemClock } from './lib/clock.ts'
+import { RateByKey, sourceOf } from './lib/rate.ts'
+import { workloadsDoor } from './oauth/door.ts'
+import type { DatabaseAddress } from './storage/address.ts'
+import { type Database, openDatabase } from './storage/database.ts'
+import { openLedger, type PostgresLedger } from './storage/ledger.ts'
+import { createEvents, type Events } from './telemetry/events.ts'
+import { createLogger, type Logger } from './telemetry/logger.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import * as tokenKindRegister from './tokens/kinds/index.ts'
+import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
+import { KeySets } from './trust/key-sets.ts'
+import { secretsDir } from './trust/secrets-dir.ts'
+
+/** The registers, joined here and handed in everywhere. Tests add to them. */
+export const formats: Formats = {
+  credentialKinds: Object.values(credentialKindRegister),
+  tokenKinds: Object.values(tokenKindRegister),
+}
+export const documentKinds = Object.values(documentKindRegister)
+
+export interface AppOptions {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly address: DatabaseAddress
+  readonly clock?: Clock
+  readonly logger?: Logger
+  readonly formats?: Formats
+  /** How names are resolved on the way out, for tests. */
+  readonly resolve?: Resolve
+  /** Milliseconds between two looks at the version of the documents, beneath LISTEN/NOTIFY. */
+  readonly pollMs?: number
+}
+
+/** What both doors stand on. */
+export interface App {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly events: Events
+  readonly database: Database
+  readonly keys: Keys
+  readonly keySets: KeySets
+  readonly compiler: Compiler
+  readonly snapshots: Snapshots
+  readonly formats: Formats
+  close(): Promise<void>
+}
+
+/** Opens the database, loads the documents and follows them. Rejects where the database cannot be had. */
+export async function openApp(options: AppOptions): Promise<App> {
+  const { config, secrets, address, clock = systemClock, resolve } = options
+  const joined = options.formats ?? formats
+  const logger = options.logger ?? createLogger(config.logLevel, 'cambist')
+  const metrics = createMetrics()
+  const events = createEvents(logger, metrics)
+
+  const keySets = new KeySets({
+    fetch: guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) }),
+    clock,
+    secret: secretsDir(config.secretsDir),
+    insecure: config.insecureFetch,
+    onEvent: (event) => {
+      if (event.event === 'refreshed') events.keysFetched(event.issuer)
+      else if (event.event === 'failed') events.keysFailed(event.issuer, `${event.code}: ${event.message}`)
+      else events.keysReplaced(event.issuer)
+    },
+  })
+  const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
+  const compiler = new Compiler(compileContext(config, joined, keys))
+  const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
+  const snapshots = new Snapshots(database.states, compiler, {
+    inForce: (snapshot) => {
+      events.snapshotInForce(snapshot.version)
+      keySets.retain(snapshot.issuers.all())
+      void keySets.prefetch(snapshot.issuers.all())
+    },
+    refused: events.snapshotRefused,
+    trouble: (error) => events.databaseTrouble('loading documents', error),
+  })
+  await snapshots.start()
+  return {
+    config,
+    secrets,
+    clock,
+    logger,
+    metrics,
+    events,
+    database,
+    keys,
+    keySets,
+    compiler,
+    snapshots,
+    formats: joined,
+    async close() {
+      keySets.close()
+      await snapshots.close()
+      await database.close()
+    },
+  }
+}
+
+/** What documents are compiled under; also without a server, for lint. */
+export function compileContext(config: Pick<Config, 'issuer' | 'insecureFetch'>, joined: Formats, keys?: Keys): CompileContext {
+  return {
+    ...joined,
+    ourIssuer: config.issuer,
+    insecureFetch: config.insecureFetch,
+    openKeys: (stored) => {
+      if (keys === undefined) throw new Error('signing keys are opened by a server alone')
+      return keys.open(stored)
+    },
+  }
+}
+
+/** The workloads' door with the road behind it. */
+export async function openWorkloads(app: App, address: DatabaseAddress): Promise<{ door: RequestListener; ledger: PostgresLedger }> {
+  const { config, clock, events } = app
+  const ledger = await openLedger({ address })
+  const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
+  const road: Road = {
+    issuer: config.issuer,
+    trustDomain: config.trustDomain,
+    clock,
+    snapshots: app.snapshots,
+    keys: app.keySets,
+    credentialKinds: credentialKinds(app.formats.credentialKinds),
+    tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
+    ledger,
+    admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
+    events,
+  }
+  return { door: workloadsDoor({ road, hosts: config.hosts, onFailure: events.failed }), ledger }
+}
+
+export interface AdministrationOptions {
+  /** Prometheus text of the whole server. */
+  metrics(): Promise<string>
+  /** Whether the workloads' door is open. */
+  listening(): boolean
+}
+
+export function administration(app: App, { metrics, listening }: AdministrationOptions): RequestListener {
+  const { clock, config, database, keys, snapshots } = app
+  return adminDoor({
+    store: database.states,
+    records: database.records,
+    compiler: app.compiler,
+    snapshots,
+    documentKinds,
+    formats: app.formats,
+    newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
+    keys: {
+      list: () => snapshots.current().keyring.stored,
+      rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),
+    },
+    metrics,
+    ready: async () => {
+      const checks = { database: await database.ping(), documents: inForce(app), workloads: listening() }
+      return { ready: checks.database && checks.documents && checks.workloads, checks }
+    },
+    clock,
+    adminToken: app.secrets.adminToken,
+    hosts: config.admin.hosts,
+    events: { changed: app.events.changed, failed: app.events.failed },
+  })
+}
+
+function inForce({ snapshots }: App): boolean {
+  try {
+    snapshots.current()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Successors for the algorithms at once, or for all in use. */
+async function rotate(app: App, author: string, algorithms?: ReadonlySet<string>) {
+  const wanted = algorithmsOf(app.snapshots.current())
+  return rotateKeys(app.database.states, app.keys, { wanted, now: seconds(app.clock), author, early: algorithms ?? wanted })
+}
+
+/** What the schedule of the signing keys asks for now. */
+export async function followSchedule(app: App): Promise<void> {
+  const made = await rotateKeys(app.database.states, app.keys, { wanted: algorithmsOf(app.snapshots.current()), now: seconds(app.clock), author: 'schedule' })
+  for (const key of made) app.events.changed(app.snapshots.current().version, 'schedule', `new ${key.algorithm} signing key ${key.kid}`)
+}

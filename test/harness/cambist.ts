@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { administration, openApp, openWorkloads } from '../../src/app.ts'
+import { readConfig } from '../../src/config/config.ts'
+import type { Environment } from '../../src/config/environment.ts'
+import type { Formats } from '../../src/documents/contract.ts'
+import type { Clock } from '../../src/lib/clock.ts'
+import { Secret } from '../../src/lib/secret.ts'
+import { listen } from '../../src/server/listen.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { testDatabase, type TestDatabase } from './database.ts'
+import { freePorts } from './ports.ts'
+import { Cluster, TYPE } from './tokens.ts'
+
+/** A clock that a test moves. It starts at a fixed moment and stands still. */
+export class TestClock implements Clock {
+  #now: number
+
+  constructor(start = Date.UTC(2026, 10, 24, 12)) {
+    this.#now = start
+  }
+
+  now = (): number => this.#now
+  monotonic = (): number => this.#now
+  /** Seconds since the epoch. */
+  seconds = (): number => Math.floor(this.#now / 1000)
+  advance(seconds: number): void {
+    this.#now += seconds * 1000
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Record<string, unknown>
+  readonly id: string
+}
+
+export type Form = Record<string, string | readonly string[] | undefined>
+
+export interface TestServer {
+  readonly issuer: string
+  readonly admin: string
+  readonly adminToken: string
+  readonly clock: TestClock
+  readonly database: TestDatabase
+  /** The cluster that the base documents believe. */
+  readonly cluster: Cluster
+  /** Posts a form to /token. */
+  token(form: Form, headers?: Record<string, string>): Promise<Answer>
+  /** A token exchange with everything a good one needs; members given replace, undefined leaves out. */
+  exchange(form?: Form, headers?: Record<string, string>): Promise<Answer>
+  /** Applies documents (objects) at the administrators' door; throws with the problem where that refuses. */
+  apply(...documents: object[]): Promise<{ version: number }>
+  /** The row of an exchange. */
+  record(id: string): Promise<Record<string, unknown>>
+  get(path: string, headers?: Record<string, string>): Promise<Response>
+  adminGet(path: string): Promise<Response>
+}
+
+export interface TestServerOptions {
+  readonly env?: Environment
+  readonly formats?: Formats
+  readonly database?: TestDatabase
+  readonly clock?: TestClock
+  /** Documents instead of the base ones. */
+  readonly documents?: readonly object[]
+}
+
+export const document = (kind: string, name: string, spec: object) => ({ apiVersion: 'cambist/v1', kind, metadata: { name }, spec })
+
+/** One cluster, one workload client, one target with two scopes, one rule: what most tests begin with. */
+export function baseDocuments(cluster: Cluster): object[] {
+  return [
+    document('TrustedIssuer', 'cluster', { preset: 'kubernetes', issuer: cluster.issuer, audiences: [cluster.audience], keys: { jwks: cluster.jwks } }),
+    document('Client', 'checkout', { workloads: [{ issuer: 'cluster', match: { namespace: ['shop'], serviceaccount: ['checkout'] } }] }),
+    document('Target', 'orders', {
+      audience: 'https://orders.example',
+      resources: ['https://orders.example/api'],
+      scopes: ['orders:read', 'orders:write'],
+      defaultScopes: ['orders:read'],
+      tokens: [{ kind: 'access-token', lifetime: '5m' }],
+    }),
+    document('Policy', 'checkout-reads-orders', { clients: ['checkout'], targets: ['orders'], scopes: ['orders:read'] }),
+  ]
+}
+
+/** A whole server in this process, on ports of its own, over a database of its own; stopped when the test file is done. */
+export async function startCambist(options: TestServerOptions = {}): Promise<TestServer> {
+  const database = options.database ?? (await testDatabase())
+  const clock = options.clock ?? new TestClock()
+  const [port, adminPort] = await freePorts(2)
+  const directory = mkdtempSync(join(tmpdir(), 'cambist-test-'))
+  const issuer = options.env?.CAMBIST_ISSUER ?? `http://127.0.0.1:${port}`
+  const config = readConfig({
+    CAMBIST_ISSUER: issuer,
+    CAMBIST_HOSTS: `127.0.0.1:${port}`,
+    CAMBIST_LISTEN: `127.0.0.1:${port}`,
+    CAMBIST_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+    CAMBIST_DATA_DIR: directory,
+    CAMBIST_WORKERS: '1',
+    ...options.env,
+  })
+  const adminToken = `cambist_admin_${randomBytes(32).toString('base64url')}`
+  const app = await openApp({
+    config,
+    secrets: { keyEncryptionKeys: [Buffer.alloc(32, 7)], adminToken: new Secret(adminToken), adminTokenFile: 'admin-token' },
+    address: database.address,
+    clock,
+    logger: createLogger('silent', 'test'),
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+  })
+  const { door, ledger } = await openWorkloads(app, database.address)
+  const workloads = await listen({ ...config.listen, tls: undefined }, door)
+  const administrators = await listen(
+    { ...config.admin.listen, tls: undefined },
+    administration(app, { metrics: () => app.metrics.registry.metrics(), listening: () => true }),
+  )
+  afterAll(async () => {
+    await workloads.close(500)
+    await administrators.close(500)
+    await ledger.close()
+    await app.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const authorization = { Authorization: `Bearer ${adminToken}` }
+  const cluster = new Cluster({ audience: issuer, now: clock.seconds })
+  const server: TestServer = {
+    issuer,
+    admin: administrators.url,
+    adminToken,
+    clock,
+    database,
+    cluster,
+    async token(form, headers = {}) {
+      const response = await fetch(`${workloads.url}/token`, { method: 'POST', body: encode(form), headers })
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (await response.json()) as Record<string, unknown>,
+        id: response.headers.get('Cambist-Request-Id') ?? '',
+      }
+    },
+    exchange: (form = {}, headers) =>
+      server.token(
+        {
+          grant_type: TYPE.exchange,
+          subject_token_type: TYPE.jwt,
+          subject_token: 'subject_token' in form ? form['subject_token'] : cluster.token(),
+          audience: 'https://orders.example',
+          ...form,
+        },
+        headers,
+      ),
+    async apply(...documents) {
+      const response = await fetch(`${administrators.url}/admin/v1/apply`, {
+        method: 'POST',
+        headers: { ...authorization, 'Content-Type': 'application/json' },
+        body: JSON.stringify(documents),
+      })
+      const body = await response.json()
+      if (!response.ok) throw new Error(`apply answered ${response.status}: ${JSON.stringify(body)}`)
+      return body as { version: number }
+    },
+    async record(id) {
+      const response = await fetch(`${administrators.url}/admin/v1/audit/${id}`, { headers: authorization })
+      if (!response.ok) throw new Error(`no record ${id}: ${response.status}`)
+      return (await response.json()) as Record<string, unknown>
+    },
+    get: (path, headers = {}) => fetch(`${workloads.url}${path}`, { headers }),
+    adminGet: (path) => fetch(`${administrators.url}${path}`, { headers: authorization }),
+  }
+  await server.apply(...(options.documents ?? baseDocuments(cluster)))
+  return server
+}
+
+function encode(form: Form): URLSearchParams {
+  const body = new URLSearchParams()
+  for (const [name, value] of Object.entries(form)) {
+    if (value === undefined) continue
+    for (const one of typeof value === 'string' ? [value] : value) body.append(name, one)
+  }
+  return body
+}

@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { readConfig } from '../../../src/config/config.ts'
+import { readCliEnvironment, readEnvironment } from '../../../src/config/environment.ts'
+import { readSecrets } from '../../../src/config/secrets.ts'
+import type { Faults } from '../../../src/lib/fault.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'cambist-config-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const faultsOf = (env: Parameters<typeof readConfig>[0]) => {
+  try {
+    readConfig(env)
+  } catch (error) {
+    return (error as Faults).faults
+  }
+  return []
+}
+
+describe('readConfig', () => {
+  it('has the documented defaults', () => {
+    const config = readConfig({ CAMBIST_WORKERS: '2' })
+    expect(config).toMatchObject({
+      issuer: 'http://127.0.0.1:8400',
+      trustDomain: '127.0.0.1',
+      listen: { host: '127.0.0.1', port: 8400 },
+      admin: { listen: { host: '127.0.0.1', port: 8401 }, audience: 'cambist-admin' },
+      quickstart: true,
+      workers: 2,
+      logLevel: 'info',
+    })
+    expect([...config.hosts]).toEqual(['127.0.0.1:8400'])
+    expect([...config.admin.hosts]).toEqual(['127.0.0.1:8401', '[::1]:8401', 'localhost:8401'])
+  })
+
+  it('reports every fault in one message, each with its variable and a remedy', () => {
+    const faults = faultsOf({
+      CAMBIST_ISSUER: 'http://cambist.example/x?y',
+      CAMBIST_LISTEN: '8400',
+      CAMBIST_WORKERS: 'many',
+      DATABASE_URL: 'mysql://x',
+      CAMBIST_TLS_CERT: 'a.pem',
+      CAMBIST_LOG_LEVEL: 'loud',
+      CAMBIST_QUICKSTART: 'maybe',
+      CAMBIST_INSECURE_FETCH: 'localhost',
+      CAMBIST_TRUST_DOMAIN: 'Prod Example',
+    })
+    expect(new Set(faults.map(({ path }) => path))).toEqual(
+      new Set([
+        'CAMBIST_ISSUER',
+        'CAMBIST_LISTEN',
+        'CAMBIST_WORKERS',
+        'DATABASE_URL',
+        'CAMBIST_KEY_ENCRYPTION_KEY_FILES',
+        'CAMBIST_ADMIN_TOKEN_FILE',
+        'CAMBIST_TLS_KEY',
+        'CAMBIST_LOG_LEVEL',
+        'CAMBIST_QUICKSTART',
+        'CAMBIST_INSECURE_FETCH',
+        'CAMBIST_TRUST_DOMAIN',
+      ]),
+    )
+    expect(faults.find(({ path }) => path === 'CAMBIST_LISTEN')?.message).toContain('HOST:PORT')
+  })
+
+  it.each(['https://cambist.example', 'https://cambist.example:8443', 'http://localhost:1', 'http://[::1]:1', 'http://127.1.2.3:1'])('takes the issuer %s', (issuer) => {
+    expect(faultsOf({ CAMBIST_ISSUER: issuer })).toEqual([])
+  })
+
+  it.each(['http://cambist.example', 'https://cambist.example/', 'https://cambist.example/tenant', 'https://a@cambist.example', 'https://cambist.example#x', 'cambist', 'HTTPS://cambist.example'])(
+    'refuses the issuer %s (MD-01)',
+    (issuer) => {
+      expect(faultsOf({ CAMBIST_ISSUER: issuer }).map(({ path }) => path)).toContain('CAMBIST_ISSUER')
+    },
+  )
+
+  it('never lets an administrators’ audience be the issuer', () => {
+    expect(faultsOf({ CAMBIST_ADMIN_AUDIENCE: 'http://127.0.0.1:8400' })[0]?.path).toBe('CAMBIST_ADMIN_AUDIENCE')
+  })
+})
+
+describe('readEnvironment', () => {
+  it('warns of an unknown variable with the nearest name, and of nothing else', () => {
+    const { values, warnings } = readEnvironment({ CAMBIST_ISUER: 'x', PATH: '/bin', CAMBIST_LISTEN: '', CAMBIST_ADMIN_URL: 'x', CAMBIST_WORKERS: '1' })
+    expect(values).toEqual({ CAMBIST_WORKERS: '1' })
+    expect(warnings).toEqual(['CAMBIST_ISUER is not a variable of Cambist; did you mean CAMBIST_ISSUER?'])
+  })
+
+  it('gives the command line its defaults', () => {
+    expect(readCliEnvironment({ CAMBIST_DATA_DIR: '/d' })).toEqual({ adminUrl: 'http://127.0.0.1:8401', adminTokenFile: '/d/admin-token', issuer: 'http://127.0.0.1:8400' })
+  })
+})
+
+describe('readSecrets', () => {
+  it('makes them in the data directory once, for the owner alone', () => {
+    const config = readConfig({ CAMBIST_DATA_DIR: join(directory, 'made') })
+    const secrets = readSecrets(config)
+    expect(readFileSync(secrets.adminTokenFile, 'utf8')).toMatch(/^cambist_admin_[A-Za-z0-9_-]{43}\n$/)
+    expect(statSync(secrets.adminTokenFile).mode & 0o777).toBe(0o600)
+    expect(readSecrets(config).adminToken.equals(readFileSync(secrets.adminTokenFile, 'utf8').trim())).toBe(true)
+    expect(readSecrets(config).keyEncryptionKeys).toEqual(secrets.keyEncryptionKeys)
+    expect(JSON.stringify({ secrets: String(secrets.adminToken), token: secrets.adminToken })).not.toContain('cambist_admin_')
+  })
+
+  it('names the file and not its contents when one is wrong', () => {
+    const token = join(directory, 'token')
+    const key = join(directory, 'key')
+    writeFileSync(token, 'short-secret')
+    writeFileSync(key, 'abc')
+    const config = readConfig({ CAMBIST_DATA_DIR: join(directory, 'other'), CAMBIST_ADMIN_TOKEN_FILE: token, CAMBIST_KEY_ENCRYPTION_KEY_FILES: `${key},/nowhere` })
+    expect(() => readSecrets(config)).toThrow(/does not hold 32 bytes[\s\S]*\/nowhere cannot be read \(ENOENT\)[\s\S]*one line of 32 characters/)
+    expect(() => readSecrets(config)).not.toThrow(/short-secret/)
+  })
+})

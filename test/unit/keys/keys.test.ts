@@ -1,0 +1,107 @@
+import { createPublicKey } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { local } from '../../../src/keys/backends/local.ts'
+import type { StoredKey } from '../../../src/keys/contract.ts'
+import { Keys } from '../../../src/keys/keyring.ts'
+import { planRotation, type RotationRules } from '../../../src/keys/rotation.ts'
+import { keyEncryption } from '../../../src/keys/wrapping.ts'
+import { algorithms } from '../../../src/lib/algorithms.ts'
+
+const kek = (fill: number) => Buffer.alloc(32, fill)
+
+describe('wrapping', () => {
+  it('opens what it wrapped, under the same name alone', () => {
+    const encryption = keyEncryption([kek(1)])
+    const wrapped = encryption.wrap('a', Buffer.from('secret'))
+    expect(encryption.unwrap('a', wrapped).toString()).toBe('secret')
+    expect(wrapped).not.toContain(Buffer.from('secret').toString('base64url'))
+    expect(() => encryption.unwrap('b', wrapped)).toThrow()
+  })
+
+  it('wraps by the first key and unwraps by all, so that one can be replaced', () => {
+    const old = keyEncryption([kek(1)]).wrap('a', Buffer.from('x'))
+    const both = keyEncryption([kek(2), kek(1)])
+    expect(both.unwrap('a', old).toString()).toBe('x')
+    expect(keyEncryption([kek(2)]).unwrap('a', both.wrap('a', Buffer.from('y'))).toString()).toBe('y')
+    expect(() => keyEncryption([kek(2)]).unwrap('a', old)).toThrow(/CAMBIST_KEY_ENCRYPTION_KEY_FILES/)
+  })
+
+  it('refuses an altered text', () => {
+    const encryption = keyEncryption([kek(1)])
+    const wrapped = encryption.wrap('a', Buffer.from('secret'))
+    for (const at of [wrapped.length - 4, wrapped.lastIndexOf('.') + 2, wrapped.lastIndexOf('.') - 3]) {
+      const other = wrapped[at] === 'A' ? 'B' : 'A'
+      expect(() => encryption.unwrap('a', wrapped.slice(0, at) + other + wrapped.slice(at + 1))).toThrow()
+    }
+  })
+})
+
+describe('Keys', () => {
+  const keys = new Keys([local], keyEncryption([kek(1)]))
+
+  it.each(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA'])('makes, stores, opens and signs with %s', async (name) => {
+    const stored = keys.create(name, 100, 100)
+    expect(stored.publicJwk).toMatchObject({ kid: stored.kid, alg: name, use: 'sig' })
+    expect(JSON.stringify(stored.publicJwk)).not.toMatch(/"(d|p|q|dp|dq|qi)":/)
+    const signer = new Keys([local], keyEncryption([kek(1)])).open([stored]).signer(name, 100)
+    const data = Buffer.from('data')
+    const signature = await signer?.sign(data)
+    const publicKey = createPublicKey({ key: stored.publicJwk as never, format: 'jwk' })
+    expect(algorithms.get(name)?.verify(publicKey, data, signature ?? Buffer.alloc(0))).toBe(true)
+  })
+
+  it('publishes a key before it signs with it (I5)', () => {
+    const one = keys.create('ES256', 0, 0)
+    const two = keys.create('ES256', 50, 100)
+    const ring = keys.open([one, two])
+    expect(ring.published.keys.map((jwk) => jwk['kid'])).toEqual([one.kid, two.kid])
+    expect(ring.signer('ES256', 99)?.kid).toBe(one.kid)
+    expect(ring.signer('ES256', 100)?.kid).toBe(two.kid)
+    expect(ring.signer('RS256', 100)).toBeUndefined()
+  })
+})
+
+describe('planRotation', () => {
+  const rules: RotationRules = { period: 1000, publishedBefore: 100, publishedAfter: 300 }
+  const key = (kid: string, activeAt: number, more: Partial<StoredKey> = {}): StoredKey => ({
+    kid,
+    algorithm: 'ES256',
+    publicJwk: {},
+    backend: 'local',
+    wrapped: '',
+    createdAt: activeAt,
+    activeAt,
+    retiredAt: undefined,
+    removeAt: undefined,
+    ...more,
+  })
+
+  it('makes the first key of an algorithm at once, and only of those that are wanted', () => {
+    expect(planRotation([], ['ES256', 'ES256', 'RS256'], 5, rules)).toEqual({
+      create: [
+        { algorithm: 'ES256', activeAt: 5 },
+        { algorithm: 'RS256', activeAt: 5 },
+      ],
+      change: [],
+      remove: [],
+    })
+  })
+
+  it('publishes the successor before the period ends, once', () => {
+    expect(planRotation([key('a', 0)], ['ES256'], 899, rules).create).toEqual([])
+    expect(planRotation([key('a', 0)], ['ES256'], 900, rules).create).toEqual([{ algorithm: 'ES256', activeAt: 1000 }])
+    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 950, rules).create).toEqual([])
+  })
+
+  it('retires the old key when the new one signs, keeps it published, then removes it', () => {
+    const retired = key('a', 0, { retiredAt: 1000, removeAt: 1300 })
+    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 999, rules).change).toEqual([])
+    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 1000, rules).change).toEqual([retired])
+    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1299, rules).remove).toEqual([])
+    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1300, rules)).toEqual({ create: [], change: [], remove: ['a'] })
+  })
+
+  it('rotates early when told, still publishing first', () => {
+    expect(planRotation([key('a', 0)], ['ES256'], 10, rules, new Set(['ES256'])).create).toEqual([{ algorithm: 'ES256', activeAt: 110 }])
+  })
+})
