@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import type { Committed, ExchangeRecord, Ledger, Mark } from '../../src/audit/contract.ts'
+import { newId } from '../../src/lib/ids.ts'
+import { sampleRecord } from '../harness/records.ts'
+
+export interface LedgerUnderTest {
+  /** Two ledgers of two processes over one record; the same one twice where there can be no other. */
+  readonly ledgers: readonly [Ledger, Ledger]
+  /** Commits a change of the state and answers the new version. */
+  bump(): Promise<number>
+  version(): Promise<number>
+  get(id: string): Promise<ExchangeRecord | undefined>
+}
+
+const mark = (different: Partial<Mark> = {}): Mark => ({
+  purpose: 'client-assertion',
+  issuer: 'https://prod.example',
+  id: newId(),
+  until: 4_000_000_000,
+  ...different,
+})
+
+/** What every ledger does, whatever it is made of (I1, I2, T10, T41). */
+export function ledgerConformance(name: string, open: () => Promise<LedgerUnderTest>): void {
+  describe(`${name} as a ledger`, () => {
+    const current = async (under: LedgerUnderTest, different: Partial<ExchangeRecord> = {}) =>
+      sampleRecord({ snapshotVersion: await under.version(), ...different })
+
+    it('has the record when it says so, as it was given', async () => {
+      const under = await open()
+      const full = await current(under, { lineage: newId(), parents: [newId()], detail: 'ünï "quoted" \\ 😀' })
+      const bare = await current(under, {
+        outcome: 'failed',
+        reason: 'internal',
+        subject: null,
+        granted: null,
+        facts: null,
+        jti: '',
+        tokenHash: '',
+        client: '',
+      })
+      for (const record of [full, bare]) {
+        expect(await under.ledgers[0].commit({ record, marks: [] })).toEqual({ outcome: 'committed' })
+        expect(await under.get(record.id)).toEqual(record)
+      }
+    })
+
+    it('lets one of twenty claims of a mark win, over two processes', async () => {
+      const under = await open()
+      const claimed = mark()
+      const records = await Promise.all(Array.from({ length: 20 }, () => current(under)))
+      const results = await Promise.all(
+        records.map((record, at) => under.ledgers[at % 2 === 0 ? 0 : 1].commit({ record, marks: [claimed] })),
+      )
+      expect(results.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1)
+      for (const [at, result] of results.entries()) {
+        const stored = await under.get(records[at]!.id)
+        if (result.outcome === 'committed') {
+          expect(stored).toEqual(records[at])
+          continue
+        }
+        expect(result).toEqual({ outcome: 'replayed', mark: claimed })
+        expect(stored).toEqual({
+          ...records[at],
+          outcome: 'refused',
+          reason: 'replayed',
+          detail: 'This client-assertion has been used before.',
+          granted: null,
+          jti: '',
+          tokenHash: '',
+        })
+      }
+    })
+
+    it('keeps marks of different purposes and issuers apart, however they are spelt', async () => {
+      const under = await open()
+      const marks = [
+        mark({ purpose: 'a', issuer: 'bc', id: 'd' }),
+        mark({ purpose: 'ab', issuer: 'c', id: 'd' }),
+        mark({ purpose: 'a', issuer: 'b', id: 'cd' }),
+        mark({ purpose: 'A', issuer: 'bc', id: 'd' }),
+        mark({ purpose: 'a', issuer: 'bc', id: 'd ' }),
+        mark({ purpose: 'a', issuer: 'bc', id: '' }),
+      ]
+      for (const one of marks) {
+        const result = await under.ledgers[0].commit({ record: await current(under), marks: [one] })
+        expect(result.outcome, JSON.stringify(one)).toBe('committed')
+      }
+    })
+
+    it('claims all marks of an entry, also when one of them was taken', async () => {
+      const under = await open()
+      const [taken, free] = [mark(), mark({ purpose: 'subject-token' })]
+      const commit = async (...marks: Mark[]) => under.ledgers[0].commit({ record: await current(under), marks })
+      expect(await commit(taken)).toEqual({ outcome: 'committed' })
+      expect(await commit(free, taken)).toEqual({ outcome: 'replayed', mark: taken })
+      expect(await commit(free)).toEqual({ outcome: 'replayed', mark: free })
+    })
+
+    it('counts a mark that one entry names twice once', async () => {
+      const under = await open()
+      const twice = mark()
+      const result = await under.ledgers[0].commit({ record: await current(under), marks: [twice, { ...twice }] })
+      expect(result).toEqual({ outcome: 'committed' })
+    })
+
+    it('writes nothing of an entry that was decided under an older version', async () => {
+      const under = await open()
+      const claimed = mark()
+      const old = await current(under)
+      const version = await under.bump()
+      const stale: Committed = { outcome: 'stale', version }
+      expect(await under.ledgers[0].commit({ record: old, marks: [claimed] })).toEqual(stale)
+      expect(await under.ledgers[1].commit({ record: old, marks: [claimed] })).toEqual(stale)
+      expect(await under.get(old.id)).toBeUndefined()
+      const again = { ...old, snapshotVersion: version }
+      expect(await under.ledgers[0].commit({ record: again, marks: [claimed] })).toEqual({ outcome: 'committed' })
+      expect(await under.get(old.id)).toEqual(again)
+    })
+  })
+}

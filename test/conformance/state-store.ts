@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest'
+import type { Document, StateChange, StateStore } from '../../src/documents/contract.ts'
+import type { StoredKey } from '../../src/keys/contract.ts'
+
+const document = (name: string, spec: Record<string, unknown> = {}, labels?: Record<string, string>): Document => ({
+  apiVersion: 'cambist/v1',
+  kind: 'Target',
+  metadata: labels === undefined ? { name } : { name, labels },
+  spec,
+})
+
+const change = (different: Partial<StateChange> = {}): StateChange => ({
+  author: 'ada',
+  message: 'why',
+  put: [],
+  delete: [],
+  putKeys: [],
+  changes: [],
+  ...different,
+})
+
+const key = (kid: string, different: Partial<StoredKey> = {}): StoredKey => ({
+  kid,
+  algorithm: 'ES256',
+  publicJwk: { kty: 'EC', kid },
+  backend: 'local',
+  wrapped: 'wrapped',
+  createdAt: 1_750_000_000,
+  activeAt: 1_750_000_600,
+  retiredAt: undefined,
+  removeAt: undefined,
+  ...different,
+})
+
+/** What every state store does. `open` answers two stores of two processes over one empty state. */
+export function stateStoreConformance(name: string, open: () => Promise<readonly [StateStore, StateStore]>): void {
+  describe(`${name} as a state store`, () => {
+    it('begins empty, at version 0', async () => {
+      const [store] = await open()
+      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [] })
+      expect(await store.history(10)).toEqual([])
+    })
+
+    it('gives back what was put, in order of kind and name, with the version of its last change', async () => {
+      const [store, other] = await open()
+      const b = document(
+        'b',
+        { audience: 'https://b.example', nested: { list: [1, 'zwei', null, true] } },
+        { team: 'x' },
+      )
+      expect(await store.change(() => change({ put: [b, document('a')] }))).toEqual({ version: 1 })
+      const policy: Document = { ...document('z'), kind: 'Policy' }
+      expect(await other.change(() => change({ put: [document('a', { changed: true }), policy] }))).toEqual({
+        version: 2,
+      })
+      for (const one of [store, other]) {
+        expect(await one.load()).toEqual({
+          version: 2,
+          documents: [
+            { ...policy, changedIn: 2 },
+            { ...document('a', { changed: true }), changedIn: 2 },
+            { ...b, changedIn: 1 },
+          ],
+          keys: [],
+        })
+      }
+    })
+
+    it('deletes documents and forgets keys', async () => {
+      const [store] = await open()
+      await store.change(() => change({ put: [document('a'), document('b')], putKeys: [key('k1'), key('k2')] }))
+      await store.change(() =>
+        change({
+          delete: [
+            { kind: 'Target', name: 'a' },
+            { kind: 'Target', name: 'never' },
+          ],
+          putKeys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
+          removeKeys: ['k1'],
+        }),
+      )
+      expect(await store.load()).toEqual({
+        version: 2,
+        documents: [{ ...document('b'), changedIn: 1 }],
+        keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
+      })
+    })
+
+    it('changes nothing where the plan wants nothing or throws', async () => {
+      const [store] = await open()
+      await store.change(() => change({ put: [document('a')] }))
+      const before = await store.load()
+      expect(await store.change(() => undefined)).toEqual({ version: 1 })
+      await expect(
+        store.change(() => {
+          throw new RangeError('not this way')
+        }),
+      ).rejects.toThrow(new RangeError('not this way'))
+      await expect(store.change(() => Promise.reject(new RangeError('nor this')))).rejects.toThrow('nor this')
+      expect(await store.load()).toEqual(before)
+      expect(await store.history(10)).toHaveLength(1)
+      expect(await store.change(() => change())).toEqual({ version: 2 })
+    })
+
+    it('makes changes one after the other, each seeing the one before', async () => {
+      const stores = await open()
+      await Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          stores[at % 2 === 0 ? 0 : 1].change(async (current) => {
+            const count = Number(current.documents[0]?.spec['count'] ?? 0)
+            await Promise.resolve()
+            return change({ put: [document('counter', { count: count + 1 })] })
+          }),
+        ),
+      )
+      expect(await stores[0].load()).toMatchObject({ version: 20, documents: [{ spec: { count: 20 }, changedIn: 20 }] })
+    })
+
+    it('remembers every change, newest first, page by page', async () => {
+      const [store] = await open()
+      for (const message of ['one', 'two', 'three']) {
+        const changes = [{ kind: 'Target', name: message, action: 'created' }] as const
+        await store.change(() => change({ message, put: [document(message)], changes }))
+      }
+      const history = await store.history(2)
+      expect(history).toMatchObject([
+        {
+          version: 3,
+          author: 'ada',
+          message: 'three',
+          changes: [{ kind: 'Target', name: 'three', action: 'created' }],
+        },
+        { version: 2, author: 'ada', message: 'two' },
+      ])
+      expect(history[0]!.at).toBeGreaterThanOrEqual(history[1]!.at)
+      expect(await store.history(2, 2)).toMatchObject([{ version: 1, message: 'one' }])
+    })
+
+    it('tells every watcher of the present version and of each later one', async () => {
+      const [store, other] = await open()
+      await store.change(() => change())
+      const seen: number[][] = [[], []]
+      const arrived = Promise.withResolvers<void>()
+      const watches = await Promise.all(
+        [store, other].map((one, at) =>
+          one.watch((version) => {
+            seen[at]!.push(version)
+            if (seen.every((versions) => versions.includes(3))) arrived.resolve()
+          }),
+        ),
+      )
+      await store.change(() => change())
+      await other.change(() => change())
+      await arrived.promise
+      await Promise.all(watches.map((watch) => watch.close()))
+      await store.change(() => change())
+      for (const versions of seen) {
+        expect(versions[0]).toBe(1)
+        expect(versions.at(-1)).toBe(3)
+      }
+    })
+  })
+}

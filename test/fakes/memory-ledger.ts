@@ -1,0 +1,33 @@
+import type { Committed, Entry, ExchangeRecord, Ledger, Mark } from '../../src/audit/contract.ts'
+
+/** The ledger in memory: test/conformance holds it to what the one in PostgreSQL does. */
+export class MemoryLedger implements Ledger {
+  /** In the order in which they were written. */
+  readonly records: ExchangeRecord[] = []
+  readonly #marks = new Set<string>()
+  readonly #version: () => number
+
+  /** `version` is that of the state, below which an entry is stale. */
+  constructor(version: () => number = () => 0) {
+    this.#version = version
+  }
+
+  async commit({ record, marks }: Entry): Promise<Committed> {
+    const version = this.#version()
+    if (record.snapshotVersion < version) return { outcome: 'stale', version }
+    const byKey = new Map(marks.map((mark) => [JSON.stringify([mark.purpose, mark.issuer, mark.id]), mark]))
+    let taken: Mark | undefined
+    for (const [key, mark] of byKey) {
+      if (this.#marks.has(key)) taken ??= mark
+      this.#marks.add(key)
+    }
+    if (taken === undefined) {
+      this.records.push(record)
+      return { outcome: 'committed' }
+    }
+    const detail = `This ${taken.purpose} has been used before.`
+    const refused = { outcome: 'refused', reason: 'replayed', detail, granted: null, jti: '', tokenHash: '' } as const
+    this.records.push({ ...record, ...refused })
+    return { outcome: 'replayed', mark: taken }
+  }
+}

@@ -1,0 +1,73 @@
+import type { Revision, StateChange, StateStore, StoredDocument, StoredState } from '../../src/documents/contract.ts'
+import type { StoredKey } from '../../src/keys/contract.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+
+const keyOf = ({ kind, name }: { kind: string; name: string }) => `${kind}/${name}`
+
+/** Documents and keys in memory: test/conformance holds it to what the store in PostgreSQL does. */
+export class MemoryStateStore implements StateStore {
+  #version = 0
+  #documents = new Map<string, StoredDocument>()
+  #keys = new Map<string, StoredKey>()
+  readonly #revisions: Revision[] = []
+  readonly #watchers = new Set<(version: number) => void>()
+  readonly #clock: Clock
+  #writers: Promise<unknown> = Promise.resolve()
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  async load(): Promise<StoredState> {
+    const byName = [...this.#documents].sort(([a], [b]) => (a < b ? -1 : 1))
+    return structuredClone({
+      version: this.#version,
+      documents: byName.map(([, document]) => document),
+      keys: [...this.#keys.values()],
+    })
+  }
+
+  change(
+    plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
+  ): Promise<{ readonly version: number }> {
+    const done = this.#writers.then(async () => {
+      const change = await plan(await this.load())
+      if (change !== undefined) this.#write(structuredClone(change))
+      return { version: this.#version }
+    })
+    this.#writers = done.catch(() => {})
+    return done
+  }
+
+  #write(change: StateChange): void {
+    const version = ++this.#version
+    for (const gone of change.delete) this.#documents.delete(keyOf(gone))
+    for (const document of change.put) {
+      const key = keyOf({ kind: document.kind, name: document.metadata.name })
+      this.#documents.set(key, { ...document, changedIn: version })
+    }
+    for (const kid of change.removeKeys ?? []) this.#keys.delete(kid)
+    for (const key of change.putKeys) this.#keys.set(key.kid, key)
+    const { author, message, changes } = change
+    this.#revisions.unshift({ version, at: this.#clock.now(), author, message, changes })
+    for (const watcher of this.#watchers) watcher(version)
+  }
+
+  async history(limit: number, before = Number.MAX_SAFE_INTEGER): Promise<readonly Revision[]> {
+    return this.#revisions.filter(({ version }) => version < before).slice(0, limit)
+  }
+
+  async watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }> {
+    this.#watchers.add(onVersion)
+    onVersion(this.#version)
+    return {
+      close: async () => {
+        this.#watchers.delete(onVersion)
+      },
+    }
+  }
+}
