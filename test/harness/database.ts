@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { afterAll, inject } from 'vitest'
+import { inject } from 'vitest'
 import { Secret } from '../../src/lib/secret.ts'
 import type { DatabaseAddress } from '../../src/storage/address.ts'
 import { administer, databaseUrl } from './global-postgres.ts'
@@ -14,15 +14,14 @@ export interface TestDatabase {
 }
 
 /**
- * A database of its own for the test file that calls this, dropped when the file is done. Migrated, unless `empty`.
- * Call it at the top of the file or in a `beforeAll`.
+ * A database of its own for the test or file that calls this, migrated unless `empty`. It goes when the run is over: to
+ * drop one costs several times what it costs to make one.
  */
 export async function testDatabase(kind: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
   const server = inject('postgres')
-  const name = `cambist_test_${process.pid}_${randomBytes(5).toString('hex')}`
+  const name = `${server.prefix}_${randomBytes(5).toString('hex')}`
   const template = kind === 'migrated' ? server.template : 'template1'
   await administer(server.url, `CREATE DATABASE ${name} TEMPLATE ${template}`)
-  afterAll(() => administer(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
   const url = databaseUrl(server.url, name)
   return {
     address: new Secret(url),

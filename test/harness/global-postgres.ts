@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,8 @@ import { migrate } from '../../src/storage/migrate.ts'
 export interface TestServer {
   readonly url: string
   readonly template: string
+  /** What the names of the databases of this run begin with. */
+  readonly prefix: string
 }
 
 declare module 'vitest' {
@@ -23,7 +26,8 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['TEST_DATABASE_URL']
   const cluster = given === undefined ? await startCluster() : { url: given, stop: async () => {} }
-  const template = `cambist_template_${process.pid}`
+  const prefix = `cambist_test_${randomBytes(4).toString('hex')}`
+  const template = `${prefix}_template`
   try {
     await administer(cluster.url, `CREATE DATABASE ${template}`)
     await migrate(new Secret(databaseUrl(cluster.url, template)))
@@ -31,10 +35,24 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await cluster.stop()
     throw error
   }
-  project.provide('postgres', { url: cluster.url, template })
+  project.provide('postgres', { url: cluster.url, template, prefix })
   return async () => {
-    if (given !== undefined) await administer(given, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`)
+    if (given !== undefined) await dropAll(given, prefix)
     await cluster.stop()
+  }
+}
+
+async function dropAll(url: string, prefix: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const found = await client.query<{ name: string }>(
+      'SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)',
+      [prefix],
+    )
+    for (const { name } of found.rows) await client.query(`DROP DATABASE ${client.escapeIdentifier(name)} WITH (FORCE)`)
+  } finally {
+    await client.end()
   }
 }
 
