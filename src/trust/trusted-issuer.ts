@@ -247,5 +247,4 @@ function collected<T>(make: () => T, faults: Fault[], path?: string): T | undefi
   }
 }
 
-export { lintTrustedIssuer } from './lint.ts'
 export { trustedIssuerSchema } from './trusted-issuer-schema.ts'

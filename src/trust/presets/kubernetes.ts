@@ -16,7 +16,7 @@ export const kubernetes: Preset = {
     // A pod presents the same token until the kubelet rotates it (P-9).
     singleUse: false,
     // Bound tokens only (K-5), and none whose life the API server stretched to a year (K-4).
-    condition: "'kubernetes.io' in assertion && !has(assertion['kubernetes.io'].warnafter)",
+    condition: "has(assertion['kubernetes.io'].namespace) && !has(assertion['kubernetes.io'].warnafter)",
     subject: 'assertion.sub',
     instance: "has(assertion['kubernetes.io'].pod) ? assertion['kubernetes.io'].pod.uid : ''",
     attributes: {

@@ -1,0 +1,165 @@
+/** T26: a configured URL leads to the public internet over https, or nowhere. */
+import { describe, expect, it } from 'vitest'
+import { FetchFailure } from '../../src/trust/fetch-failure.ts'
+import { fetchTarget } from '../../src/trust/fetch-target.ts'
+import { guardedFetch } from '../../src/trust/guarded-fetch.ts'
+import { json, serve } from '../unit/trust/hostile-server.ts'
+
+const nothing = new Set<string>()
+
+function codeOf(url: string): string {
+  try {
+    fetchTarget(url, nothing)
+    return 'allowed'
+  } catch (error) {
+    expect(error).toBeInstanceOf(FetchFailure)
+    return (error as FetchFailure).code
+  }
+}
+
+describe('a URL', () => {
+  it.each([
+    'https://issuer.example/jwks',
+    'https://issuer.example:8443/a?b=c',
+    'https://8.8.8.8/',
+    'https://[2606:4700::1111]/',
+    'https://xn--bcher-kva.example/',
+  ])('%s is allowed', (url) => {
+    expect(codeOf(url)).toBe('allowed')
+  })
+
+  it.each([
+    'https://127.0.0.1/',
+    'https://127.1/',
+    'https://0x7f.1/',
+    'https://2130706433/',
+    'https://017700000001/',
+    'https://0/',
+    'https://[::1]/',
+    'https://[::]/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://[::ffff:a9fe:a9fe]/',
+    'https://[64:ff9b::a9fe:a9fe]/',
+    'https://169.254.169.254/latest/meta-data/',
+    'https://10.0.0.1/',
+    'https://172.16.0.1/',
+    'https://192.168.0.1/',
+    'https://100.100.100.200/',
+    'https://168.63.129.16/',
+    'https://[fd00:ec2::254]/',
+    'https://[fe80::1]/',
+    'https://224.0.0.1/',
+    'https://255.255.255.255/',
+    'https://127.0.0.1%2F/'.replace('%2F', ''),
+    'https://%31%32%37.0.0.1/',
+  ])('%s leads to no public address', (url) => {
+    expect(codeOf(url)).toBe('address')
+  })
+
+  it.each([
+    'http://issuer.example/',
+    'ftp://issuer.example/',
+    'file:///etc/passwd',
+    'data:application/json,{}',
+    'javascript:1',
+    'gopher://x/',
+    '//issuer.example',
+    'issuer.example',
+    '',
+    'https://',
+    'https://user@issuer.example/',
+    'https://user:pw@issuer.example/',
+    'https://issuer.example@evil.example/',
+    'https://@issuer.example/',
+    'https://issuer.example/#a',
+    'https://issuer.example/#',
+    'https://issuer.example\\@evil.example/',
+    'https://issuer.example/a b',
+    ' https://issuer.example/',
+    'https://issuer.example/\n',
+    'https://issuer.example/\0',
+    'https://iss\tuer.example/',
+    'https://bücher.example/',
+    'https://issuer。example/',
+    'https://[::1',
+    'https://[fe80::1%25eth0]/',
+    'https://issuer.example:99999/',
+    `https://issuer.example/${'a'.repeat(3000)}`,
+  ])('%j is not one to fetch', (url) => {
+    expect(codeOf(url)).toBe('url')
+  })
+})
+
+describe('a name', () => {
+  const failureOf = async (addresses: readonly string[], insecure = nothing) => {
+    const fetch = guardedFetch({
+      insecure,
+      resolve: async () => addresses.map((address) => ({ address, family: 4 })),
+      milliseconds: 500,
+    })
+    const error = await fetch('https://issuer.example:9/', { accept: 'application/json' }).catch(
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(FetchFailure)
+    return error as FetchFailure
+  }
+
+  it.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '169.254.169.254',
+    '::1',
+    '::ffff:10.0.0.1',
+    '64:ff9b::a00:1',
+    'fd00::1',
+    '0.0.0.0',
+  ])('that leads to %s is not followed', async (address) => {
+    const error = await failureOf([address])
+    expect(error.code).toBe('address')
+    expect(error.message).toContain(`leads to ${address}, which is not a public address`)
+  })
+
+  it('that leads to a private address among public ones is not followed', async () => {
+    expect((await failureOf(['8.8.8.8', '1.1.1.1', '10.0.0.1'])).code).toBe('address')
+  })
+
+  it.each([
+    ['nowhere', []],
+    ['a name', ['localhost']],
+    ['too many addresses', Array.from({ length: 33 }, (_, i) => `8.8.8.${i}`)],
+  ])('that leads to %s is not followed', async (_what, addresses) => {
+    expect((await failureOf(addresses)).code).toBe('dns')
+  })
+
+  it('that is not listed with its port is not excused by another port', async () => {
+    expect((await failureOf(['127.0.0.1'], new Set(['issuer.example:10']))).code).toBe('address')
+  })
+
+  it('that cannot be resolved, or not in time, is a failure (F20)', async () => {
+    const rules = { insecure: nothing, milliseconds: 50 }
+    const broken = guardedFetch({
+      ...rules,
+      resolve: () => Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' })),
+    })
+    await expect(broken('https://issuer.example/', { accept: '' })).rejects.toMatchObject({
+      code: 'dns',
+      message: expect.stringContaining('ENOTFOUND'),
+    })
+    const slow = guardedFetch({ ...rules, resolve: () => new Promise(() => {}) })
+    await expect(slow('https://issuer.example/', { accept: '' })).rejects.toMatchObject({ code: 'deadline' })
+  })
+})
+
+it('a redirect to the inside is not followed', async () => {
+  await using inside = await serve(json({ keys: [] }))
+  await using server = await serve((_request, response) => {
+    response
+      .writeHead(302, { location: `http://127.0.0.1:${inside.port}/`, 'content-type': 'application/json' })
+      .end('{}')
+  })
+  const fetch = guardedFetch({ insecure: new Set([`127.0.0.1:${server.port}`, `127.0.0.1:${inside.port}`]) })
+  await expect(fetch(`http://127.0.0.1:${server.port}/`, { accept: 'application/json' })).rejects.toMatchObject({
+    code: 'redirect',
+  })
+  expect(inside.requests).toEqual([])
+})
