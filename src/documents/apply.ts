@@ -24,6 +24,19 @@ export interface ApplyOptions {
   readonly prune?: string
   /** The version that the writer looked at; another one in force is a VersionConflict. */
   readonly baseVersion?: number
+  /** Whether the author may write documents of a kind; absent: all of them. What would change decides, not what is given. */
+  readonly mayWrite?: (kind: string) => boolean
+}
+
+/** The author may not write what the apply would change. */
+export class WriteRefused extends Error {
+  readonly kinds: readonly string[]
+
+  constructor(kinds: readonly string[]) {
+    super(`this would change documents of the kind ${kinds.join(', ')}, which your role may not write`)
+    this.name = 'WriteRefused'
+    this.kinds = kinds
+  }
 }
 
 /** Somebody else has changed the documents meanwhile. */
@@ -44,7 +57,7 @@ export class VersionConflict extends Error {
 /**
  * Puts the documents, as a whole or not at all. The whole that would come out is compiled under the writers' lock, so that
  * two applies that are each right cannot make a wrong whole. Equal documents change nothing, and then not even the
- * version. Throws DocumentFaults, Faults (an option), VersionConflict.
+ * version. Throws DocumentFaults, Faults (an option), VersionConflict, WriteRefused.
  */
 export async function apply(
   applying: Applying,
@@ -127,6 +140,9 @@ function planned(
     change(document, 'deleted')
     whole.delete(keyOf(document))
   }
+  const { mayWrite = () => true } = options
+  const refused = new Set([...put, ...removed].map(({ kind }) => kind).filter((kind) => !mayWrite(kind)))
+  if (refused.size > 0) throw new WriteRefused([...refused])
   const after = [...whole.values()]
   const compiled = compiler.compile(after)
   const known = put.length === 0 && removed.length === 0 ? new Set<string>() : warningsBefore(state, compiler)

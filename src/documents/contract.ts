@@ -40,10 +40,10 @@ export interface Formats {
 /** What documents are compiled under. */
 export interface CompileContext extends Formats {
   readonly ourIssuer: string
-  /** The audience of administrators' tokens, which no issuer's document may take. */
-  readonly adminAudience: string
-  /** `host:port` values that key fetches may reach over http or on private addresses. */
-  readonly insecureFetch: ReadonlySet<string>
+  /** The audience of administrators' tokens, which no issuer's document may take. Absent: not checked, since lint knows no server. */
+  readonly adminAudience?: string
+  /** `host:port` values that key fetches may reach over http or on private addresses. Absent: not checked. */
+  readonly insecureFetch?: ReadonlySet<string>
   /** Throws where a signing key cannot be opened. */
   openKeys(stored: readonly StoredKey[]): Keyring
 }

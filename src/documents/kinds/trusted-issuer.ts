@@ -11,6 +11,11 @@ export const trustedIssuer: NounKind<TrustedIssuer> = {
   schema: ({ credentialKinds }) => trustedIssuerSchema(credentialKinds),
   references: () => [],
   compile: (name, spec, { credentialKinds, ourIssuer, adminAudience, insecureFetch }) =>
-    compileTrustedIssuer(name, spec, { kinds: credentialKinds, ourIssuer, adminAudience, insecureFetch }),
+    compileTrustedIssuer(name, spec, {
+      kinds: credentialKinds,
+      ourIssuer,
+      ...(adminAudience === undefined ? {} : { adminAudience }),
+      ...(insecureFetch === undefined ? {} : { insecureFetch }),
+    }),
   lint: lintTrustedIssuer,
 }

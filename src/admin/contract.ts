@@ -1,0 +1,95 @@
+/**
+ * admin/ owns the administrators' door: who may do what, the table of routes, problem documents, and the OpenAPI
+ * description made from them. What documents say and how they are applied is documents/, where they are kept is storage/,
+ * the record is audit/; this folder brings their answers to HTTP and decides nothing of its own but the role.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { z } from 'zod'
+import type { RecordReader } from '../audit/reading.ts'
+import type { Compiler } from '../documents/compile.ts'
+import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
+import type { Snapshots } from '../documents/snapshots.ts'
+import type { StoredKey } from '../keys/contract.ts'
+import type { Secret } from '../lib/secret.ts'
+
+/** From the least to the most; each can do what the ones before it can (interfaces.md, "The administrators' door"). */
+export const roles = ['viewer', 'auditor', 'editor', 'admin'] as const
+export type Role = (typeof roles)[number]
+
+/** Who has opened the door. */
+export interface Administrator {
+  /** What the history of changes names as author. */
+  readonly name: string
+  readonly role: Role
+}
+
+export const mayActAs = (administrator: Administrator, role: Role): boolean =>
+  roles.indexOf(administrator.role) >= roles.indexOf(role)
+
+/** Everything behind the door, joined in app.ts. */
+export interface AdminDoor {
+  readonly store: StateStore
+  readonly records: RecordReader
+  readonly compiler: Compiler
+  readonly snapshots: Pick<Snapshots, 'atLeast'>
+  readonly documentKinds: readonly DocumentKind[]
+  readonly formats: Formats
+  /** Signing keys that documents make necessary (documents/apply.ts). */
+  newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  readonly keys: {
+    list(): readonly StoredKey[]
+    /** Makes successors, for one algorithm or for all in use, and answers them. */
+    rotate(author: string, algorithm?: string): Promise<readonly StoredKey[]>
+  }
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>
+  readonly clock: { now(): number }
+  readonly adminToken: Secret
+  /** Lower-case `Host` values that are answered, with port. */
+  readonly hosts: ReadonlySet<string>
+  readonly events: {
+    changed(version: number, author: string, what: string): void
+    failed(id: string, error: unknown): void
+  }
+}
+
+/** A request once it has been let in and its query has been read by the route's schema. */
+export interface AdminRequest<Query> {
+  readonly administrator: Administrator
+  readonly parameters: Readonly<Record<string, string>>
+  readonly query: Query
+  readonly headers: IncomingHttpHeaders
+  /** The body as text, of one of the media types of the route. Rejects with a Problem. */
+  body(): Promise<{ readonly type: string; readonly text: string }>
+}
+
+export interface AdminAnswer {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON, or with `text` a body of another type. */
+  readonly json?: unknown
+  readonly text?: { readonly type: string; readonly body: string }
+}
+
+/** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */
+export interface Route<Query = never> {
+  readonly method: 'get' | 'post'
+  /** With `:name` for a parameter. */
+  readonly path: string
+  readonly role: Role | 'nobody'
+  readonly summary: string
+  /** A strict object of texts as they stand in the query. */
+  readonly query: z.ZodType<Query>
+  /** Media types of the body, where it has one. */
+  readonly takes?: readonly string[]
+  /** What a good answer is: media type and, for JSON, its schema. */
+  readonly answers: { readonly type: string; readonly schema?: z.ZodType }
+  handle(request: AdminRequest<Query>): AdminAnswer | Promise<AdminAnswer>
+}
+
+/** Routes of different queries in one table. */
+export type AnyRoute = Route<never>
+
+/** Keeps the type of a route's query between its schema and its handler, and forgets it in the table. */
+export const route = <Query>(row: Route<Query>): AnyRoute => row as unknown as AnyRoute

@@ -1,0 +1,6 @@
+export { applying } from './apply.ts'
+export { audit } from './audit.ts'
+export { documents } from './documents.ts'
+export { health } from './health.ts'
+export { signingKeys } from './keys.ts'
+export { openapi } from './openapi.ts'
