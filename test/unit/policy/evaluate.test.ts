@@ -33,7 +33,7 @@ describe('Permit', () => {
   it('denies a scope that is offered and not permitted, and names the rule that is nearest', () => {
     expect(decide({ policies: { reads: READ } }, factsOf({ scopes: ['orders:read', 'orders:write'] }))).toMatchObject({
       reason: 'scope_denied',
-      detail: 'no policy lets client checkout ask for orders:read orders:write at orders; reads permits orders:read',
+      detail: 'no policy lets client checkout ask for orders:write at orders; reads permits orders:read',
     })
   })
 
@@ -169,13 +169,10 @@ describe('Forbid', () => {
       later: { ...READ, mode: 'shadow' },
       other: { ...READ, mode: 'shadow', scopes: ['orders:write'] },
     }
-    expect(decide({ policies }, factsOf()).shadow).toEqual(
-      [
-        { rule: 'later', outcome: 'permit' },
-        { rule: 'reads', outcome: 'permit' },
-        { rule: 'soon', outcome: 'forbid' },
-      ].filter(({ rule }) => rule !== 'reads'),
-    )
+    expect(decide({ policies }, factsOf()).shadow).toEqual([
+      { rule: 'later', outcome: 'permit' },
+      { rule: 'soon', outcome: 'forbid' },
+    ])
   })
 })
 

@@ -39,13 +39,16 @@ const TARGETS: Specs = {
   billing: { audiences: ['https://billing.example', 'billing'], scopes: ['orders:read', 'pay'] },
 }
 
+const clientsOf = (specs: Specs) => clientIndex(Object.entries(specs).map(([name, spec]) => compileClient(name, spec)))
+const targetsOf = (specs: Specs) =>
+  targetIndex(Object.entries(specs).map(([name, spec]) => compileTarget(name, spec, tokenKinds)))
+const USUAL = { clients: clientsOf(CLIENTS), targets: targetsOf(TARGETS) }
+
 /** Documents compiled; what a test does not say is a checkout and a stock client, an orders and a billing target. */
-export function rulesOf({ clients = {}, targets = {}, policies = {} }: World): Rules {
+export function rulesOf({ clients, targets, policies = {} }: World): Rules {
   return {
-    clients: clientIndex(Object.entries({ ...CLIENTS, ...clients }).map(([name, spec]) => compileClient(name, spec))),
-    targets: targetIndex(
-      Object.entries({ ...TARGETS, ...targets }).map(([name, spec]) => compileTarget(name, spec, tokenKinds)),
-    ),
+    clients: clients === undefined ? USUAL.clients : clientsOf({ ...CLIENTS, ...clients }),
+    targets: targets === undefined ? USUAL.targets : targetsOf({ ...TARGETS, ...targets }),
     policies: policyIndex(Object.entries(policies).map(([name, spec]) => compilePolicy(name, spec))),
   }
 }
