@@ -48,9 +48,16 @@ export async function followVersion(options: VersionWatchOptions): Promise<{ clo
     },
   })
   await connection.open()
+  let looking = false
   const timer = setInterval(() => {
     const client = current
-    if (client !== undefined) look(client).catch(() => connection.replace(client))
+    if (client === undefined || looking) return
+    looking = true
+    look(client)
+      .catch(() => connection.replace(client))
+      .finally(() => {
+        looking = false
+      })
   }, pollMs).unref()
   return {
     async close() {
