@@ -135,6 +135,13 @@ describe('a name', () => {
     expect((await failureOf(['127.0.0.1'], new Set(['issuer.example:10']))).code).toBe('address')
   })
 
+  it('of this machine is not followed, as the system itself resolves it', async () => {
+    const fetch = guardedFetch({ insecure: nothing })
+    await expect(fetch('https://localhost:9/', { accept: 'application/json' })).rejects.toMatchObject({
+      code: 'address',
+    })
+  })
+
   it('that cannot be resolved, or not in time, is a failure (F20)', async () => {
     const rules = { insecure: nothing, milliseconds: 50 }
     const broken = guardedFetch({

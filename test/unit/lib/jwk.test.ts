@@ -114,6 +114,21 @@ describe('a key', () => {
     expect(performance.now() - before).toBeLessThan(500)
   })
 
+  it('of the Infineon library is refused (CVE-2017-15361): its modulus is a power of 65537 modulo small primes', () => {
+    const primes = Array.from({ length: 168 }, (_, i) => i).filter(
+      (n) => n > 2 && Array.from({ length: n }, (_, d) => d).every((d) => d < 2 || n % d !== 0),
+    )
+    const product = primes.reduce((all, prime) => all * BigInt(prime), 1n)
+    let power = 1n
+    for (let i = 0; i < 7; i++) power = (power * 65_537n) % product
+    let n = (1n << 2047n) - ((1n << 2047n) % product) + product + power
+    if (n % 2n === 0n) n += product
+    const encode = (value: bigint) => Buffer.from(value.toString(16), 'hex').toString('base64url')
+    expect(faultOf({ ...rsa, n: encode(n) })).toContain('ROCA')
+    // One step beside it is an ordinary number again.
+    expect(faultOf({ ...rsa, n: encode(n + 2n) }) ?? '').not.toContain('ROCA')
+  })
+
   it('made at random is not taken for a ROCA key', () => {
     for (let i = 0; i < 8; i++)
       expect(faultOf(publicJwk(generateKeyPairSync('rsa', { modulusLength: 2048 })))).toBeUndefined()
