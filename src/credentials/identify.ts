@@ -119,6 +119,8 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   }
 }
 
+const ASSERTION_TYPES = 'urn:ietf:params:oauth:client-assertion-type:'
+
 interface Found {
   readonly kind: AnyCredentialKind
   readonly issuer: TrustedIssuer
@@ -126,9 +128,10 @@ interface Found {
 }
 
 /** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-function found({ token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
+function found({ position, token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
   const answering = kinds.get(tokenType)
-  if (answering === undefined) throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
+  // A type of one parameter means nothing in another (RFC 7521 §4.2, KX-01).
+  if (answering === undefined || tokenType.startsWith(ASSERTION_TYPES) !== (position === 'client')) throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
   let unknown: Refusal | undefined
   for (const kind of answering) {
     const reading = kind.read(token)

@@ -1,0 +1,466 @@
+import { describe, expect, it } from 'vitest'
+import { document, type Form, startCambist } from '../../harness/cambist.ts'
+import { answerOf, expectRefusal, expectWire } from '../../harness/refused.ts'
+import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
+
+/** RFC 8693 §2.1, RFC 6749 §3.2: what a request is. */
+const server = await startCambist()
+await server.apply(
+  document('Target', 'queue', {
+    audience: 'queue',
+    scopes: ['rabbitmq.read:*/*', 'A', 'a'],
+    tokens: [{ kind: 'access-token' }],
+  }),
+  document('Target', 'reports', {
+    audience: 'https://reports.example',
+    resources: ['https://reports.example/api?tenant=1', 'urn:example:reports'],
+  }),
+  document('Policy', 'checkout-reads-queue', {
+    clients: ['checkout'],
+    targets: ['queue'],
+    scopes: ['rabbitmq.read:*/*', 'a'],
+  }),
+  document('Policy', 'checkout-has-reports', { clients: ['checkout'], targets: ['reports'] }),
+)
+
+const MALFORMED = { error: 'invalid_request', reason: 'parameter_malformed' } as const
+const MISSING = { error: 'invalid_request', reason: 'parameter_missing' } as const
+const TOO_LONG = { error: 'invalid_request', reason: 'parameter_too_long' } as const
+
+const TAKEN = [
+  'grant_type',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'audience',
+  'resource',
+  'scope',
+  'requested_token_type',
+  'client_id',
+  'client_assertion',
+  'client_assertion_type',
+]
+const KNOWN_ELSEWHERE = [
+  'assertion',
+  'auth_req_id',
+  'authorization_details',
+  'client_secret',
+  'code',
+  'code_verifier',
+  'device_code',
+  'password',
+  'redirect_uri',
+  'refresh_token',
+  'request_context',
+  'request_details',
+  'requested_token_use',
+  'username',
+]
+
+const formOf = (form: Form = {}): URLSearchParams => {
+  const whole: Form = {
+    grant_type: TYPE.exchange,
+    subject_token: server.cluster.token(),
+    subject_token_type: TYPE.jwt,
+    audience: 'https://orders.example',
+    ...form,
+  }
+  return new URLSearchParams(
+    Object.entries(whole).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, one])),
+  )
+}
+const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}, path = '/token') =>
+  fetch(`${server.issuer}${path}`, {
+    method: 'POST',
+    body,
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+  }).then(answerOf)
+
+describe('RFC 8693 §2.1: the grant type', () => {
+  it.each([
+    'client_credentials',
+    'password',
+    'refresh_token',
+    'authorization_code',
+    'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    'urn:ietf:params:oauth:grant-type:device_code',
+    'urn:ietf:params:oauth:grant-type:Token-Exchange',
+    `${TYPE.exchange} `,
+    `${TYPE.exchange}/`,
+    'token-exchange',
+    '__proto__',
+  ])('TE-01 takes no other grant type: %s', async (grantType) => {
+    const answer = await server.exchange({ grant_type: grantType })
+    await expectRefusal(server, answer, { error: 'unsupported_grant_type', reason: 'grant_unsupported' })
+  })
+
+  it('TE-01 takes the grant type of token exchange', async () => {
+    expect((await server.exchange()).status).toBe(200)
+  })
+})
+
+describe('RFC 8693 §2.1: what must be there', () => {
+  it.each(['grant_type', 'subject_token', 'subject_token_type'])(
+    'TE-01 TE-02 TE-03 refuses a request without %s',
+    async (name) => {
+      await expectRefusal(server, await server.exchange({ [name]: undefined }), MISSING)
+    },
+  )
+
+  it.each(['grant_type', 'subject_token', 'subject_token_type'])(
+    'TE-15 takes an empty %s for a missing one',
+    async (name) => {
+      await expectRefusal(server, await server.exchange({ [name]: '' }), MISSING)
+    },
+  )
+
+  it('TE-15 takes an empty body for a request without anything', async () => {
+    await expectRefusal(server, await post(''), MISSING)
+  })
+
+  it('TE-05 refuses an actor token without its type', async () => {
+    await expectRefusal(server, await server.exchange({ actor_token: server.cluster.token() }), MISSING)
+    await expectRefusal(
+      server,
+      await server.exchange({ actor_token: server.cluster.token(), actor_token_type: '' }),
+      MISSING,
+    )
+  })
+
+  it('TE-05 refuses the type of an actor token that is not there', async () => {
+    await expectRefusal(server, await server.exchange({ actor_token_type: TYPE.jwt }), MISSING)
+    await expectRefusal(server, await server.exchange({ actor_token_type: TYPE.jwt, actor_token: '' }), MISSING)
+  })
+
+  it('TE-04 TE-15 counts an empty actor token with an empty type as none', async () => {
+    expect((await server.exchange({ actor_token: '', actor_token_type: '' })).status).toBe(200)
+  })
+
+  it('AF-06 refuses a client assertion without its type, and the reverse', async () => {
+    const assertion = clientAssertion('x', new SigningKey('ES256'), server.issuer, server.clock.seconds())
+    await expectRefusal(server, await server.exchange({ client_assertion: assertion }), MISSING)
+    await expectRefusal(server, await server.exchange({ client_assertion_type: TYPE.clientAssertion }), MISSING)
+  })
+
+  it.each(['subject_token_type', 'actor_token_type', 'requested_token_type', 'client_assertion_type'])(
+    'TE-03 refuses a %s that is no absolute URI',
+    async (name) => {
+      for (const value of ['jwt', 'access_token', '/jwt', 'urn:', ':jwt', `${TYPE.jwt} x`, ` ${TYPE.jwt}`, '"']) {
+        await expectRefusal(server, await server.exchange({ [name]: value }), MALFORMED)
+      }
+    },
+  )
+})
+
+describe('RFC 6749 §3.2: repeated, long and unknown parameters', () => {
+  const once = TAKEN.filter((name) => name !== 'audience' && name !== 'resource')
+  it.each(once)('TE-08 refuses a repeated %s', async (name) => {
+    const value = formOf().get(name) ?? 'urn:example:x'
+    const repeated = { error: 'invalid_request', reason: 'parameter_repeated' } as const
+    await expectRefusal(server, await server.exchange({ [name]: [value, value] }), repeated)
+    await expectRefusal(server, await server.exchange({ [name]: [value, ''] }), repeated)
+    await expectRefusal(server, await server.exchange({ [name]: ['', value] }), repeated)
+  })
+
+  it('TE-08 sees through the spelling of a repeated name', async () => {
+    const answer = await post(`${formOf({ scope: 'orders:read' })}&sc%6Fpe=orders:write`)
+    await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_repeated' })
+  })
+
+  it('TE-08 refuses a repeated unknown parameter too', async () => {
+    const answer = await server.exchange({ colour: ['red', 'blue'] })
+    await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_repeated' })
+  })
+
+  it.each([
+    ['grant_type', 2048],
+    ['subject_token', 16_384],
+    ['subject_token_type', 2048],
+    ['requested_token_type', 2048],
+    ['audience', 2048],
+    ['resource', 2048],
+    ['client_id', 2048],
+    ['scope', 8192],
+  ])('T12 refuses a %s of more than %i characters, never drops it', async (name, limit) => {
+    const start = name === 'resource' ? 'https://orders.example/' : name.endsWith('_type') ? 'urn:x:' : ''
+    const long = (length: number) => start.padEnd(length, 'a')
+    await expectRefusal(server, await server.exchange({ [name]: long(limit + 1) }), TOO_LONG)
+    const read = await server.exchange({ [name]: long(limit) })
+    expect((await server.record(read.id))['reason']).not.toBe('parameter_too_long')
+  })
+
+  it.each([
+    ['actor_token', 'actor_token_type'],
+    ['client_assertion', 'client_assertion_type'],
+  ])('T12 refuses a %s of more than 16384 characters', async (name, type) => {
+    await expectRefusal(server, await server.exchange({ [name]: 'a'.repeat(16_385), [type]: TYPE.jwt }), TOO_LONG)
+    await expectRefusal(server, await server.exchange({ [name]: 'a', [type]: 'urn:x:'.padEnd(2049, 'a') }), TOO_LONG)
+  })
+
+  it('T12 refuses more than ten audiences, ten resources, a hundred scopes', async () => {
+    const many = (count: number, prefix: string) => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
+    await expectRefusal(server, await server.exchange({ audience: many(11, 'a') }), MALFORMED)
+    await expectRefusal(server, await server.exchange({ resource: many(11, 'https://a.example/') }), MALFORMED)
+    await expectRefusal(server, await server.exchange({ scope: many(101, 's').join(' ') }), MALFORMED)
+  })
+
+  it('TE-15 ignores parameters that nobody knows', async () => {
+    const unknown = {
+      'client-request-id': '1',
+      colour: 'blue',
+      __proto__x: 'y',
+      'subject.token': 'a',
+      Scope: 'orders:write',
+    }
+    const answer = await server.exchange(unknown)
+    expect(answer).toMatchObject({ status: 200, body: { scope: 'orders:read' } })
+  })
+
+  it.each(['__proto__', 'constructor', 'toString'])('TE-15 ignores a parameter of the name %s', async (name) => {
+    const answer = await post(`${formOf()}&${name}=1`)
+    expect(answer.status).toBe(200)
+  })
+
+  it.each(KNOWN_ELSEWHERE)('T24 refuses %s, which another grant takes', async (name) => {
+    const answer = await server.exchange({ [name]: 'x' })
+    await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_unexpected' })
+  })
+
+  it.each(KNOWN_ELSEWHERE)('TE-15 counts an empty %s as none', async (name) => {
+    expect((await server.exchange({ [name]: '' })).status).toBe(200)
+  })
+
+  it.each([...TAKEN, ...KNOWN_ELSEWHERE])('BC-10 refuses %s in the query, whatever it says', async (name) => {
+    const inQuery = { error: 'invalid_request', reason: 'parameter_in_query' } as const
+    await expectRefusal(server, await post(`${formOf()}`, {}, `/token?${name}=x`), inQuery)
+    await expectRefusal(server, await post(`${formOf()}`, {}, `/token?a=1&${name}`), inQuery)
+  })
+
+  it('BC-10 ignores other members of the query', async () => {
+    expect((await post(`${formOf()}`, {}, '/token?client-request-id=7&x')).status).toBe(200)
+  })
+
+  it('BC-10 reads nothing from the query instead of the body', async () => {
+    const form = formOf()
+    form.delete('audience')
+    const answer = await post(`${form}`, {}, '/token?audience=https://orders.example')
+    await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_in_query' })
+  })
+})
+
+describe('RFC 8693 §2.1: resource and audience', () => {
+  it.each([
+    'orders',
+    '/api',
+    '//orders.example/api',
+    'orders.example/api',
+    'https://orders.example/api#part',
+    'https://orders.example/api#',
+    'https://orders.example/api x',
+    'https:// orders.example/api',
+    'https://[orders.example/api',
+    'https://ordérs.example/api',
+    'https:',
+  ])('TE-06 RI-01 refuses a resource that is no absolute URI without fragment: %s', async (resource) => {
+    const answer = await server.exchange({ audience: undefined, resource })
+    await expectRefusal(server, answer, { error: 'invalid_target', reason: 'target_unknown' })
+  })
+
+  it('TE-06 refuses a malformed resource beside a good audience', async () => {
+    const answer = await server.exchange({ resource: 'https://orders.example/api#part' })
+    await expectRefusal(server, answer, { error: 'invalid_target', reason: 'target_unknown' })
+  })
+
+  it.each(['https://orders.example/api', 'https://reports.example/api?tenant=1', 'urn:example:reports'])(
+    'TE-06 takes the absolute URI %s, also with a query',
+    async (resource) => {
+      const answer = await server.exchange({ audience: undefined, resource })
+      expect(answer.status).toBe(200)
+    },
+  )
+
+  it('TE-06 compares the query of a resource', async () => {
+    for (const resource of ['https://reports.example/api?tenant=2', 'https://reports.example/api']) {
+      const answer = await server.exchange({ audience: undefined, resource })
+      await expectRefusal(server, answer, { error: 'invalid_target', reason: 'target_unknown' })
+    }
+  })
+
+  it('TE-07 takes an audience that is no URL', async () => {
+    expect(await server.exchange({ audience: 'queue' })).toMatchObject({ status: 200 })
+  })
+
+  it.each(['https://orders.example/', 'HTTPS://orders.example', 'orders', ' https://orders.example'])(
+    'TE-07 compares audiences by character: %s',
+    async (audience) => {
+      const answer = await server.exchange({ audience })
+      await expectRefusal(server, answer, { error: 'invalid_target', reason: 'target_unknown' })
+    },
+  )
+
+  it('TE-08 ignores empty values beside the audience', async () => {
+    expect((await server.exchange({ audience: ['', 'https://orders.example', ''], resource: '' })).status).toBe(200)
+  })
+})
+
+describe('RFC 6749 §3.3: scope', () => {
+  it.each([
+    ['two spaces', 'orders:read  orders:write'],
+    ['a leading space', ' orders:read'],
+    ['a trailing space', 'orders:read '],
+    ['a tab', 'orders:read\torders:write'],
+    ['a line break', 'orders:read\norders:write'],
+    ['a quote', 'orders"read'],
+    ['a backslash', 'orders\\read'],
+    ['a character beyond ASCII', 'ordérs:read'],
+    ['a control character', 'orders\u0001read'],
+  ])('TE-09 refuses a scope with %s', async (_, scope) => {
+    await expectRefusal(server, await server.exchange({ scope }), { error: 'invalid_scope', reason: 'scope_unknown' })
+  })
+
+  it('TE-09 tells scopes by case', async () => {
+    await expectRefusal(server, await server.exchange({ scope: 'Orders:Read' }), {
+      error: 'invalid_scope',
+      reason: 'scope_unknown',
+    })
+    await expectRefusal(server, await server.exchange({ audience: 'queue', scope: 'A' }), {
+      error: 'invalid_scope',
+      reason: 'scope_denied',
+    })
+    expect((await server.exchange({ audience: 'queue', scope: 'a' })).body['scope']).toBe('a')
+  })
+
+  it('TE-09 takes every scope token that RFC 6749 knows', async () => {
+    const answer = await server.exchange({ audience: 'queue', scope: 'rabbitmq.read:*/*' })
+    expect(answer).toMatchObject({ status: 200, body: { scope: 'rabbitmq.read:*/*' } })
+  })
+
+  it('TE-09 grants a scope once that is asked for twice', async () => {
+    const answer = await server.exchange({ scope: 'orders:read orders:read' })
+    expect(answer).toMatchObject({ status: 200, body: { scope: 'orders:read' } })
+  })
+})
+
+describe('RFC 8693 §2.1: requested_token_type', () => {
+  it('TE-10 chooses the type by the target where none is requested', async () => {
+    expect((await server.exchange()).body['issued_token_type']).toBe(TYPE.accessToken)
+  })
+
+  it('TE-10 issues the requested type where the target has it', async () => {
+    const answer = await server.exchange({ requested_token_type: TYPE.accessToken })
+    expect(answer).toMatchObject({ status: 200, body: { issued_token_type: TYPE.accessToken } })
+  })
+})
+
+describe('RFC 8693 §2.1: TE-13 the inputs stay as they are', () => {
+  it('TE-13 takes one subject token again, for another token with an id of its own', async () => {
+    const form = { subject_token: server.cluster.token() }
+    const [first, second] = [await server.exchange(form), await server.exchange(form)]
+    expect([first.status, second.status]).toEqual([200, 200])
+    const idOf = ({ body }: typeof first) => decode(String(body['access_token'])).claims['jti']
+    expect(idOf(first)).not.toBe(idOf(second))
+  })
+})
+
+describe('RFC 6749 §4, §5: the HTTP request', () => {
+  it.each([
+    'application/x-www-form-urlencoded;charset=UTF-8',
+    'application/x-www-form-urlencoded; charset="utf-8"',
+    'APPLICATION/X-WWW-Form-Urlencoded',
+    'application/x-www-form-urlencoded ; charset=utf-8',
+  ])('TE-01 reads %s', async (type) => {
+    expect((await post(`${formOf()}`, { 'Content-Type': type })).status).toBe(200)
+  })
+
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'multipart/form-data; boundary=x',
+    'text/plain',
+    'text/plain; application/x-www-form-urlencoded',
+    'application/x-www-form-urlencoded-x',
+    'application/x-www-form-urlencoded; charset=iso-8859-1',
+    'application/x-www-form-urlencoded; charset=utf-16',
+    'application/x-www-form-urlencoded; charset=utf-8; charset=utf-16',
+  ])('TE-01 refuses a body of type %s', async (type) => {
+    const answer = await post(`${formOf()}`, { 'Content-Type': type })
+    await expectRefusal(server, answer, { status: 415, error: 'invalid_request', reason: 'media_type' })
+  })
+
+  it('TE-01 refuses a JSON body, as Google takes it', async () => {
+    const answer = await post(JSON.stringify(Object.fromEntries(formOf())), { 'Content-Type': 'application/json' })
+    await expectRefusal(server, answer, { status: 415, error: 'invalid_request', reason: 'media_type' })
+  })
+
+  it('TE-01 refuses a body without a type, and one that is compressed', async () => {
+    const bytes = new TextEncoder().encode(`${formOf()}`)
+    const untyped = await fetch(`${server.issuer}/token`, { method: 'POST', body: bytes }).then(answerOf)
+    await expectRefusal(server, untyped, { status: 415, error: 'invalid_request', reason: 'media_type' })
+    const gzip = await post(`${formOf()}`, { 'Content-Encoding': 'gzip' })
+    await expectRefusal(server, gzip, { status: 415, error: 'invalid_request', reason: 'media_type' })
+  })
+
+  it.each([
+    ['an escape that is none', () => `${formOf()}&x=%zz`],
+    ['half an escape', () => `${formOf()}&x=%2`],
+    ['bytes that are no UTF-8, escaped', () => `${formOf()}&x=%ff`],
+    ['NUL', () => `${formOf()}&x=%00`],
+    ['a parameter without a name', () => `${formOf()}&=x`],
+    ['more than a hundred parameters', () => `${formOf()}${'&'.repeat(100)}`],
+  ])('TE-01 refuses a body with %s', async (_, body) => {
+    await expectRefusal(server, await post(body()), { error: 'invalid_request', reason: 'body_malformed' })
+  })
+
+  it('TE-01 refuses a body that is no UTF-8', async () => {
+    const body = new Uint8Array([...new TextEncoder().encode(`${formOf()}&x=`), 0xff])
+    await expectRefusal(server, await post(body), { error: 'invalid_request', reason: 'body_malformed' })
+  })
+
+  it('T12 refuses a body of more than 64 KiB', async () => {
+    const form = `${formOf()}&x=`
+    const answer = await post(form.padEnd(65_537, 'x'))
+    await expectRefusal(server, answer, { status: 413, error: 'invalid_request', reason: 'body_too_large' })
+    expect((await post(form.padEnd(65_536, 'x'))).status).toBe(200)
+  })
+
+  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+    'BC-10 answers %s with 405 and Allow',
+    async (method) => {
+      const response = await fetch(`${server.issuer}/token?${method === 'GET' ? formOf() : ''}`, { method })
+      expect(response.status).toBe(405)
+      expect(response.headers.get('Allow')).toBe('POST')
+      expect(response.headers.get('Cache-Control')).toBe('no-store')
+      expect(response.headers.get('Cambist-Request-Id')).toMatch(/./)
+      expect(await response.text()).not.toContain('access_token')
+    },
+  )
+
+  it.each(['Basic Y2hlY2tvdXQ6c2VjcmV0', 'Bearer x', 'DPoP x', 'basic', 'Negotiate x'])(
+    'TE-62 refuses a request with Authorization: %s, with a challenge',
+    async (authorization) => {
+      const answer = await server.exchange({}, { Authorization: authorization })
+      await expectRefusal(server, answer, { status: 401, error: 'invalid_client', reason: 'authentication_scheme' })
+      expect(answer.headers.get('WWW-Authenticate')).toMatch(/^(Basic|Bearer) realm="cambist"$/)
+    },
+  )
+
+  it('TE-20 gives browsers of other origins nothing to read', async () => {
+    for (const form of [{}, { audience: 'nobody' }]) {
+      const answer = await server.exchange(form, { Origin: 'https://page.example' })
+      expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
+    }
+    const preflight = await fetch(`${server.issuer}/token`, {
+      method: 'OPTIONS',
+      headers: { Origin: 'https://page.example', 'Access-Control-Request-Method': 'POST' },
+    })
+    expect(preflight.status).toBe(405)
+    expect(preflight.headers.get('Access-Control-Allow-Origin')).toBeNull()
+  })
+
+  it('TE-63 answers every refusal of the door with the request id that its record has', async () => {
+    const answer = await post('x', { 'Content-Type': 'text/plain' })
+    expectWire(answer, { status: 415, error: 'invalid_request' })
+    expect((await server.record(answer.id))['id']).toBe(answer.id)
+  })
+})
