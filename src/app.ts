@@ -122,10 +122,11 @@ export async function openApp(options: AppOptions): Promise<App> {
 }
 
 /** What documents are compiled under; also without a server, for lint. */
-export function compileContext(config: Pick<Config, 'issuer' | 'insecureFetch'>, joined: Formats, keys?: Keys): CompileContext {
+export function compileContext(config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin'>, joined: Formats, keys?: Keys): CompileContext {
   return {
     ...joined,
     ourIssuer: config.issuer,
+    adminAudience: config.admin.audience,
     insecureFetch: config.insecureFetch,
     openKeys: (stored) => {
       if (keys === undefined) throw new Error('signing keys are opened by a server alone')

@@ -164,7 +164,7 @@ export class OpenRecord {
       changes: decision?.changes ?? [],
       errors: decision?.errors ?? [],
       snapshotVersion: this.#version,
-      facts: this.#facts ?? null,
+      facts: this.#facts === undefined ? null : recordedFacts(this.#facts),
       jti: granted?.token.id ?? '',
       txn: '',
       tokenHash: granted?.token.tokenHash ?? '',
@@ -180,6 +180,20 @@ export class OpenRecord {
 }
 
 export const openRecord = (opening: Opening, clock: Clock): OpenRecord => new OpenRecord(opening, clock)
+
+/** The facts, with a client that is the subject said once: most workloads are both. storedFacts() has it back. */
+function recordedFacts(facts: Facts): unknown {
+  if (facts.client.principal !== facts.subject) return facts
+  const { principal: _, ...client } = facts.client
+  return { ...facts, client }
+}
+
+/** The Facts that a record keeps, whole again, for judging once more (I6). */
+export function storedFacts(recorded: unknown): Facts | undefined {
+  if (typeof recorded !== 'object' || recorded === null) return undefined
+  const facts = recorded as Facts
+  return { ...facts, client: { ...facts.client, principal: facts.client.principal ?? facts.subject } }
+}
 
 const ABOUT = { client: 'client assertion', subject: 'subject token', actor: 'actor token', assertion: 'assertion', administrator: 'token' } as const
 

@@ -29,6 +29,23 @@ export const variables = {
   CAMBIST_INSECURE_FETCH: 'host:port values that key fetches may reach over http or on private addresses',
 } as const
 
+/** What holds where a variable is absent, for documentation; config.ts is where it is read. */
+export const defaults: Readonly<Partial<Record<keyof typeof variables, string>>> = {
+  CAMBIST_ISSUER: '`http://127.0.0.1:8400`',
+  CAMBIST_TRUST_DOMAIN: 'host of the issuer',
+  CAMBIST_HOSTS: 'host of the issuer',
+  CAMBIST_LISTEN: '`127.0.0.1:8400`',
+  CAMBIST_ADMIN_LISTEN: '`127.0.0.1:8401`',
+  CAMBIST_ADMIN_HOSTS: 'host of the admin listener, loopback names',
+  CAMBIST_ADMIN_AUDIENCE: '`cambist-admin`',
+  CAMBIST_DATA_DIR: '`.cambist`',
+  CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'made in the data directory when embedded, required otherwise',
+  CAMBIST_ADMIN_TOKEN_FILE: '`admin-token` in the data directory, made when embedded; required otherwise',
+  CAMBIST_QUICKSTART: '`on`',
+  CAMBIST_WORKERS: 'number of cores',
+  CAMBIST_LOG_LEVEL: '`info`',
+}
+
 /** Variables of the command line. */
 export const cliVariables = {
   CAMBIST_ADMIN_URL: 'the administrators’ door that commands talk to',

@@ -27,7 +27,9 @@ export function readBody(message: IncomingMessage): Promise<Buffer> {
     })
     message.on('end', () => resolve(more === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(more, size)))
     message.on('error', () => reject(new Refusal('body_malformed', 'the connection broke while the body was read')))
-    message.on('close', () => reject(new Refusal('body_malformed', 'the connection closed before the body was complete')))
+    message.on('close', () => {
+      if (!message.complete) reject(new Refusal('body_malformed', 'the connection closed before the body was complete'))
+    })
   })
 }
 

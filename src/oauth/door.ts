@@ -2,7 +2,7 @@
  * oauth/ owns the workloads' door: requests in, answers and errors out, keys and metadata. It translates between HTTP and
  * exchange/, and decides nothing itself. The engine behind it is engine.ts and nothing else.
  */
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { Road } from '../exchange/contract.ts'
@@ -19,47 +19,67 @@ export interface WorkloadsDoor {
   onFailure(id: string, error: unknown): void
 }
 
+/** Ids of requests on their way through the engine's application. */
+const ids = new WeakMap<IncomingMessage, string>()
+
+/**
+ * First of all, for every request: an id, an origin-form target, a Host that is ours. Koa believes an absolute target and
+ * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
+ * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
+ */
 export function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): RequestListener {
+  const exchangeToken = tokenEndpoint(road)
+  const throughEngine = application(road, onFailure)
+  return (message, response) => {
+    const id = newId()
+    const { url = '', method, headers } = message
+    if (!url.startsWith('/')) return say(response, id, 400, 'The request target must begin with a slash.')
+    if (!hosts.has((headers.host ?? '').toLowerCase())) {
+      return say(response, id, 421, 'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.')
+    }
+    if (method === 'POST' && (url === TOKEN_PATH || url.startsWith(`${TOKEN_PATH}?`))) {
+      exchangeToken(message, response, id).catch((error: unknown) => {
+        onFailure(id, error)
+        if (response.headersSent) response.destroy()
+        else say(response, id, 500, FAILURE, 'server_error')
+      })
+      return
+    }
+    ids.set(message, id)
+    throughEngine(message, response)
+  }
+}
+
+const TOKEN_PATH = '/token'
+const FAILURE = 'An error of the server. Ask the administrator with this request id.'
+
+function application(road: Road, onFailure: WorkloadsDoor['onFailure']): RequestListener {
   const engine = createEngine(road.issuer)
   const routes = routesOf(road)
-  engine.use(front(hosts, onFailure))
+  engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
   engine.use(closed(routes))
   const callback = engine.callback()
   return (message, response) => void callback(message, response)
 }
 
-/**
- * First of all: an id, an origin-form target, a Host that is ours; and the last catch. Koa believes an absolute target
- * and any Host, and would name them in metadata (T6, T32, engine.md §3.1).
- */
-function front(hosts: ReadonlySet<string>, onFailure: WorkloadsDoor['onFailure']): Middleware {
+/** The last catch: Koa's own answers in text/plain without our headers (engine.md §3.12). */
+function caught(onFailure: WorkloadsDoor['onFailure']): Middleware {
   return async (ctx, next) => {
-    const id = newId()
-    ctx.state.id = id
-    const { url = '', headers } = ctx.req
-    if (!url.startsWith('/')) return problem(ctx, id, 400, 'The request target must begin with a slash.')
-    if (!hosts.has((headers.host ?? '').toLowerCase())) {
-      return problem(ctx, id, 421, 'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.')
-    }
     try {
       await next()
     } catch (error) {
-      onFailure(id, error)
-      if (!ctx.res.headersSent) problem(ctx, id, 500, 'An error of the server. Ask the administrator with this request id.', 'server_error')
-      else ctx.res.destroy()
+      onFailure(idOf(ctx), error)
+      if (ctx.res.headersSent) ctx.res.destroy()
+      else problem(ctx, 500, FAILURE, 'server_error')
     }
   }
 }
 
+const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
+
 function routesOf(road: Road): Router {
   const router = new Router({ sensitive: true, strict: true })
-  const exchangeToken = tokenEndpoint(road)
-  router.post('/token', (ctx) => {
-    ctx.respond = false
-    return exchangeToken(ctx.req, ctx.res, ctx.state['id'])
-  })
-
   const described = {
     issuer: road.issuer,
     subjectTokenTypes: [...road.credentialKinds.keys()].filter((type) => type.includes(':token-type:')).sort(),
@@ -72,7 +92,7 @@ function routesOf(road: Road): Router {
   }
   router.get('/jwks', (ctx) => publish(ctx as unknown as Context, jwksOf(road.snapshots.current().keyring), 'application/jwk-set+json', 300))
   router.get('/authorize', (ctx) =>
-    problem(ctx as unknown as Context, ctx.state['id'], 400, 'No grant with a user is configured here; workloads use the token endpoint.', 'unsupported_response_type'),
+    problem(ctx as unknown as Context, 400, 'No grant with a user is configured here; workloads use the token endpoint.', 'unsupported_response_type'),
   )
   return router
 }
@@ -89,27 +109,30 @@ function perKeyring(text: (keyring: Keyring) => string): (keyring: Keyring) => s
 
 /** What anybody may read from anywhere, for so many seconds (MD-08). */
 function publish(ctx: Context, body: string, type: string, maxAge: number): void {
-  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': `public, max-age=${maxAge}`, 'Cambist-Request-Id': ctx.state['id'] })
+  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': `public, max-age=${maxAge}`, 'Cambist-Request-Id': idOf(ctx) })
   ctx.type = type
   ctx.body = body
 }
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
 function closed(router: Router): Middleware {
-  const methods = new Map<string, string>()
-  for (const layer of router.stack) methods.set(String(layer.path), [...new Set([...(methods.get(String(layer.path))?.split(', ') ?? []), ...layer.methods])].join(', '))
+  const methods = new Map([[TOKEN_PATH, 'POST']])
+  for (const { path, methods: allowed } of router.stack) methods.set(String(path), allowed.join(', '))
   return (ctx) => {
-    const { id } = ctx.state
     const allow = methods.get(ctx.path)
-    if (allow === undefined) return problem(ctx, id, 404, 'Nothing is served at this path. The metadata names the paths.')
+    if (allow === undefined) return problem(ctx, 404, 'Nothing is served at this path. The metadata names the paths.')
     ctx.set('Allow', allow)
-    return problem(ctx, id, 405, `This path answers ${allow} only.`)
+    return problem(ctx, 405, `This path answers ${allow} only.`)
   }
 }
 
-function problem(ctx: Context, id: string, status: number, description: string, error = 'invalid_request'): void {
-  ctx.status = status
-  ctx.set({ 'Cache-Control': 'no-store', 'Cambist-Request-Id': id })
-  ctx.type = 'application/json'
-  ctx.body = JSON.stringify({ error, error_description: description, request_id: id })
+function problem(ctx: Context, status: number, description: string, error = 'invalid_request'): void {
+  ctx.respond = false
+  say(ctx.res, idOf(ctx), status, description, error, ctx.response.headers)
+}
+
+function say(response: ServerResponse, id: string, status: number, description: string, error = 'invalid_request', more: object = {}): void {
+  const body = JSON.stringify({ error, error_description: description, request_id: id })
+  response.writeHead(status, { ...more, 'Content-Type': 'application/json', 'Content-Length': body.length, 'Cache-Control': 'no-store', 'Cambist-Request-Id': id })
+  response.end(body)
 }

@@ -64,7 +64,8 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
     throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}`)
   }
-  if (/charset/i.test(type) && !/;\s*charset="?utf-8"?\s*(;|$)/i.test(type)) {
+  const charsets = type.match(/charset/gi)?.length ?? 0
+  if (charsets > 0 && (charsets > 1 || !/;\s*charset="?utf-8"?\s*(;|$)/i.test(type))) {
     throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}, and only UTF-8 is read`)
   }
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Refusal('media_type', 'the body has a Content-Encoding')
@@ -96,14 +97,15 @@ function challenge(authorization: string): string {
   return /^basic\b/i.test(authorization) ? 'Basic realm="cambist"' : 'Bearer realm="cambist"'
 }
 
+/** Everything that is said here is ASCII (tokens, scope tokens, fixed sentences), so head and body leave as one latin1 text. */
 function write(response: ServerResponse, status: number, id: string, body: string, more?: Record<string, string>): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
+    'Content-Length': body.length,
     'Cache-Control': 'no-store',
     Pragma: 'no-cache',
     'Cambist-Request-Id': id,
     ...more,
   })
-  response.end(body)
+  response.end(body, 'latin1')
 }

@@ -1,0 +1,89 @@
+/**
+ * npm run docs: writes the parts of the documentation that are made from the code. test/documentation.test.ts fails where
+ * they differ, so that neither can drift from the other.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { documentKinds, formats } from '../../src/app.ts'
+import { defaults, variables } from '../../src/config/environment.ts'
+import { wireOf } from '../../src/oauth/refusals.ts'
+import { Refusal, reasons } from '../../src/refusal.ts'
+import * as presets from '../../src/trust/presets/index.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
+
+const code = (text: string): string => `\`${text}\``
+
+/** Credential kinds, presets and token kinds, from the registers. */
+export function kinds(joined = formats): string {
+  return [
+    '**Credentials that come in**',
+    table(
+      ['`credential`', 'What it is', 'Presented as'],
+      joined.credentialKinds.map((kind) => [code(kind.name), kind.summary, kind.tokenTypes.map((type) => code(type.replace('urn:ietf:params:oauth:', '…'))).join(', ')]),
+    ),
+    '**Platforms known by a preset** (data, not code: `preset: NAME` in a `TrustedIssuer`, every value can be overridden)',
+    table(
+      ['`preset`', 'What it is'],
+      Object.values(presets).map((preset) => [code(preset.name), preset.summary]),
+    ),
+    '**Tokens that go out**',
+    table(
+      ['`kind`', 'What it is', '`issued_token_type`', '`token_type`'],
+      joined.tokenKinds.map((kind) => [code(kind.name), kind.summary, code(kind.tokenType.replace('urn:ietf:params:oauth:', '…')), code(kind.usage)]),
+    ),
+  ].join('\n\n')
+}
+
+/** Every reason of a refusal, with what the workload is told. */
+export function errors(): string {
+  return table(
+    ['On the record', 'Status', '`error`', '`error_description`'],
+    reasons.map((reason) => {
+      const { status, error, description } = wireOf(new Refusal(reason, ''))
+      return [code(reason), String(status), code(error), description]
+    }),
+  )
+}
+
+export function configuration(): string {
+  return table(
+    ['Variable', 'Default', 'Meaning'],
+    Object.entries(variables).map(([name, meaning]) => [code(name), defaults[name as keyof typeof defaults] ?? '–', meaning]),
+  )
+}
+
+export function documents(): string {
+  return table(
+    ['`kind`', 'What it says', 'Written by'],
+    documentKinds.map((kind) => [code(kind.kind), kind.summary, code(kind.writtenBy)]),
+  )
+}
+
+/** Which text stands between which markers of which file. */
+export const generated: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
+  { file: 'README.md', name: 'kinds', text: () => kinds() },
+  { file: 'docs/errors.md', name: 'errors', text: errors },
+  { file: 'docs/configuration.md', name: 'configuration', text: configuration },
+  { file: 'docs/documents.md', name: 'documents', text: documents },
+]
+
+const span = (name: string): RegExp => new RegExp(`(<!-- ${name}[^>]*-->\\n)[\\s\\S]*?(\\n?<!-- /${name} -->)`)
+
+/** What stands between the markers now, or undefined where they are missing. */
+export function written(file: string, name: string): string | undefined {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const match = span(name).exec(text)
+  return match?.[0].slice((match[1] ?? '').length, match[0].length - (match[2] ?? '').length)
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const { file, name, text } of generated) {
+    const path = join(ROOT, file)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(span(name), (_all, begin: string, end: string) => `${begin}${text()}\n${end.trimStart()}`))
+    process.stdout.write(`${file}: ${name}\n`)
+  }
+}
