@@ -1,0 +1,32 @@
+import { readConfig } from '../../config/config.ts'
+import { readEnvironment } from '../../config/environment.ts'
+import { configured } from '../configured.ts'
+import { type CliCommand, EXIT } from '../contract.ts'
+import { type WithOutput, withOutput } from '../options.ts'
+import { json } from '../table.ts'
+
+export const migrate: CliCommand = {
+  name: 'migrate',
+  summary: 'Bring the database’s schema to this version; serve does so by itself',
+  examples: [
+    [
+      'DATABASE_URL=postgres://owner@db/cambist cambist migrate',
+      'as a role that owns the schema, before servers that do not',
+    ],
+  ],
+  define(command, run) {
+    withOutput(command).action((options: WithOutput) =>
+      run(async (terminal) => {
+        const config = configured(() => readConfig(readEnvironment().values))
+        // The server and all it stands on are loaded by the commands alone that need them.
+        const { migrateDatabase } = await import('../../serve.ts')
+        const steps: string[] = []
+        await migrateDatabase(config, (line) =>
+          options.output === 'json' ? void steps.push(line) : terminal.out(`${line}\n`),
+        )
+        if (options.output === 'json') terminal.out(json({ steps }))
+        return EXIT.done
+      }),
+    )
+  },
+}
