@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { type Reason, Refusal } from '../../src/refusal.ts'
 import { wireOf } from '../../src/oauth/refusals.ts'
+import { type Reason, Refusal } from '../../src/refusal.ts'
 import type { Answer, Form, TestServer } from './cambist.ts'
 
 /** What a refused exchange must look like, beyond its reason. */
