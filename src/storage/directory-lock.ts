@@ -63,8 +63,10 @@ function isAlive(holder: string): boolean {
   return Number.isSafeInteger(number) && number > 0 && isRunning(number) && startOf(number) === (start ?? '')
 }
 
-/** Whether a process of this number exists, be it ours or another user's. */
+/** Whether a process of this number exists, be it ours or another user's. One that is dead but not buried does not count. */
 export function isRunning(pid: number): boolean {
+  const [state] = statOf(pid)
+  if (state === 'Z' || state === 'X') return false
   try {
     process.kill(pid, 0)
     return true
@@ -75,10 +77,15 @@ export function isRunning(pid: number): boolean {
 
 /** When the process began, in ticks since boot, '' where the system does not say: numbers of processes come again. */
 function startOf(pid: number): string {
+  return statOf(pid)[19] ?? ''
+}
+
+/** What Linux says of a process, from its state on; nothing where there is no such process, or no Linux. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return ''
+    return []
   }
 }

@@ -97,7 +97,9 @@ async function initialise(directory: string, cluster: string, binaries: Postgres
   const child = start(argv, 'ignore')
   const log = collect(child, undefined)
   const { code } = await ended(child)
-  if (code !== 0) throw new Error(`The embedded database could not be made: ${log.last()}`)
+  if (code !== 0) {
+    throw new Error(`The embedded database could not be made; DATABASE_URL names another instead. ${log.last()}`)
+  }
   await rename(aside, cluster)
 }
 

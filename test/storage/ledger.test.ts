@@ -239,6 +239,76 @@ describe('a ledger whose database fails', () => {
 })
 
 describe('commits beside changes of the state (T41)', () => {
+  it('are waited for by a change, where they have read the older version', async () => {
+    const { address, url, query } = await testDatabase()
+    const database = await openDatabase({ address })
+    const ledger = await openLedger({ address, statementLimitMs: 10_000 })
+    const other = new pg.Client({ connectionString: url })
+    await other.connect()
+    onTestFinished(async () => {
+      await other.end()
+      await ledger.close()
+      await database.close()
+    })
+    // A mark that is being written elsewhere keeps the batch waiting when it has read the version already.
+    const claimed = mark()
+    await other.query('BEGIN')
+    await other.query('INSERT INTO cambist.one_use_marks (until, purpose, issuer, id) VALUES (1, $1, $2, $3)', [
+      claimed.purpose,
+      claimed.issuer,
+      claimed.id,
+    ])
+    const waits = (role: string) =>
+      vi.waitFor(
+        async () => {
+          const rows = await query(
+            `SELECT FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+            [role],
+          )
+          if (rows.length === 0) throw new Error(`${role} does not wait yet`)
+          return 'waits'
+        },
+        { timeout: 10_000, interval: 5 },
+      )
+    const committed = ledger.commit(entry({}, [claimed]))
+    await waits('cambist ledger')
+    const nothing = { author: 'test', message: '', put: [], delete: [], putKeys: [], changes: [] }
+    const changed = database.states.change(() => nothing)
+    expect(await Promise.race([changed.then(() => 'acknowledged'), waits('cambist pool')])).toBe('waits')
+    await other.query('ROLLBACK')
+    expect(await committed).toEqual({ outcome: 'committed' })
+    expect(await changed).toEqual({ version: 1 })
+    expect(await ledger.commit(entry())).toEqual({ outcome: 'stale', version: 1 })
+  })
+
+  it('see the version of a change that they waited for', async () => {
+    const { address, url } = await testDatabase()
+    const ledger = await openLedger({ address, statementLimitMs: 10_000 })
+    const change = new pg.Client({ connectionString: url })
+    await change.connect()
+    onTestFinished(async () => {
+      await change.end()
+      await ledger.close()
+    })
+    await change.query('BEGIN')
+    await change.query('SELECT pg_advisory_xact_lock($1, $2)', [...LOCKS.commits])
+    await change.query('UPDATE cambist.state SET version = 5')
+    const committed = ledger.commit(entry({ snapshotVersion: 4 }))
+    await vi.waitFor(
+      async () => {
+        const { rowCount } = await change.query(
+          `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        )
+        expect(rowCount).toBe(1)
+      },
+      { timeout: 10_000, interval: 5 },
+    )
+    await change.query('COMMIT')
+    expect(await committed).toEqual({ outcome: 'stale', version: 5 })
+  })
+
   it('never writes under an older version once the change was acknowledged', async () => {
     const { address, query } = await testDatabase()
     const databases: Database[] = await Promise.all([openDatabase({ address }), openDatabase({ address })])
