@@ -2,7 +2,6 @@ import pg from 'pg'
 import type { RecordReader } from '../audit/reading.ts'
 import type { StateStore } from '../documents/contract.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
-import { RecordStore } from './record-store.ts'
 import { PostgresStateStore } from './state-store.ts'
 
 export interface DatabaseOptions {
@@ -46,10 +45,19 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
   }
   return {
     states: new PostgresStateStore({ pool, address, pollMs }),
-    records: new RecordStore(pool),
+    records: recordsWhenAsked(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),
+  }
+}
+
+/** The query builder is loaded by the first question, which workers never ask. */
+function recordsWhenAsked(pool: pg.Pool): RecordReader {
+  const store = async () => new (await import('./record-store.ts')).RecordStore(pool)
+  return {
+    list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
+    get: async (id) => (await store()).get(id),
   }
 }
 

@@ -158,7 +158,7 @@ async function grant(client: pg.Client, role: string): Promise<void> {
     'SELECT ON ALL TABLES IN SCHEMA cambist',
     'INSERT ON cambist.records, cambist.one_use_marks, cambist.documents, cambist.document_history, cambist.revisions, cambist.signing_keys',
     'UPDATE ON cambist.state, cambist.documents, cambist.signing_keys',
-    'DELETE ON cambist.one_use_marks, cambist.documents',
+    'DELETE ON cambist.one_use_marks, cambist.documents, cambist.signing_keys',
     'EXECUTE ON ALL FUNCTIONS IN SCHEMA cambist',
   ]
   const quoted = client.escapeIdentifier(role)

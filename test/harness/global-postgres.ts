@@ -8,7 +8,7 @@ import { Secret } from '../../src/lib/secret.ts'
 import { startEmbedded } from '../../src/storage/embedded.ts'
 import { migrate } from '../../src/storage/migrate.ts'
 
-/** Where test files make their databases: a URL whose role may create databases, and the migrated one they copy. */
+/** Where test files make their databases: a URL whose role may create databases and roles, and the migrated one they copy. */
 export interface TestServer {
   readonly url: string
   readonly template: string
@@ -63,9 +63,8 @@ async function startCluster() {
     durable: false,
     settings: { max_connections: '200', shared_buffers: '64MB' },
   })
-  const grant = 'ALTER ROLE cambist CREATEDB'
   const superuser = `postgresql://postgres@${encodeURIComponent(embedded.superuser.host)}/postgres`
-  await administer(superuser, grant)
+  await administer(superuser, 'ALTER ROLE cambist CREATEDB CREATEROLE')
   return {
     url: `postgresql://cambist@${encodeURIComponent(embedded.connection.host)}/cambist`,
     stop: async () => {

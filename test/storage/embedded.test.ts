@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { isRunning, lockDirectory } from '../../src/storage/directory-lock.ts'
 import {
   type Embedded,
@@ -26,6 +26,22 @@ async function temporary(mode = 0o700, owner?: number): Promise<string> {
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
   await chmod(directory, mode)
   if (owner !== undefined) await chown(directory, owner, owner)
+  return directory
+}
+
+let made: string
+beforeAll(async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'cambist-embedded-'))
+  made = join(directory, 'data')
+  await (await startEmbedded({ directory: made, durable: false })).stop()
+  return () => rm(directory, { recursive: true })
+})
+
+/** A database that has been made already: to make one takes a second. */
+async function ready(...below: readonly string[]): Promise<string> {
+  const directory = join(await temporary(), ...below, 'data')
+  await mkdir(dirname(directory), { recursive: true })
+  execFileSync('cp', ['-a', made, directory])
   return directory
 }
 
@@ -88,7 +104,7 @@ describe('the embedded database', () => {
   })
 
   it('is reached over its socket alone, by a role without privileges', async () => {
-    const embedded = await start({ directory: join(await temporary(), 'data') })
+    const embedded = await start({ directory: await ready() })
     expect(await query(embedded.connection, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '' }])
     expect(await query(embedded.connection, 'SHOW timezone')).toEqual([{ TimeZone: 'UTC' }])
     expect(
@@ -101,7 +117,7 @@ describe('the embedded database', () => {
   })
 
   it('refuses a second server on its directory, in a sentence', async () => {
-    const directory = join(await temporary(), 'data')
+    const directory = await ready()
     const embedded = await start({ directory })
     const { parent, said } = await startParent(directory)
     expect(said.refused).toBe(
@@ -112,7 +128,7 @@ describe('the embedded database', () => {
   })
 
   it('says when it ended without being told to', async () => {
-    const embedded = await start({ directory: join(await temporary(), 'data') })
+    const embedded = await start({ directory: await ready() })
     process.kill(embedded.pid, 'SIGQUIT')
     const { expected, message } = await embedded.exited
     expect(expected).toBe(false)
@@ -120,9 +136,7 @@ describe('the embedded database', () => {
   })
 
   it('takes a short path for its socket where that of its directory is too long', async () => {
-    const directory = join(await temporary(), 'd'.repeat(100), 'data')
-    await mkdir(directory, { recursive: true })
-    const embedded = await start({ directory })
+    const embedded = await start({ directory: await ready('d'.repeat(100)) })
     expect(embedded.connection.host.startsWith(join(tmpdir(), 'cambist-'))).toBe(true)
     expect(await query(embedded.connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     await embedded.stop()
@@ -130,7 +144,7 @@ describe('the embedded database', () => {
   })
 
   it('says what went wrong where the server does not start', async () => {
-    const directory = join(await temporary(), 'data')
+    const directory = await ready()
     await expect(startEmbedded({ directory, settings: { shared_buffers: 'nonsense' } })).rejects.toThrow(
       'invalid value for parameter "shared_buffers": "nonsense"',
     )

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { migrate, pendingMigrations } from '../../src/storage/migrate.ts'
 import { testDatabase } from '../harness/database.ts'
@@ -72,5 +74,43 @@ describe('migrations', () => {
       'permission denied for table records',
     )
     await expect(database.query('TRUNCATE cambist.records')).rejects.toThrow('permission denied for table records')
+  })
+
+  it('give a role that owns nothing what a server needs, and no more', async () => {
+    const database = await testDatabase()
+    const role = `app "${randomBytes(4).toString('hex')}`
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    const quoted = client.escapeIdentifier(role)
+    onTestFinished(async () => {
+      await client.query(`RESET ROLE; DROP OWNED BY ${quoted}; DROP ROLE ${quoted}`)
+      await client.end()
+    })
+    await client.query(`CREATE ROLE ${quoted} LOGIN`)
+    await client.query(`GRANT ${quoted} TO CURRENT_USER`)
+    await migrate(database.address, { applicationRole: role })
+    await client.query(`SET ROLE ${quoted}`)
+
+    const committed = await client.query('SELECT state_version FROM cambist.commit_records_1($1, NULL)', ['{}'])
+    expect(committed.rows).toEqual([{ state_version: '0' }])
+    for (const allowed of [
+      'SELECT FROM cambist.records',
+      'UPDATE cambist.state SET version = version',
+      'DELETE FROM cambist.one_use_marks',
+      'DELETE FROM cambist.signing_keys',
+      `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1, '', '', '[]')`,
+    ]) {
+      await client.query(allowed)
+    }
+    for (const forbidden of [
+      'UPDATE cambist.records SET detail = detail',
+      'DELETE FROM cambist.records',
+      'DELETE FROM cambist.revisions',
+      'UPDATE cambist.document_history SET document = NULL',
+      'DELETE FROM cambist.migrations',
+      'CREATE TABLE cambist.own ()',
+    ]) {
+      await expect(client.query(forbidden), forbidden).rejects.toThrow('permission denied')
+    }
   })
 })
