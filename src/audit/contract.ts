@@ -2,7 +2,7 @@
  * audit/ owns what happened: one record per exchange, opened first, closed in every outcome, with hashes and never
  * tokens (I1, I8), and the ledger that makes it durable. Where the ledger keeps it is storage/; who may read it is admin/.
  */
-import type { Reason } from '../refusal.ts'
+import type { About, Reason } from '../refusal.ts'
 
 export type Outcome = 'granted' | 'refused' | 'failed'
 
@@ -19,7 +19,12 @@ export interface ExchangeRecord {
   readonly grant: string
   readonly client: string
   readonly authentication: string
-  readonly subject: { readonly issuer: string; readonly id: string; readonly kind: string; readonly instance: string } | null
+  readonly subject: {
+    readonly issuer: string
+    readonly id: string
+    readonly kind: string
+    readonly instance: string
+  } | null
   readonly actors: readonly { readonly sub: string; readonly iss?: string }[]
   readonly requested: {
     readonly scopes: readonly string[]
@@ -63,6 +68,8 @@ export interface Mark {
   readonly id: string
   /** Seconds since the epoch until which the mark must be kept: expiry and skew. */
   readonly until: number
+  /** Which credential of the request it is of, for the answer: no part of its name, since a use in one position is a use in all. */
+  readonly about?: About
 }
 
 export interface Entry {

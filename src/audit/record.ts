@@ -71,7 +71,10 @@ export class OpenRecord {
 
   /** Nothing about the caller is verified: what it says may be anybody's invention. */
   get nobodyVerified(): boolean {
-    return this.#client === undefined && this.#subject === undefined && this.#actor === undefined
+    // A mark is of a credential that was verified, also where nobody could be made of it: it is spent by its row.
+    return (
+      this.#client === undefined && this.#subject === undefined && this.#actor === undefined && this.#marks.length === 0
+    )
   }
 
   under(version: number): void {
@@ -138,10 +141,15 @@ export class OpenRecord {
       reason: this.reason,
       detail: detailOf(this.#refusal),
       grant: request?.grant ?? '',
-      client: decision?.client ?? this.#client?.named ?? (this.#client?.candidates.length === 1 ? (this.#client.candidates[0] ?? '') : ''),
+      client:
+        decision?.client ??
+        this.#client?.named ??
+        (this.#client?.candidates.length === 1 ? (this.#client.candidates[0] ?? '') : ''),
       authentication: this.#client?.authentication ?? '',
       subject:
-        principal === undefined ? null : { issuer: principal.issuer, id: principal.id, kind: principal.kind, instance: principal.instance },
+        principal === undefined
+          ? null
+          : { issuer: principal.issuer, id: principal.id, kind: principal.kind, instance: principal.instance },
       actors: granted?.permission.actors ?? this.#subject?.actors ?? [],
       requested: {
         scopes: request?.scopes ?? [],
@@ -195,7 +203,13 @@ export function storedFacts(recorded: unknown): Facts | undefined {
   return { ...facts, client: { ...facts.client, principal: facts.client.principal ?? facts.subject } }
 }
 
-const ABOUT = { client: 'client assertion', subject: 'subject token', actor: 'actor token', assertion: 'assertion', administrator: 'token' } as const
+const ABOUT = {
+  client: 'client assertion',
+  subject: 'subject token',
+  actor: 'actor token',
+  assertion: 'assertion',
+  administrator: 'token',
+} as const
 
 /** The administrator's sentence: which credential it is about, then what was wrong with it. */
 function detailOf(refusal: Refusal | undefined): string {

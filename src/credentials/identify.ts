@@ -4,7 +4,13 @@
  * to a Principal (T3, T9, T23), and a kind cannot skip a step, because it never performs one of these.
  */
 import type { ActorChain, MayAct } from '../identity/actor.ts'
-import { type Attributes, type AttributeValue, canonicalId, CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
+import {
+  type Attributes,
+  type AttributeValue,
+  CLIENTS_ISSUER,
+  canonicalId,
+  type Principal,
+} from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import type { KeyFinder, Position, TrustedIssuer } from '../trust/contract.ts'
@@ -45,7 +51,15 @@ export interface Identified {
   readonly actors: ActorChain
   readonly mayAct: MayAct | undefined
   /** Set where the credential may be accepted once: claimed with the record (audit/contract.ts). */
-  readonly mark: { readonly purpose: string; readonly issuer: string; readonly id: string; readonly until: number } | undefined
+  readonly mark:
+    | {
+        readonly purpose: string
+        readonly issuer: string
+        readonly id: string
+        readonly until: number
+        readonly about: Position
+      }
+    | undefined
 }
 
 /** The register of credential kinds, by declared type. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
@@ -74,7 +88,8 @@ export async function identify(presented: Presented, trusting: Trusting): Promis
 
 async function verified(presented: Presented, trusting: Trusting): Promise<Identified> {
   const { position, token, tokenType } = presented
-  if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('parameter_too_long', `${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
+  if (token.length > MAX_TOKEN_LENGTH)
+    throw new Refusal('parameter_too_long', `${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
 
   const { kind, issuer, reading } = found(presented, trusting)
   if (issuer.disabled) throw new Refusal('issuer_disabled', `trusted issuer ${issuer.name} is disabled`)
@@ -86,7 +101,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
   const facts = await kind.verify(reading, issuer, { now, accepted, keys })
   if (facts.authority !== issuer.authority) {
-    throw new Refusal('issuer_unknown', `verified as ${shown(facts.authority)} but trusted as ${shown(issuer.authority)}`)
+    throw new Refusal(
+      'issuer_unknown',
+      `verified as ${shown(facts.authority)} but trusted as ${shown(issuer.authority)}`,
+    )
   }
   // Before a mapping reads them: a credential that its document does not cover is nobody's.
   const seen = { assertion: facts.claims, header: facts.header }
@@ -96,7 +114,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('confirmation_unproven', 'the token is bound to a key (cnf) that was not proven on this request')
   }
   if (facts.actors.length > 0 && issuer.act === 'refuse') {
-    throw new Refusal('actor_claim_refused', `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`)
+    throw new Refusal(
+      'actor_claim_refused',
+      `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`,
+    )
   }
   return {
     principal: principalOf(issuer, kind, facts, seen, trusting.trustDomain),
@@ -114,6 +135,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
           issuer: issuer.name === CLIENTS_ISSUER ? issuer.authority : issuer.name,
           id: facts.useId,
           until: Math.ceil(facts.expiresAt) + issuer.clockSkew,
+          about: position,
         }
       : undefined,
   }
@@ -131,7 +153,8 @@ interface Found {
 function found({ position, token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
   const answering = kinds.get(tokenType)
   // A type of one parameter means nothing in another (RFC 7521 §4.2, KX-01).
-  if (answering === undefined || tokenType.startsWith(ASSERTION_TYPES) !== (position === 'client')) throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
+  if (answering === undefined || tokenType.startsWith(ASSERTION_TYPES) !== (position === 'client'))
+    throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
   let unknown: Refusal | undefined
   for (const kind of answering) {
     const reading = kind.read(token)
@@ -163,9 +186,15 @@ function checkConditions(issuer: TrustedIssuer, seen: Seen): void {
     try {
       holds = condition.test(seen)
     } catch (error) {
-      throw new Refusal('condition_refused', `condition of trusted issuer ${issuer.name} failed: ${messageOf(error)}`, { cause: error })
+      throw new Refusal('condition_refused', `condition of trusted issuer ${issuer.name} failed: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
-    if (!holds) throw new Refusal('condition_refused', `condition of trusted issuer ${issuer.name} is not met: ${condition.source}`)
+    if (!holds)
+      throw new Refusal(
+        'condition_refused',
+        `condition of trusted issuer ${issuer.name} is not met: ${condition.source}`,
+      )
   }
 }
 
@@ -177,10 +206,15 @@ function checkTenant(issuer: TrustedIssuer, seen: Seen): void {
   try {
     tenant = mapping.value(seen)
   } catch (error) {
-    throw new Refusal('tenant_refused', `tenant of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new Refusal('tenant_refused', `tenant of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
   if (typeof tenant !== 'string' || !allowed.has(tenant)) {
-    throw new Refusal('tenant_refused', `tenant ${shown(typeof tenant === 'string' ? tenant : String(tenant))} is not listed in trusted issuer ${issuer.name}`)
+    throw new Refusal(
+      'tenant_refused',
+      `tenant ${shown(typeof tenant === 'string' ? tenant : String(tenant))} is not listed in trusted issuer ${issuer.name}`,
+    )
   }
 }
 
@@ -195,9 +229,17 @@ function principalOf(
   try {
     subject = issuer.subject.value(seen)
   } catch (error) {
-    throw new Refusal('subject_unmapped', `subject of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new Refusal(
+      'subject_unmapped',
+      `subject of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`,
+      { cause: error },
+    )
   }
-  if (!isName(subject)) throw new Refusal('subject_unmapped', `subject of trusted issuer ${issuer.name} is not a text of 1 to 1024 characters`)
+  if (!isName(subject))
+    throw new Refusal(
+      'subject_unmapped',
+      `subject of trusted issuer ${issuer.name} is not a text of 1 to 1024 characters`,
+    )
   return {
     id: facts.uri ?? canonicalId(trustDomain, issuer.name, subject),
     issuer: issuer.name,

@@ -2,8 +2,8 @@
  * The checks that every JWT from outside must pass, as pure functions: plain values and `now` in, nothing or a Refusal
  * out (assertions.md §7 JV-01 to JV-08, RFC 8725). The order in which a kind calls them is by cost.
  */
-import { MAX_ACTOR_NAME, MAX_ACTORS, type Actor, type ActorChain, type MayAct } from '../identity/actor.ts'
-import { type Json, type JsonObject, isJsonObject } from '../lib/json.ts'
+import { type Actor, type ActorChain, MAX_ACTOR_NAME, MAX_ACTORS, type MayAct } from '../identity/actor.ts'
+import { isJsonObject, type Json, type JsonObject } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 
 /** A text as our stores and our readers can hold it: printable or beyond ASCII, no control characters. */
@@ -47,7 +47,10 @@ export function checkType(header: JsonObject, accepted: ReadonlySet<string>): vo
   if (typ !== undefined && typeof typ !== 'string') throw new Refusal('token_malformed', 'typ is not a text')
   const name = normalType(typ ?? '')
   if (!accepted.has(name)) {
-    throw new Refusal('token_type_mismatch', `typ ${shown(typ)} is not one of ${[...accepted].map((one) => one || 'absent').join(', ')}`)
+    throw new Refusal(
+      'token_type_mismatch',
+      `typ ${shown(typ)} is not one of ${[...accepted].map((one) => one || 'absent').join(', ')}`,
+    )
   }
 }
 
@@ -75,9 +78,11 @@ export function checkedTimes(claims: JsonObject, rules: TimeRules, now: number):
   }
   const iat = numericDate(claims, 'iat')
   if (iat === undefined) {
-    if (rules.maxAge !== Number.POSITIVE_INFINITY) throw new Refusal('claim_missing', 'iat is missing, so its age cannot be judged')
+    if (rules.maxAge !== Number.POSITIVE_INFINITY)
+      throw new Refusal('claim_missing', 'iat is missing, so its age cannot be judged')
   } else {
-    if (iat - rules.clockSkew > now) throw new Refusal('not_yet_valid', `issued ${Math.ceil(iat - now)} s in the future`)
+    if (iat - rules.clockSkew > now)
+      throw new Refusal('not_yet_valid', `issued ${Math.ceil(iat - now)} s in the future`)
     if (now - iat > rules.maxAge + rules.clockSkew) {
       throw new Refusal('too_old', `issued ${Math.floor(now - iat)} s ago, at most ${rules.maxAge} s are allowed`)
     }
@@ -123,10 +128,16 @@ export function checkAudience(audiences: readonly string[], accepted: readonly s
   let met = false
   for (const audience of audiences) if (accepted.includes(audience)) met = true
   if (!met) {
-    throw new Refusal('audience_mismatch', `audience ${audiences.map(shown).join(', ')} is not ${accepted.map(shown).join(' or ')}`)
+    throw new Refusal(
+      'audience_mismatch',
+      `audience ${audiences.map(shown).join(', ')} is not ${accepted.map(shown).join(' or ')}`,
+    )
   }
   if (audiences.length > 1 && !several) {
-    throw new Refusal('audience_several', `meant for ${audiences.length} audiences, and any of them could have brought it here`)
+    throw new Refusal(
+      'audience_several',
+      `meant for ${audiences.length} audiences, and any of them could have brought it here`,
+    )
   }
 }
 
@@ -138,20 +149,33 @@ export function requiredText(claims: JsonObject, name: string): string {
   return value
 }
 
+const MAX_TOKEN_ID = 256
+
+/** `jti`, where there is one: short, because it names a one-use mark, and an index holds no long names (T10). */
+export function checkedTokenId(claims: JsonObject): string {
+  const id = requiredText(claims, 'jti')
+  if (id.length > MAX_TOKEN_ID)
+    throw new Refusal('claim_malformed', `jti has ${id.length} characters, at most ${MAX_TOKEN_ID} are taken`)
+  return id
+}
+
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= MAX_NAME && !CONTROL.test(value)
 }
 
-/** The actors that a verified token names (RFC 8693 §4.1): objects of identity claims, nested, bounded (T20, TE-48). */
-export function actorsOf(claims: JsonObject): ActorChain {
+/**
+ * The actors that a verified token names (RFC 8693 §4.1): objects of identity claims, nested, bounded (T20, TE-48). One
+ * without `iss` is the token's issuer's: left open, its name would read as one of ours in what we mint (TE-40).
+ */
+export function actorsOf(claims: JsonObject, issuer: string): ActorChain {
   const actors: Actor[] = []
   for (let act = claims['act']; act !== undefined; act = act['act']) {
     if (!isJsonObject(act)) throw new Refusal('claim_malformed', 'act is not an object')
     if (actors.length === MAX_ACTORS) throw new Refusal('claim_malformed', `act nests more than ${MAX_ACTORS} actors`)
-    const { sub, iss } = act
+    const { sub, iss = issuer } = act
     if (!isName(sub) || sub.length > MAX_ACTOR_NAME) throw new Refusal('claim_malformed', 'an actor has no sub')
-    if (iss !== undefined && !isName(iss)) throw new Refusal('claim_malformed', 'the iss of an actor is not a text')
-    actors.push(iss === undefined ? { sub } : { sub, iss })
+    if (!isName(iss)) throw new Refusal('claim_malformed', 'the iss of an actor is not a text')
+    actors.push({ sub, iss })
   }
   return actors
 }
@@ -166,6 +190,7 @@ export function mayActOf(claims: JsonObject): MayAct | undefined {
 /** A stranger's value as a record may show it: short, quoted, never whole. */
 export function shown(value: Json | undefined): string {
   if (value === undefined) return 'absent'
-  if (typeof value !== 'string') return `of type ${Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value}`
+  if (typeof value !== 'string')
+    return `of type ${Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value}`
   return JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value)
 }

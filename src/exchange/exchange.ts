@@ -1,9 +1,9 @@
-import { openRecord, type OpenRecord } from '../audit/record.ts'
+import { type OpenRecord, openRecord } from '../audit/record.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Decision, Permission } from '../policy/contract.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
-import { mint, type Minted } from '../tokens/mint.ts'
+import { type Minted, mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
 import { factsOf } from './facts.ts'
 import { identifyParties } from './parties.ts'
@@ -25,10 +25,14 @@ export async function exchange(asked: Asked, road: Road): Promise<Answer> {
       snapshot = await road.snapshots.atLeast(settled.stale)
       record.reopen()
     }
-    throw new Refusal('snapshot_unavailable', `the documents changed ${MAX_ATTEMPTS} times during one exchange`, { retryAfter: 1 })
+    throw new Refusal('snapshot_unavailable', `the documents changed ${MAX_ATTEMPTS} times during one exchange`, {
+      retryAfter: 1,
+    })
   } catch (error) {
     // The record itself failed: nothing is answered but that (F21).
-    return refused(asked, error, road)
+    const answer = refused(asked, error, road)
+    road.events.uncounted(answer.refusal.reason)
+    return answer
   }
 }
 
@@ -82,8 +86,11 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     case 'stale':
       return { answer, stale: committed.version }
     case 'replayed': {
-      const refusal = new Refusal('replayed', `${committed.mark.purpose} ${committed.mark.id} of ${committed.mark.issuer} was used before`)
-      refusal.about = committed.mark.purpose === 'client-assertion' ? 'client' : 'subject'
+      const refusal = new Refusal(
+        'replayed',
+        `${committed.mark.purpose} ${committed.mark.id} of ${committed.mark.issuer} was used before`,
+      )
+      refusal.about = committed.mark.about
       road.events.closed('refused', 'replayed', record.grant, record.durationMs)
       return { answer: { granted: false, id: answer.id, refusal } }
     }
@@ -106,7 +113,11 @@ function granted(asked: Asked, record: OpenRecord, permission: Permission, token
 function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: false } {
   if (error instanceof Refusal) return { granted: false, id: asked.id, refusal: error }
   road.events.failed(asked.id, error)
-  return { granted: false, id: asked.id, refusal: new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error }) }
+  return {
+    granted: false,
+    id: asked.id,
+    refusal: new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error }),
+  }
 }
 
 const trustOf = (snapshot: Snapshot, road: Road) => ({

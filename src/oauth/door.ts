@@ -8,8 +8,10 @@ import type { Context, Middleware } from 'koa'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
+import { Refusal } from '../refusal.ts'
 import { createEngine } from './engine.ts'
 import { metadata } from './metadata.ts'
+import { wireOf } from './refusals.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
 
 export interface WorkloadsDoor {
@@ -27,15 +29,20 @@ const ids = new WeakMap<IncomingMessage, string>()
  * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): RequestListener {
+export async function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): Promise<RequestListener> {
   const exchangeToken = tokenEndpoint(road)
-  const throughEngine = application(road, onFailure)
+  const throughEngine = await application(road, onFailure)
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
     if (!url.startsWith('/')) return say(response, id, 400, 'The request target must begin with a slash.')
     if (!hosts.has((headers.host ?? '').toLowerCase())) {
-      return say(response, id, 421, 'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.')
+      return say(
+        response,
+        id,
+        421,
+        'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.',
+      )
     }
     if (method === 'POST' && (url === TOKEN_PATH || url.startsWith(`${TOKEN_PATH}?`))) {
       exchangeToken(message, response, id).catch((error: unknown) => {
@@ -53,8 +60,8 @@ export function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): Reques
 const TOKEN_PATH = '/token'
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
-function application(road: Road, onFailure: WorkloadsDoor['onFailure']): RequestListener {
-  const engine = createEngine(road.issuer)
+async function application(road: Road, onFailure: WorkloadsDoor['onFailure']): Promise<RequestListener> {
+  const engine = await createEngine(road.issuer)
   const routes = routesOf(road)
   engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
@@ -69,11 +76,19 @@ function caught(onFailure: WorkloadsDoor['onFailure']): Middleware {
     try {
       await next()
     } catch (error) {
+      if (error instanceof Refusal && !ctx.res.headersSent) return refused(ctx, error)
       onFailure(idOf(ctx), error)
       if (ctx.res.headersSent) ctx.res.destroy()
       else problem(ctx, 500, FAILURE, 'server_error')
     }
   }
+}
+
+/** No documents in force, for one: the caller's turn to come back, and no failure of ours (I7). */
+function refused(ctx: Context, refusal: Refusal): void {
+  const { status, error, description } = wireOf(refusal)
+  if (status === 503) ctx.set('Retry-After', String(refusal.retryAfter ?? 1))
+  problem(ctx, status, description, error)
 }
 
 const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
@@ -82,17 +97,28 @@ function routesOf(road: Road): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
-    subjectTokenTypes: [...road.credentialKinds.keys()].filter((type) => type.includes(':token-type:')).sort(),
+    subjectTokenTypes: [...road.credentialKinds.keys()]
+      .filter((type) => !type.includes(':client-assertion-type:'))
+      .sort(),
     issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
   }
   const metadataOf = perKeyring((keyring) => JSON.stringify(metadata(described, keyring)))
   const jwksOf = perKeyring((keyring) => JSON.stringify(keyring.published))
   for (const name of ['oauth-authorization-server', 'openid-configuration']) {
-    router.get(`/.well-known/${name}`, (ctx) => publish(ctx as unknown as Context, metadataOf(road.snapshots.current().keyring), 'application/json', 3600))
+    router.get(`/.well-known/${name}`, (ctx) =>
+      publish(ctx as unknown as Context, metadataOf(road.snapshots.current().keyring), 'application/json', 3600),
+    )
   }
-  router.get('/jwks', (ctx) => publish(ctx as unknown as Context, jwksOf(road.snapshots.current().keyring), 'application/jwk-set+json', 300))
+  router.get('/jwks', (ctx) =>
+    publish(ctx as unknown as Context, jwksOf(road.snapshots.current().keyring), 'application/jwk-set+json', 300),
+  )
   router.get('/authorize', (ctx) =>
-    problem(ctx as unknown as Context, 400, 'No grant with a user is configured here; workloads use the token endpoint.', 'unsupported_response_type'),
+    problem(
+      ctx as unknown as Context,
+      400,
+      'No grant with a user is configured here; workloads use the token endpoint.',
+      'unsupported_response_type',
+    ),
   )
   return router
 }
@@ -109,7 +135,11 @@ function perKeyring(text: (keyring: Keyring) => string): (keyring: Keyring) => s
 
 /** What anybody may read from anywhere, for so many seconds (MD-08). */
 function publish(ctx: Context, body: string, type: string, maxAge: number): void {
-  ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': `public, max-age=${maxAge}`, 'Cambist-Request-Id': idOf(ctx) })
+  ctx.set({
+    'Access-Control-Allow-Origin': '*',
+    'Cache-Control': `public, max-age=${maxAge}`,
+    'Cambist-Request-Id': idOf(ctx),
+  })
   ctx.type = type
   ctx.body = body
 }
@@ -131,8 +161,21 @@ function problem(ctx: Context, status: number, description: string, error = 'inv
   say(ctx.res, idOf(ctx), status, description, error, ctx.response.headers)
 }
 
-function say(response: ServerResponse, id: string, status: number, description: string, error = 'invalid_request', more: object = {}): void {
+function say(
+  response: ServerResponse,
+  id: string,
+  status: number,
+  description: string,
+  error = 'invalid_request',
+  more: object = {},
+): void {
   const body = JSON.stringify({ error, error_description: description, request_id: id })
-  response.writeHead(status, { ...more, 'Content-Type': 'application/json', 'Content-Length': body.length, 'Cache-Control': 'no-store', 'Cambist-Request-Id': id })
+  response.writeHead(status, {
+    ...more,
+    'Content-Type': 'application/json',
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store',
+    'Cambist-Request-Id': id,
+  })
   response.end(body)
 }

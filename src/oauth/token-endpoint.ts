@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { exchange } from '../exchange/exchange.ts'
 import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
+import { exchange } from '../exchange/exchange.ts'
 import { isKnownParameter } from '../exchange/request.ts'
 import { Refusal } from '../refusal.ts'
 import { readBody } from './body.ts'
@@ -13,9 +13,13 @@ const NOTHING: Parameters = new Map()
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
 
 /** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
-export function tokenEndpoint(road: Road): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
+export function tokenEndpoint(
+  road: Road,
+): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
   let underWay = 0
   return async (message, response, id) => {
+    // Not before it is all here: who keeps back the rest of a body must not take the place of who does not.
+    const request = await asked(message, id, road)
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
@@ -24,7 +28,7 @@ export function tokenEndpoint(road: Road): (message: IncomingMessage, response: 
     }
     underWay++
     try {
-      writeAnswer(response, await exchange(await asked(message, id, road), road), message)
+      writeAnswer(response, await exchange(request, road), message)
     } finally {
       underWay--
     }
@@ -58,7 +62,10 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
     }
   }
   if (headers['authorization'] !== undefined) {
-    throw new Refusal('authentication_scheme', 'the request came with an Authorization header, and no scheme is offered')
+    throw new Refusal(
+      'authentication_scheme',
+      'the request came with an Authorization header, and no scheme is offered',
+    )
   }
   const type = headers['content-type'] ?? ''
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
@@ -68,7 +75,8 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
   if (charsets > 0 && (charsets > 1 || !/;\s*charset="?utf-8"?\s*(;|$)/i.test(type))) {
     throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}, and only UTF-8 is read`)
   }
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Refusal('media_type', 'the body has a Content-Encoding')
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new Refusal('media_type', 'the body has a Content-Encoding')
 }
 
 function traceIdOf(header: string | string[] | undefined): string {
@@ -87,9 +95,16 @@ export function writeAnswer(response: ServerResponse, answer: Answer, message?: 
   const { status, error, description } = wireOf(answer.refusal)
   const headers: Record<string, string> = {}
   if (status === 503) headers['Retry-After'] = String(answer.refusal.retryAfter ?? 1)
-  if (status === 401 && message?.headers['authorization'] !== undefined) headers['WWW-Authenticate'] = challenge(message.headers['authorization'])
+  if (status === 401 && message?.headers['authorization'] !== undefined)
+    headers['WWW-Authenticate'] = challenge(message.headers['authorization'])
   if (status === 413) headers['Connection'] = 'close'
-  write(response, status, answer.id, JSON.stringify({ error, error_description: description, request_id: answer.id }), headers)
+  write(
+    response,
+    status,
+    answer.id,
+    JSON.stringify({ error, error_description: description, request_id: answer.id }),
+    headers,
+  )
 }
 
 /** RFC 6749 §5.2: a challenge for the scheme that was tried. */
@@ -98,7 +113,13 @@ function challenge(authorization: string): string {
 }
 
 /** Everything that is said here is ASCII (tokens, scope tokens, fixed sentences), so head and body leave as one latin1 text. */
-function write(response: ServerResponse, status: number, id: string, body: string, more?: Record<string, string>): void {
+function write(
+  response: ServerResponse,
+  status: number,
+  id: string,
+  body: string,
+  more?: Record<string, string>,
+): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': body.length,

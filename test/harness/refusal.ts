@@ -28,8 +28,8 @@ export async function refusal(
   expectWire(answer, record['reason'] as Reason, about)
   // Unverified refusals have rows at five a second: the next one gets its own.
   server.clock.advance(0.2)
-  for (const value of Object.values(form).flat()) {
-    const tail = value?.slice(-40) ?? ''
+  for (const name of ['subject_token', 'actor_token', 'client_assertion']) {
+    const tail = String(form[name] ?? '').slice(-40)
     if (tail.length < 40) continue
     expect(JSON.stringify(answer.body)).not.toContain(tail)
     expect(JSON.stringify(record)).not.toContain(tail)

@@ -11,6 +11,7 @@ import {
   checkedAlgorithm,
   checkedKeyId,
   checkedTimes,
+  checkedTokenId,
   checkHeader,
   checkType,
   mayActOf,
@@ -42,7 +43,8 @@ export const CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-typ
 /** A signed JWT of an issuer with its own name in `iss`: Kubernetes, CI systems, clouds, any OpenID provider; and a registered client's assertion. */
 export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
   name: 'jwt',
-  summary: 'A JWT that its issuer signs and names itself in, such as a Kubernetes service-account token or a CI job token.',
+  summary:
+    'A JWT that its issuer signs and names itself in, such as a Kubernetes service-account token or a CI job token.',
   format: 'jwt',
   tokenTypes: [JWT_TYPE, ID_TOKEN_TYPE, CLIENT_ASSERTION_TYPE],
   settings,
@@ -51,7 +53,8 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
 
   read(token) {
     const jws = readJws(token)
-    if (jws === undefined) throw new Refusal('token_malformed', 'not a compact JWS with a JSON header and payload in canonical base64url')
+    if (jws === undefined)
+      throw new Refusal('token_malformed', 'not a compact JWS with a JSON header and payload in canonical base64url')
     return jws
   },
 
@@ -74,17 +77,21 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
     ) {
       throw new Refusal('signature_invalid', `the signature does not verify with key ${key.kid ?? key.thumbprint}`)
     }
+    const authority = requiredText(claims, 'iss')
     return {
-      authority: requiredText(claims, 'iss'),
+      authority,
       claims,
       header,
       uri: undefined,
       audiences,
       expiresAt,
       // Of the signed part: an ECDSA signature has two spellings, what it signs has one.
-      useId: claims['jti'] === undefined ? `sha256:${createHash('sha256').update(signingInput).digest('base64url')}` : requiredText(claims, 'jti'),
+      useId:
+        claims['jti'] === undefined
+          ? `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`
+          : checkedTokenId(claims),
       keyProven: false,
-      actors: actorsOf(claims),
+      actors: actorsOf(claims, authority),
       mayAct: mayActOf(claims),
     }
   },
