@@ -3,11 +3,10 @@
  * and in which process, is serve.ts.
  */
 import type { RequestListener } from 'node:http'
-import { adminDoor } from './admin/door.ts'
 import type { Config } from './config/config.ts'
 import type { Secrets } from './config/secrets.ts'
-import * as credentialKindRegister from './credentials/kinds/index.ts'
 import { credentialKinds } from './credentials/identify.ts'
+import * as credentialKindRegister from './credentials/kinds/index.ts'
 import { Compiler } from './documents/compile.ts'
 import type { CompileContext, Formats } from './documents/contract.ts'
 import * as documentKindRegister from './documents/kinds/index.ts'
@@ -19,7 +18,6 @@ import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { RateByKey, sourceOf } from './lib/rate.ts'
-import { workloadsDoor } from './oauth/door.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { type Database, openDatabase } from './storage/database.ts'
 import { openLedger, type PostgresLedger } from './storage/ledger.ts'
@@ -122,7 +120,11 @@ export async function openApp(options: AppOptions): Promise<App> {
 }
 
 /** What documents are compiled under; also without a server, for lint. */
-export function compileContext(config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin'>, joined: Formats, keys?: Keys): CompileContext {
+export function compileContext(
+  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin'>,
+  joined: Formats,
+  keys?: Keys,
+): CompileContext {
   return {
     ...joined,
     ourIssuer: config.issuer,
@@ -136,7 +138,12 @@ export function compileContext(config: Pick<Config, 'issuer' | 'insecureFetch' |
 }
 
 /** The workloads' door with the road behind it. */
-export async function openWorkloads(app: App, address: DatabaseAddress): Promise<{ door: RequestListener; ledger: PostgresLedger }> {
+export async function openWorkloads(
+  app: App,
+  address: DatabaseAddress,
+): Promise<{ door: RequestListener; ledger: PostgresLedger }> {
+  // Each door is loaded by the process that opens it: the engine alone takes a third of a second.
+  const { workloadsDoor } = await import('./oauth/door.ts')
   const { config, clock, events } = app
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
@@ -152,7 +159,7 @@ export async function openWorkloads(app: App, address: DatabaseAddress): Promise
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  return { door: workloadsDoor({ road, hosts: config.hosts, onFailure: events.failed }), ledger }
+  return { door: await workloadsDoor({ road, hosts: config.hosts, onFailure: events.failed }), ledger }
 }
 
 export interface AdministrationOptions {
@@ -162,7 +169,11 @@ export interface AdministrationOptions {
   listening(): boolean
 }
 
-export function administration(app: App, { metrics, listening }: AdministrationOptions): RequestListener {
+export async function administration(
+  app: App,
+  { metrics, listening }: AdministrationOptions,
+): Promise<RequestListener> {
+  const { adminDoor } = await import('./admin/door.ts')
   const { clock, config, database, keys, snapshots } = app
   return adminDoor({
     store: database.states,
@@ -200,11 +211,21 @@ function inForce({ snapshots }: App): boolean {
 /** Successors for the algorithms at once, or for all in use. */
 async function rotate(app: App, author: string, algorithms?: ReadonlySet<string>) {
   const wanted = algorithmsOf(app.snapshots.current())
-  return rotateKeys(app.database.states, app.keys, { wanted, now: seconds(app.clock), author, early: algorithms ?? wanted })
+  return rotateKeys(app.database.states, app.keys, {
+    wanted,
+    now: seconds(app.clock),
+    author,
+    early: algorithms ?? wanted,
+  })
 }
 
 /** What the schedule of the signing keys asks for now. */
 export async function followSchedule(app: App): Promise<void> {
-  const made = await rotateKeys(app.database.states, app.keys, { wanted: algorithmsOf(app.snapshots.current()), now: seconds(app.clock), author: 'schedule' })
-  for (const key of made) app.events.changed(app.snapshots.current().version, 'schedule', `new ${key.algorithm} signing key ${key.kid}`)
+  const made = await rotateKeys(app.database.states, app.keys, {
+    wanted: algorithmsOf(app.snapshots.current()),
+    now: seconds(app.clock),
+    author: 'schedule',
+  })
+  for (const key of made)
+    app.events.changed(app.snapshots.current().version, 'schedule', `new ${key.algorithm} signing key ${key.kid}`)
 }

@@ -18,7 +18,12 @@ const CLUSTER = 'https://kubernetes.development.example'
 export interface DevelopmentCluster {
   readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] }
   /** A projected token (platform-tokens.md §2) for an audience. Times in seconds. */
-  token(request: { readonly audience: string; readonly now: number; readonly lifetime: number; readonly serviceAccount?: string }): string
+  token(request: {
+    readonly audience: string
+    readonly now: number
+    readonly lifetime: number
+    readonly serviceAccount?: string
+  }): string
 }
 
 /** The cluster whose key is in the data directory; made there the first time. */

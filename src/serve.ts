@@ -1,19 +1,21 @@
 /** Which process does what, and when: the database, the migrations, the doors, and the stop. */
+
+import { type App, administration, followSchedule, openApp, openWorkloads } from './app.ts'
 import type { Config } from './config/config.ts'
 import { readSecrets, type Secrets } from './config/secrets.ts'
-import { administration, type App, documentKinds, followSchedule, openApp, openWorkloads } from './app.ts'
 import { apply } from './documents/apply.ts'
 import { firstKeys } from './documents/signing-keys.ts'
 import { seconds, systemClock } from './lib/clock.ts'
 import { Secret } from './lib/secret.ts'
 import { developmentCluster, quickstartCurl, quickstartDocuments } from './quickstart.ts'
-import { listen, type Listening } from './server/listen.ts'
-import { beWorker, forkWorkers, isWorker, type Workers } from './server/workers.ts'
-import type { DatabaseAddress, } from './storage/address.ts'
+import { type Listening, listen } from './server/listen.ts'
+import { beWorker, isWorker, startWorkers, type Workers } from './server/workers.ts'
+import type { DatabaseAddress } from './storage/address.ts'
 import { startEmbedded } from './storage/embedded.ts'
 import type { PostgresLedger } from './storage/ledger.ts'
 import { migrate } from './storage/migrate.ts'
 import { startSweeping } from './storage/sweep.ts'
+import type { Logger } from './telemetry/logger.ts'
 import { aggregateMetrics } from './telemetry/metrics.ts'
 
 /** Told to a person at the terminal while the server starts. */
@@ -40,7 +42,12 @@ interface OpenDatabase {
 /** The database that the configuration names, running. */
 async function database(config: Config): Promise<OpenDatabase> {
   if ('url' in config.database) {
-    return { address: new Secret(config.database.url), created: false, lost: new Promise(() => undefined), close: async () => undefined }
+    return {
+      address: new Secret(config.database.url),
+      created: false,
+      lost: new Promise(() => undefined),
+      close: async () => undefined,
+    }
   }
   const embedded = await startEmbedded({ directory: config.database.embeddedIn })
   return {
@@ -56,7 +63,11 @@ export async function migrateDatabase(config: Config, say: Say): Promise<void> {
   const opened = await database(config)
   try {
     const applied = await migrate(opened.address, { onProgress: say })
-    say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.length} migration${applied.length === 1 ? '' : 's'}.`)
+    say(
+      applied.length === 0
+        ? 'The database is up to date.'
+        : `Applied ${applied.length} migration${applied.length === 1 ? '' : 's'}.`,
+    )
   } finally {
     await opened.close()
   }
@@ -69,17 +80,27 @@ export async function serve(config: Config, say: Say): Promise<Serving> {
     beAWorker(config, secrets)
     return new Promise(() => undefined)
   }
-  const opened = await database(config)
+  const workers =
+    config.workers === 1
+      ? undefined
+      : startWorkers(config.workers, {
+          died: (pid, code, signal) => log?.error({ pid, code, signal }, 'a worker ended; another takes its place'),
+        })
+  let log: Logger | undefined
+  let opened: OpenDatabase | undefined
   try {
+    opened = await database(config)
     await migrate(opened.address, { onProgress: say })
     const app = await openApp({ config, secrets, address: opened.address })
+    log = app.logger
     const cluster = config.quickstart ? await quickstart(app) : undefined
-    const doors = await openDoors(app, opened.address)
+    const doors = await openDoors(app, opened.address, workers)
     if (cluster !== undefined) greet(app, cluster, say)
     else say(`Cambist issues at ${config.issuer}; administrators at ${doors.admin.url}`)
     return running(app, doors, opened)
   } catch (error) {
-    await opened.close()
+    await workers?.stop()
+    await opened?.close()
     throw error
   }
 }
@@ -90,24 +111,19 @@ interface Doors {
 }
 
 /** One process answers both doors; with several, workers answer workloads, and administrators keep a lane of their own. */
-async function openDoors(app: App, address: DatabaseAddress): Promise<Doors> {
-  const { config, logger } = app
-  let workers: Workers | undefined
+async function openDoors(app: App, address: DatabaseAddress, workers: Workers | undefined): Promise<Doors> {
+  const { config } = app
   let workloads: { readonly listening: Listening; readonly ledger: PostgresLedger } | undefined
-  const admin = await listen({ ...config.admin.listen, tls: config.admin.tls }, administration(app, {
+  const door = await administration(app, {
     listening: () => workloads !== undefined || (workers?.listening() ?? 0) > 0,
     metrics: async () => {
       const own = await app.metrics.registry.getMetricsAsJSON()
       return aggregateMetrics([own, ...((await workers?.ask('metrics')) ?? [])] as object[]).metrics()
     },
-  }))
-  if (config.workers === 1) workloads = await openWorkloadsHere(app, address)
-  else {
-    const place = address instanceof Secret ? undefined : address
-    workers = await forkWorkers(config.workers, place, {
-      died: (pid, code, signal) => logger.error({ pid, code, signal }, 'a worker ended; another takes its place'),
-    })
-  }
+  })
+  const admin = await listen({ ...config.admin.listen, tls: config.admin.tls }, door)
+  if (workers === undefined) workloads = await openWorkloadsHere(app, address)
+  else await workers.begin(address instanceof Secret ? undefined : address)
   return {
     admin,
     async close() {
@@ -129,6 +145,7 @@ async function openWorkloadsHere(app: App, address: DatabaseAddress) {
 
 /** A worker: the workloads' door and nothing else. */
 function beAWorker(config: Config, secrets: Secrets): void {
+  void import('./oauth/door.ts') // while the primary opens the database
   let app: App | undefined
   let workloads: Awaited<ReturnType<typeof openWorkloadsHere>> | undefined
   beWorker({
@@ -149,7 +166,9 @@ function beAWorker(config: Config, secrets: Secrets): void {
 function running(app: App, doors: Doors, opened: OpenDatabase): Serving {
   const sweeping = startSweeping(app.database, { onTrouble: (error) => app.events.databaseTrouble('sweeping', error) })
   const schedule = setInterval(() => {
-    sweeping.asLeader(() => followSchedule(app)).catch((error: unknown) => app.events.databaseTrouble('following the schedule of signing keys', error))
+    sweeping
+      .asLeader(() => followSchedule(app))
+      .catch((error: unknown) => app.events.databaseTrouble('following the schedule of signing keys', error))
   }, SCHEDULE_MS)
   schedule.unref()
 
@@ -182,7 +201,11 @@ async function quickstart(app: App): Promise<ReturnType<typeof developmentCluste
   const { version } = app.snapshots.current()
   if (version === 0) {
     const applied = await apply(
-      { store: app.database.states, compiler: app.compiler, newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)) },
+      {
+        store: app.database.states,
+        compiler: app.compiler,
+        newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
+      },
       quickstartDocuments(cluster, config.issuer),
       { author: 'quickstart', message: 'examples/quickstart' },
     )
@@ -212,5 +235,3 @@ And at what allowed it:       npm run cambist -- export
 The guided tour:              npm run demo
 `)
 }
-
-export { documentKinds }

@@ -77,7 +77,7 @@ describe('architecture', () => {
 
   it('keeps each outside library where it belongs', () => {
     expect(foldersImporting('oidc-provider')).toEqual(['oauth'])
-    expect(outside('oidc-provider').map(({ file }) => file)).toEqual(['src/oauth/engine.ts'])
+    expect([...new Set(outside('oidc-provider').map(({ file }) => file))]).toEqual(['src/oauth/engine.ts'])
     for (const name of ['knex', 'pg']) expect(foldersImporting(name).filter((folder) => folder !== 'storage')).toEqual([])
     for (const name of ['koa', '@koa/router']) {
       expect(foldersImporting(name).filter((folder) => !['oauth', 'admin', 'server', 'console'].includes(folder))).toEqual([])

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os'
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Fault, Faults } from '../lib/fault.ts'
 import type { Environment, VariableName } from './environment.ts'
@@ -22,7 +22,12 @@ export interface Config {
   readonly hosts: ReadonlySet<string>
   readonly listen: Address
   readonly tls: TlsFiles | undefined
-  readonly admin: { readonly listen: Address; readonly hosts: ReadonlySet<string>; readonly tls: TlsFiles | undefined; readonly audience: string }
+  readonly admin: {
+    readonly listen: Address
+    readonly hosts: ReadonlySet<string>
+    readonly tls: TlsFiles | undefined
+    readonly audience: string
+  }
   readonly database: { readonly url: string } | { readonly embeddedIn: string }
   readonly dataDir: string
   readonly keyEncryptionKeyFiles: readonly string[]
@@ -46,9 +51,13 @@ export function readConfig(env: Environment): Config {
   const adminListen = address(env, 'CAMBIST_ADMIN_LISTEN', '127.0.0.1:8401', fault)
   const issuerText = env.CAMBIST_ISSUER ?? 'http://127.0.0.1:8400'
   const issuer = checkedIssuer(issuerText, fault)
-  const trustDomain = env.CAMBIST_TRUST_DOMAIN ?? (issuer === undefined || issuer.hostname === '[::1]' ? 'localhost' : issuer.hostname)
+  const trustDomain =
+    env.CAMBIST_TRUST_DOMAIN ?? (issuer === undefined || issuer.hostname === '[::1]' ? 'localhost' : issuer.hostname)
   if (!TRUST_DOMAIN.test(trustDomain)) {
-    fault('CAMBIST_TRUST_DOMAIN', `${JSON.stringify(trustDomain)} is not a trust domain: use lower-case letters, digits, dots, dashes and underscores, such as prod.example`)
+    fault(
+      'CAMBIST_TRUST_DOMAIN',
+      `${JSON.stringify(trustDomain)} is not a trust domain: use lower-case letters, digits, dots, dashes and underscores, such as prod.example`,
+    )
   }
   const hosts = new Set([...(issuer === undefined ? [] : [issuer.host]), ...list(env.CAMBIST_HOSTS)])
   const dataDir = resolve(env.CAMBIST_DATA_DIR ?? '.cambist')
@@ -58,21 +67,34 @@ export function readConfig(env: Environment): Config {
   }
   const keyFiles = list(env.CAMBIST_KEY_ENCRYPTION_KEY_FILES, false)
   if (url !== undefined && keyFiles.length === 0) {
-    fault('CAMBIST_KEY_ENCRYPTION_KEY_FILES', 'is required with DATABASE_URL: name a file that holds 32 random bytes as base64url, such as `openssl rand 32 | basenc --base64url` writes')
+    fault(
+      'CAMBIST_KEY_ENCRYPTION_KEY_FILES',
+      'is required with DATABASE_URL: name a file that holds 32 random bytes as base64url, such as `openssl rand 32 | basenc --base64url` writes',
+    )
   }
   if (url !== undefined && env.CAMBIST_ADMIN_TOKEN_FILE === undefined) {
-    fault('CAMBIST_ADMIN_TOKEN_FILE', 'is required with DATABASE_URL: name a file that holds the bootstrap administrator token, one line of 32 characters or more')
+    fault(
+      'CAMBIST_ADMIN_TOKEN_FILE',
+      'is required with DATABASE_URL: name a file that holds the bootstrap administrator token, one line of 32 characters or more',
+    )
   }
   const insecureFetch = new Set(list(env.CAMBIST_INSECURE_FETCH))
   for (const one of insecureFetch) {
-    if (!/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i.test(one)) fault('CAMBIST_INSECURE_FETCH', `${JSON.stringify(one)} is not host:port`)
+    if (!/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i.test(one))
+      fault('CAMBIST_INSECURE_FETCH', `${JSON.stringify(one)} is not host:port`)
   }
   const quickstart = env.CAMBIST_QUICKSTART ?? 'on'
-  if (quickstart !== 'on' && quickstart !== 'off') fault('CAMBIST_QUICKSTART', `${JSON.stringify(quickstart)} is neither on nor off`)
+  if (quickstart !== 'on' && quickstart !== 'off')
+    fault('CAMBIST_QUICKSTART', `${JSON.stringify(quickstart)} is neither on nor off`)
   const logLevel = env.CAMBIST_LOG_LEVEL ?? 'info'
-  if (!LOG_LEVELS.includes(logLevel)) fault('CAMBIST_LOG_LEVEL', `${JSON.stringify(logLevel)} is not one of ${LOG_LEVELS.join(', ')}`)
+  if (!LOG_LEVELS.includes(logLevel))
+    fault('CAMBIST_LOG_LEVEL', `${JSON.stringify(logLevel)} is not one of ${LOG_LEVELS.join(', ')}`)
   const audience = env.CAMBIST_ADMIN_AUDIENCE ?? 'cambist-admin'
-  if (audience === issuerText) fault('CAMBIST_ADMIN_AUDIENCE', 'must not be the issuer: a token for the workloads’ door would then open the administrators’ door')
+  if (audience === issuerText)
+    fault(
+      'CAMBIST_ADMIN_AUDIENCE',
+      'must not be the issuer: a token for the workloads’ door would then open the administrators’ door',
+    )
 
   const config: Config = {
     issuer: issuerText,
@@ -116,7 +138,10 @@ function checkedIssuer(text: string, fault: Report): URL | undefined {
     fault('CAMBIST_ISSUER', `${JSON.stringify(text)} is not the plain form of an issuer; write ${plain}`)
   }
   if (url.pathname !== '/') {
-    fault('CAMBIST_ISSUER', `${JSON.stringify(text)} has a path: the doors answer at the root of a host of their own; write ${url.protocol}//${url.host}`)
+    fault(
+      'CAMBIST_ISSUER',
+      `${JSON.stringify(text)} has a path: the doors answer at the root of a host of their own; write ${url.protocol}//${url.host}`,
+    )
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
     fault('CAMBIST_ISSUER', `${JSON.stringify(text)} must begin with https://; http is for loopback addresses only`)
@@ -124,7 +149,8 @@ function checkedIssuer(text: string, fault: Report): URL | undefined {
   return url
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 function address(env: Environment, name: VariableName, fallback: string, fault: Report): Address {
   const text = env[name] ?? fallback
@@ -155,7 +181,8 @@ function adminHosts({ host, port }: Address, further: readonly string[]): Readon
 function workers(text: string | undefined, fault: Report): number {
   if (text === undefined) return availableParallelism()
   const count = Number(text)
-  if (!Number.isInteger(count) || count < 1 || count > 256) fault('CAMBIST_WORKERS', `${JSON.stringify(text)} is not a number from 1 to 256`)
+  if (!Number.isInteger(count) || count < 1 || count > 256)
+    fault('CAMBIST_WORKERS', `${JSON.stringify(text)} is not a number from 1 to 256`)
   return count
 }
 

@@ -26,15 +26,20 @@ export function readSecrets(config: Config): Secrets {
       : [made(join(config.dataDir, 'key-encryption-key'), () => randomBytes(32).toString('base64url'))]
   const keyEncryptionKeys = keyFiles.map((file) => {
     const bytes = Buffer.from(read(file, 'CAMBIST_KEY_ENCRYPTION_KEY_FILES', faults), 'base64url')
-    if (bytes.length !== 32) faults.push({ path: 'CAMBIST_KEY_ENCRYPTION_KEY_FILES', message: `${file} does not hold 32 bytes as base64url` })
+    if (bytes.length !== 32)
+      faults.push({ path: 'CAMBIST_KEY_ENCRYPTION_KEY_FILES', message: `${file} does not hold 32 bytes as base64url` })
     return bytes
   })
 
   const adminTokenFile =
-    config.adminTokenFile ?? made(join(config.dataDir, 'admin-token'), () => `cambist_admin_${randomBytes(32).toString('base64url')}`)
+    config.adminTokenFile ??
+    made(join(config.dataDir, 'admin-token'), () => `cambist_admin_${randomBytes(32).toString('base64url')}`)
   const token = read(adminTokenFile, 'CAMBIST_ADMIN_TOKEN_FILE', faults)
   if (token.length < 32 || /\s/.test(token)) {
-    faults.push({ path: 'CAMBIST_ADMIN_TOKEN_FILE', message: `${adminTokenFile} does not hold one line of 32 characters or more` })
+    faults.push({
+      path: 'CAMBIST_ADMIN_TOKEN_FILE',
+      message: `${adminTokenFile} does not hold one line of 32 characters or more`,
+    })
   }
   if (faults.length > 0) throw new Faults(faults)
   return { keyEncryptionKeys, adminToken: new Secret(token), adminTokenFile }
@@ -55,7 +60,10 @@ function read(file: string, variable: string, faults: Fault[]): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    faults.push({ path: variable, message: `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})` })
+    faults.push({
+      path: variable,
+      message: `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    })
     return ''
   }
 }

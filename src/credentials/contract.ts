@@ -64,11 +64,7 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   read(token: string): Reading
   locate(reading: Reading): TrustKey
   /** Throws Refusal, or rejects with one. */
-  verify(
-    reading: Reading,
-    issuer: TrustedIssuer<Settings>,
-    tools: VerifyTools,
-  ): VerifiedFacts | Promise<VerifiedFacts>
+  verify(reading: Reading, issuer: TrustedIssuer<Settings>, tools: VerifyTools): VerifiedFacts | Promise<VerifiedFacts>
 }
 
 /** A credential kind as a register hands it in: its settings and readings are its own affair. */

@@ -34,13 +34,16 @@ export const envelopeSchema = z.strictObject({
         }),
       labels: z
         .record(
-          z
-            .string()
-            .regex(LABEL_KEY, 'is not the name of a label: use letters, digits, dots, dashes, underscores and slashes'),
+          z.string().regex(LABEL_KEY),
           z
             .string({ error: ({ input }) => `${shown(input)} is not a text; put it in quotes` })
             .regex(LABEL_VALUE, 'is not the value of a label: at most 128 characters, no control characters'),
-          { error: 'is a mapping of names to texts, such as {team: shop}' },
+          {
+            error: ({ code }) =>
+              code === 'invalid_key'
+                ? 'is not the name of a label: use letters, digits, dots, dashes, underscores and slashes'
+                : 'is a mapping of names to texts, such as {team: shop}',
+          },
         )
         .optional(),
     },
@@ -160,16 +163,32 @@ function walkJson(value: unknown, path: string, fault: (path: string, message: s
 
 /** Says where, and never what stands there: a body may be anything, also a secret sent by mistake. */
 function whyNotJson(text: string): string {
+  const why = syntaxFault(text)
+  if (why === undefined)
+    return `this JSON has a member twice, nests deeper than ${MAX_DEPTH}, or holds a character that cannot be stored`
+  if (TRUNCATED.test(why)) return 'this is not JSON: it ends too early'
+  if (text.length > MAX_SEARCHED) return 'this is not JSON'
+  // The shortest beginning that is wrong and not only unfinished; V8 tells no positions.
+  let [right, wrong] = [0, text.length]
+  while (wrong - right > 1) {
+    const middle = (right + wrong) >> 1
+    if (TRUNCATED.test(syntaxFault(text.slice(0, middle)) ?? 'end of JSON')) right = middle
+    else wrong = middle
+  }
+  const before = text.slice(0, right).split('\n')
+  return `this is not JSON from line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1} on`
+}
+
+const MAX_SEARCHED = 1024 * 1024
+const TRUNCATED = /end of JSON|Unterminated|No number after minus|Exponent part is missing|Bad Unicode escape/
+
+function syntaxFault(text: string): string | undefined {
   try {
     JSON.parse(text)
+    return undefined
   } catch (error) {
-    const message = error instanceof SyntaxError ? error.message : ''
-    const place = /at position (\d+)/.exec(message)?.[1]
-    if (place === undefined) return `this is not JSON${/end of JSON/.test(message) ? ': it ends too early' : ''}`
-    const before = text.slice(0, Number(place)).split('\n')
-    return `this is not JSON from line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1} on`
+    return error instanceof Error ? error.message : 'unknown'
   }
-  return `this JSON has a member twice, nests deeper than ${MAX_DEPTH}, or holds a character that cannot be stored`
 }
 
 function readEnvelope(value: unknown): {

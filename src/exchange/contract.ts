@@ -2,13 +2,13 @@
  * exchange/ owns the road: what a request asks, who its parties are, and exchange() itself: identify, decide, mint,
  * record. It knows no HTTP, no SQL and no oidc-provider; oauth/ brings the parameters and writes the answer.
  */
-import type { CredentialKinds } from '../credentials/identify.ts'
+
 import type { Ledger } from '../audit/contract.ts'
+import type { CredentialKinds } from '../credentials/identify.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'
-import type { Minted } from '../tokens/mint.ts'
-import type { TokenKinds } from '../tokens/mint.ts'
+import type { Minted, TokenKinds } from '../tokens/mint.ts'
 import type { KeyFinder } from '../trust/contract.ts'
 
 /** Parameters of a request: every name once, `audience` and `resource` as often as they came; empty values are left out (TE-08, TE-15). */

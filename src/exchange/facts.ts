@@ -6,7 +6,11 @@ import type { ExchangeRequest } from './request.ts'
  * What the evaluator sees. The actor is the actor token's principal, else the client; client and subject being the same
  * principal, nobody acts for anybody (interfaces.md, "Delegation").
  */
-export function factsOf(request: ExchangeRequest, { client, subject, actor }: Parties, now: number): Facts {
+export function factsOf(
+  request: ExchangeRequest,
+  { client, subject, actor, actorIssuer }: Parties,
+  now: number,
+): Facts {
   const acting = actor?.principal ?? client.principal
   return {
     grant: request.grant,
@@ -14,7 +18,15 @@ export function factsOf(request: ExchangeRequest, { client, subject, actor }: Pa
     subject: subject.principal,
     ...(acting.id === subject.principal.id ? {} : { actor: acting }),
     actors: subject.actors,
-    ...(subject.mayAct === undefined ? {} : { mayAct: { members: subject.mayAct, issuer: subject.issuer.authority } }),
+    ...(subject.mayAct === undefined
+      ? {}
+      : {
+          mayAct: {
+            members: subject.mayAct,
+            issuer: subject.issuer.authority,
+            ...(actorIssuer === undefined ? {} : { actorIssuer }),
+          },
+        }),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

@@ -1,5 +1,5 @@
-import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
 import type { Grant } from '../clients/contract.ts'
+import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
 
@@ -70,15 +70,20 @@ const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
 /** Reads parameters as a token exchange. Throws Refusal. `onUnknown` hears of every parameter that nobody knows. */
 export function readRequest(parameters: Parameters, onUnknown: () => void): ExchangeRequest {
   const grantType = required(parameters, 'grant_type')
-  if (grantType !== TOKEN_EXCHANGE) throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(grantType.slice(0, 120))} is not offered`)
+  if (grantType !== TOKEN_EXCHANGE)
+    throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(grantType.slice(0, 120))} is not offered`)
   for (const name of parameters.keys()) {
     if (TAKEN.has(name)) continue
-    if (KNOWN_ELSEWHERE.has(name)) throw new Refusal('parameter_unexpected', `${name} has no meaning in a token exchange`)
+    if (KNOWN_ELSEWHERE.has(name))
+      throw new Refusal('parameter_unexpected', `${name} has no meaning in a token exchange`)
     onUnknown()
   }
   return {
     grant: 'token-exchange',
-    subject: { token: required(parameters, 'subject_token', MAX_TOKEN_LENGTH), tokenType: typeUri(parameters, 'subject_token_type') ?? missing('subject_token_type') },
+    subject: {
+      token: required(parameters, 'subject_token', MAX_TOKEN_LENGTH),
+      tokenType: typeUri(parameters, 'subject_token_type') ?? missing('subject_token_type'),
+    },
     actor: declared(parameters, 'actor_token', 'actor_token_type'),
     clientAssertion: declared(parameters, 'client_assertion', 'client_assertion_type'),
     clientId: single(parameters, 'client_id', LIMITS.name),
@@ -118,16 +123,19 @@ function declared(parameters: Parameters, name: string, typeName: string): Decla
 
 function typeUri(parameters: Parameters, name: string): string | undefined {
   const value = single(parameters, name, LIMITS.name)
-  if (value !== undefined && !ABSOLUTE_URI.test(value)) throw new Refusal('parameter_malformed', `${name} is not a token type URI`)
+  if (value !== undefined && !ABSOLUTE_URI.test(value))
+    throw new Refusal('parameter_malformed', `${name} is not a token type URI`)
   return value
 }
 
 function several(parameters: Parameters, name: string): readonly string[] {
   const values = parameters.get(name)
   if (values === undefined) return []
-  if (values.length > LIMITS.targets) throw new Refusal('parameter_malformed', `${values.length} values of ${name}, at most ${LIMITS.targets} are read`)
+  if (values.length > LIMITS.targets)
+    throw new Refusal('parameter_malformed', `${values.length} values of ${name}, at most ${LIMITS.targets} are read`)
   for (const value of values) {
-    if (value.length > LIMITS.name) throw new Refusal('parameter_too_long', `${name} has ${value.length} characters, at most ${LIMITS.name} are read`)
+    if (value.length > LIMITS.name)
+      throw new Refusal('parameter_too_long', `${name} has ${value.length} characters, at most ${LIMITS.name} are read`)
   }
   return [...new Set(values)]
 }
@@ -135,7 +143,10 @@ function several(parameters: Parameters, name: string): readonly string[] {
 /** An absolute URI without fragment (TE-06, RI-01); anything else names no target. */
 function checkedResource(value: string): string {
   if (!ABSOLUTE_URI.test(value) || value.includes('#') || !URL.canParse(value)) {
-    throw new Refusal('target_unknown', `resource ${JSON.stringify(value.slice(0, 120))} is not an absolute URI without fragment`)
+    throw new Refusal(
+      'target_unknown',
+      `resource ${JSON.stringify(value.slice(0, 120))} is not an absolute URI without fragment`,
+    )
   }
   return value
 }
@@ -143,9 +154,11 @@ function checkedResource(value: string): string {
 function scopesOf(text: string | undefined): readonly string[] {
   if (text === undefined) return []
   const scopes = text.split(' ')
-  if (scopes.length > LIMITS.scopes) throw new Refusal('parameter_malformed', `${scopes.length} scopes, at most ${LIMITS.scopes} are read`)
+  if (scopes.length > LIMITS.scopes)
+    throw new Refusal('parameter_malformed', `${scopes.length} scopes, at most ${LIMITS.scopes} are read`)
   for (const scope of scopes) {
-    if (!SCOPE.test(scope)) throw new Refusal('scope_unknown', `${JSON.stringify(scope.slice(0, 120))} is not a scope token`)
+    if (!SCOPE.test(scope))
+      throw new Refusal('scope_unknown', `${JSON.stringify(scope.slice(0, 120))} is not a scope token`)
   }
   return [...new Set(scopes)]
 }

@@ -44,7 +44,9 @@ export function planRotation(
   const change: StoredKey[] = []
   for (const key of stored) {
     if (key.retiredAt !== undefined) continue
-    const successor = stored.find((other) => other.algorithm === key.algorithm && other.activeAt > key.activeAt && other.activeAt <= now)
+    const successor = stored.find(
+      (other) => other.algorithm === key.algorithm && other.activeAt > key.activeAt && other.activeAt <= now,
+    )
     if (successor !== undefined) {
       change.push({ ...key, retiredAt: successor.activeAt, removeAt: successor.activeAt + rules.publishedAfter })
     }
@@ -56,6 +58,11 @@ export function planRotation(
 /** Keys of the algorithm that sign now or will, oldest first. */
 function living(stored: readonly StoredKey[], algorithm: string, now: number): readonly StoredKey[] {
   return stored
-    .filter((key) => key.algorithm === algorithm && (key.removeAt === undefined || key.removeAt > now) && key.retiredAt === undefined)
+    .filter(
+      (key) =>
+        key.algorithm === algorithm &&
+        (key.removeAt === undefined || key.removeAt > now) &&
+        key.retiredAt === undefined,
+    )
     .sort((one, other) => one.activeAt - other.activeAt)
 }

@@ -42,4 +42,5 @@ export function keyEncryption(keys: readonly Buffer[]): KeyEncryption {
 }
 
 /** How a key-encryption key is told from others in wrapped texts: a digest that says nothing about it. */
-const nameOf = (key: Buffer): string => createHash('sha256').update('cambist key-encryption key').update(key).digest('base64url').slice(0, 16)
+const nameOf = (key: Buffer): string =>
+  createHash('sha256').update('cambist key-encryption key').update(key).digest('base64url').slice(0, 16)

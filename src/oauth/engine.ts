@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import Provider, { type Adapter, type Configuration } from 'oidc-provider'
+import type Provider from 'oidc-provider'
+import type { Adapter, Configuration } from 'oidc-provider'
 
 /**
  * The seam: the only importer of oidc-provider, and every behaviour of it that we correct, with the reason. The Provider
@@ -7,10 +8,27 @@ import Provider, { type Adapter, type Configuration } from 'oidc-provider'
  * router names reaches it (engine.md §1). Workloads' grants are answered by exchange(), never by the engine; user-facing
  * grants will be handed to it once they are configured. It signs nothing for workloads: its key is thrown away with the process.
  */
-export function createEngine(issuer: string): Provider {
-  const provider = new Provider(issuer, configuration())
+export async function createEngine(issuer: string): Promise<Provider> {
+  const { default: Engine } = await withoutRuntimeWarning(() => import('oidc-provider'))
+  const provider = new Engine(issuer, configuration())
   provider.proxy = false // X-Forwarded-* of strangers decides nothing (T32)
   return provider
+}
+
+/**
+ * The engine warns on the console of every Node whose release line has no LTS name yet, as the newest even one has for
+ * half a year. The versions that we run on are our own affair (src/start.js); every other notice of it stays.
+ */
+async function withoutRuntimeWarning<T>(load: () => Promise<T>): Promise<T> {
+  const { warn } = console
+  console.warn = (...words: unknown[]) => {
+    if (!String(words[0]).includes('oidc-provider WARNING: Unsupported runtime')) warn(...words)
+  }
+  try {
+    return await load()
+  } finally {
+    console.warn = warn
+  }
 }
 
 /** Every feature is written out: several are on by default, and defaults change between releases. */

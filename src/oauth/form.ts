@@ -15,7 +15,8 @@ export function parseForm(body: Buffer): Parameters {
   const text = textOf(body)
   if (text === '') return parameters
   const pairs = text.split('&')
-  if (pairs.length > MAX_PAIRS) throw new Refusal('body_malformed', `${pairs.length} parameters, at most ${MAX_PAIRS} are read`)
+  if (pairs.length > MAX_PAIRS)
+    throw new Refusal('body_malformed', `${pairs.length} parameters, at most ${MAX_PAIRS} are read`)
   for (const pair of pairs) {
     if (pair === '') continue
     const equals = pair.indexOf('=')

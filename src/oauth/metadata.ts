@@ -1,5 +1,5 @@
-import type { Keyring } from '../keys/contract.ts'
 import { TOKEN_EXCHANGE } from '../exchange/request.ts'
+import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
 
 export interface MetadataInput {
@@ -13,7 +13,10 @@ export interface MetadataInput {
  * Authorization server metadata (RFC 8414 §2, MD-01 to MD-06), equal under both well-known names. The members below
  * `response_types_supported` say nothing of workloads; real relying parties refuse a document without them (interfaces.md).
  */
-export function metadata({ issuer, subjectTokenTypes, issuedTokenTypes }: MetadataInput, keyring: Keyring): Record<string, unknown> {
+export function metadata(
+  { issuer, subjectTokenTypes, issuedTokenTypes }: MetadataInput,
+  keyring: Keyring,
+): Record<string, unknown> {
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
   return {
     issuer,

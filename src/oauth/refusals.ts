@@ -11,7 +11,11 @@ export interface Wire {
   readonly description: string
 }
 
-const invalidRequest = (description: string, status: 400 | 413 | 415 = 400): Wire => ({ status, error: 'invalid_request', description })
+const invalidRequest = (description: string, status: 400 | 413 | 415 = 400): Wire => ({
+  status,
+  error: 'invalid_request',
+  description,
+})
 const invalidClient = (description: string): Wire => ({ status: 401, error: 'invalid_client', description })
 const later = (description: string): Wire => ({ status: 503, error: 'temporarily_unavailable', description })
 
@@ -19,20 +23,29 @@ const later = (description: string): Wire => ({ status: 503, error: 'temporarily
 const NO_TARGET: Wire = {
   status: 400,
   error: 'invalid_target',
-  description: 'No token is issued to this client for this audience or resource. Check its spelling, or ask the administrator with this request id.',
+  description:
+    'No token is issued to this client for this audience or resource. Check its spelling, or ask the administrator with this request id.',
 }
-const UNTRUSTED = invalidRequest('The # is not accepted here. Check that it comes from the right issuer and names this server as its audience, or ask the administrator with this request id.')
-const UNREADABLE = invalidRequest('The # cannot be read. Send the compact token exactly as it was issued, without white space, and declare its right type.')
+const UNTRUSTED = invalidRequest(
+  'The # is not accepted here. Check that it comes from the right issuer and names this server as its audience, or ask the administrator with this request id.',
+)
+const UNREADABLE = invalidRequest(
+  'The # cannot be read. Send the compact token exactly as it was issued, without white space, and declare its right type.',
+)
 const UNVERIFIED = invalidRequest('The # does not verify. Get a fresh one from its issuer and send it unchanged.')
 const NOT_ALLOWED = invalidRequest('Policy does not allow this exchange. Ask the administrator with this request id.')
 
 const table: Readonly<Record<Reason, Wire>> = {
   body_too_large: invalidRequest('The request body is larger than 64 KiB.', 413),
-  body_malformed: invalidRequest('The request body is not a well-formed form. Send application/x-www-form-urlencoded in UTF-8.'),
+  body_malformed: invalidRequest(
+    'The request body is not a well-formed form. Send application/x-www-form-urlencoded in UTF-8.',
+  ),
   media_type: invalidRequest('The Content-Type must be application/x-www-form-urlencoded.', 415),
   parameter_in_query: invalidRequest('OAuth parameters belong in the request body, not in the query of the URL.'),
   parameter_repeated: invalidRequest('A parameter is repeated. Only audience and resource may come more than once.'),
-  parameter_missing: invalidRequest('A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, and actor_token needs actor_token_type.'),
+  parameter_missing: invalidRequest(
+    'A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, and actor_token needs actor_token_type.',
+  ),
   parameter_malformed: invalidRequest('A parameter has a value that cannot be read.'),
   parameter_too_long: invalidRequest('A parameter is too long.'),
   parameter_unexpected: invalidRequest('A parameter is present that this grant does not take.'),
@@ -41,15 +54,21 @@ const table: Readonly<Record<Reason, Wire>> = {
     error: 'unsupported_grant_type',
     description: 'This grant_type is not offered. The metadata lists those that are, in grant_types_supported.',
   },
-  token_type_unsupported: invalidRequest('The declared type of the # is not supported. For a JWT of another issuer use urn:ietf:params:oauth:token-type:jwt.'),
+  token_type_unsupported: invalidRequest(
+    'The declared type of the # is not supported. For a JWT of another issuer use urn:ietf:params:oauth:token-type:jwt.',
+  ),
   requested_type_unsupported: invalidRequest('The requested_token_type is not offered for this target.'),
 
-  authentication_scheme: invalidClient('This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.'),
+  authentication_scheme: invalidClient(
+    'This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.',
+  ),
   client_unknown: invalidClient('The client is not known here. Ask the administrator with this request id.'),
   client_ambiguous: invalidClient('The client is not known here. Ask the administrator with this request id.'),
   client_mismatch: invalidClient('The client_id does not belong to the credential that was presented.'),
   client_assertion_refused: invalidClient('The client assertion is not accepted.'),
-  client_required: invalidClient('The request does not prove which client sends it. Add a client_assertion or an actor_token.'),
+  client_required: invalidClient(
+    'The request does not prove which client sends it. Add a client_assertion or an actor_token.',
+  ),
   client_disabled: invalidClient('The client is not known here. Ask the administrator with this request id.'),
   grant_not_allowed: { status: 400, error: 'unauthorized_client', description: 'This client may not use this grant.' },
 
@@ -61,16 +80,22 @@ const table: Readonly<Record<Reason, Wire>> = {
   issuer_disabled: UNTRUSTED,
   position_refused: UNTRUSTED,
   key_unknown: UNVERIFIED,
-  keys_unavailable: later('The keys of the issuer of the # cannot be had now. Try again after the time in Retry-After.'),
+  keys_unavailable: later(
+    'The keys of the issuer of the # cannot be had now. Try again after the time in Retry-After.',
+  ),
   signature_invalid: UNVERIFIED,
   claim_missing: invalidRequest('The # lacks a claim that is required here: iss, sub, aud, exp and iat.'),
   claim_malformed: invalidRequest('The # holds a claim that cannot be read.'),
   expired: invalidRequest('The # has expired. Get a fresh one.'),
   not_yet_valid: invalidRequest('The # is not valid yet. Check the clocks, or wait.'),
   too_old: invalidRequest('The # was issued too long ago. Get a fresh one.'),
-  too_long_lived: invalidRequest('The # is valid for longer than is accepted here. Ask its issuer for one with a shorter life.'),
+  too_long_lived: invalidRequest(
+    'The # is valid for longer than is accepted here. Ask its issuer for one with a shorter life.',
+  ),
   audience_mismatch: UNTRUSTED,
-  audience_several: invalidRequest('The # names several audiences. Ask its issuer for one that names this server alone.'),
+  audience_several: invalidRequest(
+    'The # names several audiences. Ask its issuer for one that names this server alone.',
+  ),
   condition_refused: UNTRUSTED,
   tenant_refused: UNTRUSTED,
   subject_unmapped: UNTRUSTED,
@@ -92,19 +117,38 @@ const table: Readonly<Record<Reason, Wire>> = {
   },
   denied: NO_TARGET,
   forbidden: NO_TARGET,
-  scope_unknown: { status: 400, error: 'invalid_scope', description: 'A requested scope is malformed or is not offered for this target.' },
-  scope_denied: { status: 400, error: 'invalid_scope', description: 'A requested scope is not granted to this client for this target. Ask for less, or ask the administrator with this request id.' },
+  scope_unknown: {
+    status: 400,
+    error: 'invalid_scope',
+    description: 'A requested scope is malformed or is not offered for this target.',
+  },
+  scope_denied: {
+    status: 400,
+    error: 'invalid_scope',
+    description:
+      'A requested scope is not granted to this client for this target. Ask for less, or ask the administrator with this request id.',
+  },
   delegation_denied: NOT_ALLOWED,
   may_act_mismatch: NOT_ALLOWED,
   change_denied: NOT_ALLOWED,
-  binding_required: invalidRequest('This target demands a token bound to a key. Send a proof of possession with the request.'),
+  binding_required: invalidRequest(
+    'This target demands a token bound to a key. Send a proof of possession with the request.',
+  ),
   authentication_insufficient: NOT_ALLOWED,
-  no_lifetime_left: invalidRequest('The subject token or actor token ends now, and a token cannot outlive it. Get a fresh one.'),
+  no_lifetime_left: invalidRequest(
+    'The subject token or actor token ends now, and a token cannot outlive it. Get a fresh one.',
+  ),
 
   overloaded: later('The server is busy. Try again after the time in Retry-After.'),
-  record_unavailable: later('The exchange cannot be recorded now, and what is not recorded is not issued. Try again after the time in Retry-After.'),
+  record_unavailable: later(
+    'The exchange cannot be recorded now, and what is not recorded is not issued. Try again after the time in Retry-After.',
+  ),
   snapshot_unavailable: later('The server is not ready. Try again after the time in Retry-After.'),
-  internal: { status: 500, error: 'server_error', description: 'An error of the server. Ask the administrator with this request id.' },
+  internal: {
+    status: 500,
+    error: 'server_error',
+    description: 'An error of the server. Ask the administrator with this request id.',
+  },
 }
 
 const NAMES: Readonly<Record<About, string>> = {
@@ -122,6 +166,7 @@ const NAMES: Readonly<Record<About, string>> = {
 export function wireOf({ reason, about }: Refusal): Wire {
   const wire = table[reason]
   const description = wire.description.replace('#', NAMES[about ?? 'subject'])
-  if (about === 'client' && wire.error === 'invalid_request') return { status: 401, error: 'invalid_client', description }
+  if (about === 'client' && wire.error === 'invalid_request')
+    return { status: 401, error: 'invalid_client', description }
   return { ...wire, description }
 }

@@ -48,7 +48,10 @@ function create({ tls }: ListenOptions, door: RequestListener): Server {
   const server =
     tls === undefined
       ? createPlainServer(limits, door)
-      : createTlsServer({ ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, door)
+      : createTlsServer(
+          { ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key), minVersion: 'TLSv1.2' },
+          door,
+        )
   server.maxHeadersCount = 100
   server.maxRequestsPerSocket = 0
   return server
@@ -57,7 +60,10 @@ function create({ tls }: ListenOptions, door: RequestListener): Server {
 function bound(server: Server, { host, port }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'another program listens there; stop it or choose another port' : (error.code ?? error.message)
+      const why =
+        error.code === 'EADDRINUSE'
+          ? 'another program listens there; stop it or choose another port'
+          : (error.code ?? error.message)
       reject(new Error(`cannot listen on ${host}:${port}: ${why}`, { cause: error }))
     })
     server.listen({ host, port, backlog: 1024 }, () => {

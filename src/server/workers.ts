@@ -6,6 +6,8 @@ import process from 'node:process'
  * that dies is replaced; one that has lost its primary ends, so that nothing outlives a killed server.
  */
 export interface Workers {
+  /** Gives each what it needs to begin, and resolves when all listen. Rejects where one cannot. */
+  begin(value: unknown): Promise<void>
   /** Asks every living worker and gathers the answers; one that does not answer in time is left out. */
   ask(question: string): Promise<readonly unknown[]>
   /** How many are listening. */
@@ -18,47 +20,66 @@ interface WorkerEvents {
   died(pid: number | undefined, code: number | null, signal: string | null): void
 }
 
-type Message = { readonly cambist: 'begin' | 'listening' | 'stop' | 'ask' | 'answer' | 'failed'; readonly id?: number; readonly value?: unknown }
+type Message = {
+  readonly cambist: 'begin' | 'listening' | 'stop' | 'ask' | 'answer' | 'failed'
+  readonly id?: number
+  readonly value?: unknown
+}
 
-const isMessage = (value: unknown): value is Message => typeof value === 'object' && value !== null && 'cambist' in value
+const isMessage = (value: unknown): value is Message =>
+  typeof value === 'object' && value !== null && 'cambist' in value
 const ANSWER_WITHIN = 2000
 const RESTART_AFTER = 500
 
 export const isWorker = (): boolean => cluster.isWorker
 
-/** Forks `count` workers, each of which is given `begin`, and resolves when all listen. Rejects where one cannot begin. */
-export async function forkWorkers(count: number, begin: unknown, events: WorkerEvents): Promise<Workers> {
+/** Forks `count` workers at once: they load the program while the primary opens the database, and wait for begin(). */
+export function startWorkers(count: number, events: WorkerEvents): Workers {
   const living = new Map<Worker, { listening: boolean }>()
   const pending = new Map<number, (value: unknown) => void>()
+  let given: { readonly value: unknown } | undefined
   let questions = 0
   let stopping = false
 
-  const fork = (): Promise<void> => {
+  const fork = (): Worker => {
     const worker = cluster.fork()
     living.set(worker, { listening: false })
-    worker.send({ cambist: 'begin', value: begin })
-    return new Promise((resolve, reject) => {
+    worker.on('message', (message) => {
+      if (isMessage(message) && message.cambist === 'answer' && message.id !== undefined)
+        pending.get(message.id)?.(message.value)
+    })
+    worker.on('exit', (code, signal) => {
+      const listened = living.get(worker)?.listening === true
+      living.delete(worker)
+      if (stopping || !listened) return
+      events.died(worker.process.pid, code, signal)
+      setTimeout(() => void begun(fork()).catch(() => events.died(undefined, null, null)), RESTART_AFTER).unref()
+    })
+    return worker
+  }
+
+  /** Resolves when the worker listens with what the primary gave. */
+  const begun = (worker: Worker): Promise<void> =>
+    new Promise((resolve, reject) => {
       worker.on('message', (message) => {
         if (!isMessage(message)) return
         if (message.cambist === 'listening') {
           living.set(worker, { listening: true })
           resolve()
         } else if (message.cambist === 'failed') reject(new Error(String(message.value)))
-        else if (message.cambist === 'answer' && message.id !== undefined) pending.get(message.id)?.(message.value)
       })
-      worker.on('exit', (code, signal) => {
-        const began = living.get(worker)?.listening === true
-        living.delete(worker)
-        if (stopping) return
-        if (!began) return reject(new Error(`a worker ended with ${signal ?? code} before it listened`))
-        events.died(worker.process.pid, code, signal)
-        setTimeout(() => void fork().catch(() => events.died(undefined, null, null)), RESTART_AFTER).unref()
-      })
+      worker.once('exit', (code, signal) =>
+        reject(new Error(`a worker ended with ${signal ?? code} before it listened`)),
+      )
+      worker.send({ cambist: 'begin', value: given?.value })
     })
-  }
 
-  await Promise.all(Array.from({ length: count }, fork))
+  for (let index = 0; index < count; index++) fork()
   return {
+    async begin(value) {
+      given = { value }
+      await Promise.all([...living.keys()].map(begun))
+    },
     listening: () => [...living.values()].filter((state) => state.listening).length,
     async ask(question) {
       const answers = [...living.keys()].map(
@@ -78,7 +99,9 @@ export async function forkWorkers(count: number, begin: unknown, events: WorkerE
     },
     async stop() {
       stopping = true
-      const gone = [...living.keys()].map((worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())))
+      const gone = [...living.keys()].map(
+        (worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())),
+      )
       for (const worker of living.keys()) worker.send({ cambist: 'stop' })
       await Promise.all(gone)
     },
@@ -112,7 +135,9 @@ export function beWorker(role: WorkerRole): void {
         )
         break
       case 'ask':
-        void role.answer(String(message.value)).then((value) => send({ cambist: 'answer', value, ...(message.id === undefined ? {} : { id: message.id }) }))
+        void role
+          .answer(String(message.value))
+          .then((value) => send({ cambist: 'answer', value, ...(message.id === undefined ? {} : { id: message.id }) }))
         break
       case 'stop':
         void role.stop().finally(() => process.exit(0))

@@ -34,9 +34,10 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),
     snapshotInForce(version) {
       metrics.snapshotVersion.set(version)
-      logger.info({ version }, 'documents in force')
+      logger.debug({ version }, 'documents in force')
     },
-    snapshotRefused: (version, why) => logger.error({ version, why }, 'these documents do not compile here; no exchange is granted until they do'),
+    snapshotRefused: (version, why) =>
+      logger.error({ version, why }, 'these documents do not compile here; no exchange is granted until they do'),
     changed(version, author, what) {
       metrics.applies.inc()
       logger.info({ version, author, what }, 'documents or keys changed')

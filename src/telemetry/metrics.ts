@@ -19,7 +19,12 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   return {
     registry,
-    exchanges: new Counter({ name: 'cambist_exchanges_total', help: 'Exchanges with a row on the record, by outcome, reason and grant', labelNames: ['outcome', 'reason', 'grant'], registers }),
+    exchanges: new Counter({
+      name: 'cambist_exchanges_total',
+      help: 'Exchanges with a row on the record, by outcome, reason and grant',
+      labelNames: ['outcome', 'reason', 'grant'],
+      registers,
+    }),
     duration: new Histogram({
       name: 'cambist_exchange_duration_seconds',
       help: 'From the arrival of a request to its durable record',
@@ -27,13 +32,37 @@ export function createMetrics(): Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
       registers,
     }),
-    uncounted: new Counter({ name: 'cambist_refusals_unrecorded_total', help: 'Refusals of unverified callers beyond the rate that is recorded', labelNames: ['reason'], registers }),
-    unknownParameters: new Counter({ name: 'cambist_unknown_parameters_total', help: 'Request parameters that nobody here knows', registers }),
+    uncounted: new Counter({
+      name: 'cambist_refusals_unrecorded_total',
+      help: 'Refusals of unverified callers beyond the rate that is recorded',
+      labelNames: ['reason'],
+      registers,
+    }),
+    unknownParameters: new Counter({
+      name: 'cambist_unknown_parameters_total',
+      help: 'Request parameters that nobody here knows',
+      registers,
+    }),
     failures: new Counter({ name: 'cambist_failures_total', help: 'Errors of our own', registers }),
-    keyFetches: new Counter({ name: 'cambist_key_fetches_total', help: 'Fetches of issuers’ keys', labelNames: ['issuer', 'outcome'], registers }),
-    snapshotVersion: new Gauge({ name: 'cambist_snapshot_version', help: 'Version of the documents in force in this process', registers, aggregator: 'min' }),
-    applies: new Counter({ name: 'cambist_changes_total', help: 'Changes of documents or signing keys made by this process', registers }),
+    keyFetches: new Counter({
+      name: 'cambist_key_fetches_total',
+      help: 'Fetches of issuers’ keys',
+      labelNames: ['issuer', 'outcome'],
+      registers,
+    }),
+    snapshotVersion: new Gauge({
+      name: 'cambist_snapshot_version',
+      help: 'Version of the documents in force in this process',
+      registers,
+      aggregator: 'min',
+    }),
+    applies: new Counter({
+      name: 'cambist_changes_total',
+      help: 'Changes of documents or signing keys made by this process',
+      registers,
+    }),
   }
 }
 
-export const aggregateMetrics = (parts: readonly object[]): Registry => AggregatorRegistry.aggregate([...parts] as never)
+export const aggregateMetrics = (parts: readonly object[]): Registry =>
+  AggregatorRegistry.aggregate([...parts] as never)

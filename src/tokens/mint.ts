@@ -4,10 +4,10 @@
  */
 import type { Identified } from '../credentials/identify.ts'
 import { principalFacts } from '../identity/principal.ts'
-import { hashOf } from '../lib/ids.ts'
 import type { Keyring, Signer } from '../keys/contract.ts'
-import { isPermission } from '../policy/evaluate.ts'
+import { hashOf } from '../lib/ids.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
+import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import type { TokenKind } from './contract.ts'
 
@@ -43,7 +43,8 @@ export interface Minted {
 /** Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token. */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
   const { permission, kinds, keyring, id, now } = request
-  if (!isPermission(permission)) throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
+  if (!isPermission(permission))
+    throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
   const kind = kinds.get(permission.profile.kind)
   if (kind === undefined) throw new Error(`no token kind is named ${permission.profile.kind}`)
   const signer = keyring.signer(permission.profile.algorithm, now)
@@ -78,7 +79,9 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
 
 /** The least of: profile and rules, subject token, actor token (TE-13, P-11, I4: no exchange lengthens anything). */
 function endOf({ permission, subject, actor, now }: MintRequest): number {
-  const end = Math.floor(Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY))
+  const end = Math.floor(
+    Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY),
+  )
   if (end <= now) throw new Refusal('no_lifetime_left', 'the credential ends now, and a token cannot outlive it')
   return end
 }
@@ -101,9 +104,19 @@ function mappedClaims({ permission, facts }: MintRequest): Record<string, unknow
   const seen = {
     subject: principalFacts(facts.subject),
     actor: facts.actor === undefined ? {} : principalFacts(facts.actor),
-    client: { ...principalFacts(facts.client.principal), name: permission.client, authentication: facts.client.authentication },
+    client: {
+      ...principalFacts(facts.client.principal),
+      name: permission.client,
+      authentication: facts.client.authentication,
+    },
     target: { name: permission.targets[0]?.name ?? '' },
-    request: { grant: facts.grant, scopes: facts.scopes, audiences: facts.audiences, resources: facts.resources, tokenType: facts.tokenType ?? '' },
+    request: {
+      grant: facts.grant,
+      scopes: facts.scopes,
+      audiences: facts.audiences,
+      resources: facts.resources,
+      tokenType: facts.tokenType ?? '',
+    },
   }
   for (const [name, mapping] of permission.profile.claims) {
     try {
@@ -118,7 +131,8 @@ function mappedClaims({ permission, facts }: MintRequest): Record<string, unknow
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 function sign(signer: Signer, input: string): string | Promise<string> {
-  const complete = (signature: Uint8Array) => `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
+  const complete = (signature: Uint8Array) =>
+    `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
   const signature = signer.sign(Buffer.from(input))
   return signature instanceof Promise ? signature.then(complete) : complete(signature)
 }

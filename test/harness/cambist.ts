@@ -117,7 +117,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const workloads = await listen({ ...config.listen, tls: undefined }, door)
   const administrators = await listen(
     { ...config.admin.listen, tls: undefined },
-    administration(app, { metrics: () => app.metrics.registry.metrics(), listening: () => true }),
+    await administration(app, { metrics: () => app.metrics.registry.metrics(), listening: () => true }),
   )
   afterAll(async () => {
     await workloads.close(500)

@@ -66,7 +66,7 @@ export async function killRound(what: 'server' | 'database', directory: string, 
 }
 
 function postmasterOf(directory: string): number {
-  return Number(readFileSync(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0])
+  return Number(readFileSync(join(directory, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0])
 }
 
 async function withoutRow(directory: string, ids: readonly string[]): Promise<readonly string[]> {
