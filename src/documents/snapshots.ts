@@ -12,7 +12,6 @@ export interface SnapshotEvents {
   trouble(error: unknown): void
 }
 
-const RETRY_AFTER_MS = 1000
 const LOADS = 3
 
 /**
@@ -24,6 +23,7 @@ export class Snapshots {
   readonly #store: StateStore
   readonly #compiler: Compiler
   readonly #events: SnapshotEvents
+  readonly #retryMs: number
   #current: Snapshot | undefined
   #refused: { readonly version: number; readonly why: string } | undefined
   #loading: Promise<void> | undefined
@@ -31,10 +31,12 @@ export class Snapshots {
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(store: StateStore, compiler: Compiler, events: SnapshotEvents) {
+  /** `retryMs`: how long after a load that failed the next one is tried. */
+  constructor(store: StateStore, compiler: Compiler, events: SnapshotEvents, retryMs = 1000) {
     this.#store = store
     this.#compiler = compiler
     this.#events = events
+    this.#retryMs = retryMs
   }
 
   /** Loads the state and follows its changes. Rejects where it cannot be loaded; resolves where it does not compile, with nothing in force. */
@@ -86,7 +88,7 @@ export class Snapshots {
       this.#events.trouble(error)
       if (this.#closed) return
       clearTimeout(this.#retry)
-      this.#retry = setTimeout(() => this.#onVersion(version), RETRY_AFTER_MS).unref()
+      this.#retry = setTimeout(() => this.#onVersion(version), this.#retryMs).unref()
     })
   }
 

@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest'
+import { Compiler, compileSnapshot } from '../../../src/documents/compile.ts'
+import type { Document } from '../../../src/documents/contract.ts'
+import { warningsOf } from '../../../src/documents/warnings.ts'
+import { SigningKey } from '../../harness/tokens.ts'
+import { base, changed, compiler, context, document, faultsOf, key, whole } from './world.ts'
+
+const compile = (documents: readonly Document[]) => compiler().compile(documents)
+const lines = (documents: readonly Document[]) =>
+  faultsOf(() => compile(documents)).map(({ kind, name, path, message }) => `${kind} ${name} ${path}: ${message}`)
+const warned = (...documents: Document[]) =>
+  warningsOf(compile(documents)).map(({ kind, name, path, message }) => `${kind} ${name} ${path}: ${message}`)
+const { issuer, client, target, policy } = base
+
+describe('compiling documents', () => {
+  it('makes a snapshot of its version that the road can ask', () => {
+    const state = { version: 7, documents: whole.map((each) => ({ ...each, changedIn: 7 })), keys: [key('ES256')] }
+    const snapshot = compileSnapshot(state, context)
+    expect(snapshot.version).toBe(7)
+    expect(snapshot.issuers.byName('prod')?.authority).toBe('https://oidc.prod.example')
+    expect(snapshot.clients.byName('checkout')?.workloads).toHaveLength(1)
+    expect(snapshot.targets.byAudience('https://orders.example')?.name).toBe('orders')
+    expect(snapshot.policies.about('checkout', 'orders').flat()).toHaveLength(1)
+    expect(snapshot.keyring.stored).toHaveLength(1)
+    expect(Object.isFrozen(snapshot)).toBe(true)
+  })
+
+  it('reports the faults of every document at once, each with kind and name', () => {
+    const found = lines([
+      changed(issuer, { audience: ['x'] }),
+      changed(client, { grants: ['password'] }),
+      changed(target, { audience2: 'x' }),
+      changed(policy, { effect: 'allow' }),
+    ])
+    expect(found).toEqual([
+      expect.stringContaining(
+        'TrustedIssuer prod spec.audience: there is no field `audience` here; did you mean `audiences`?',
+      ),
+      expect.stringContaining('Client checkout spec.grants[0]'),
+      expect.stringContaining('Target orders spec.audience2'),
+      expect.stringContaining('Policy checkout-reads-orders spec.effect'),
+    ])
+  })
+
+  it('refuses an unknown kind with the nearest name', () => {
+    expect(lines([document('Polcy', 'p', {})])).toEqual([
+      'Polcy p kind: there is no kind "Polcy"; did you mean Policy?',
+    ])
+    expect(lines([document('Deployment', 'p', {})])).toEqual([
+      'Deployment p kind: there is no kind "Deployment"; there are TrustedIssuer, Client, Target, Policy',
+    ])
+  })
+
+  it.each([
+    [
+      'a policy’s client',
+      changed(policy, { clients: ['checkuot'] }),
+      'spec.clients[0]: there is no Client "checkuot"; did you mean checkout?',
+    ],
+    [
+      'a policy’s target',
+      changed(policy, { targets: ['orders', 'billing'] }),
+      'spec.targets[1]: there is no Target "billing"; apply its document',
+    ],
+    [
+      'a policy’s subject issuer',
+      changed(policy, { subject: { issuers: ['prd'] } }),
+      'spec.subject.issuers[0]: there is no TrustedIssuer "prd"; did you mean prod?',
+    ],
+    [
+      'a policy’s actor issuer',
+      changed(policy, { actor: { issuers: ['elsewhere'] } }),
+      'spec.actor.issuers[0]: there is no TrustedIssuer "elsewhere"',
+    ],
+    [
+      'a client’s issuer',
+      changed(client, { workloads: [{ issuer: 'prods', ids: ['x'] }] }),
+      'spec.workloads[0].issuer: there is no TrustedIssuer "prods"; did you mean prod?',
+    ],
+    [
+      'a client’s default target',
+      changed(client, { defaultTarget: 'nowhere' }),
+      'spec.defaultTarget: there is no Target "nowhere"',
+    ],
+    ['a target’s client', changed(target, { clients: ['nobody'] }), 'spec.clients[0]: there is no Client "nobody"'],
+  ])('refuses a reference to something that does not exist: %s', (_, wrong, message) => {
+    const documents = whole.map((each) => (each.kind === wrong.kind ? wrong : each))
+    expect(lines(documents)).toEqual([expect.stringContaining(message)])
+  })
+
+  it('takes the built-in issuers and * where they mean something', () => {
+    const rule = changed(policy, { clients: ['*'], targets: ['*'], subject: { issuers: ['self', 'clients', 'prod'] } })
+    expect(compile([issuer, client, target, rule]).policies.size).toBe(1)
+  })
+
+  it('refuses what only several documents together get wrong', () => {
+    const twin = document('Target', 'orders-2', { audience: 'https://orders.example' })
+    const namesake = changed({ ...issuer, metadata: { name: 'prod-2' } }, {})
+    expect(lines([...whole, twin])).toEqual([
+      expect.stringContaining('targets orders and orders-2 share the audience https://orders.example'),
+    ])
+    expect(lines([...whole, namesake])).toEqual([
+      expect.stringContaining(
+        'trusted issuer prod and trusted issuer prod-2 both answer to "https://oidc.prod.example"',
+      ),
+    ])
+  })
+
+  it('refuses one key in two registered clients (T17)', () => {
+    const jwks = { keys: [new SigningKey('ES256').jwk] }
+    const registered = (name: string) =>
+      document('Client', name, { authentication: { method: 'private_key_jwt', jwks } })
+    const found = lines([...whole, registered('one'), registered('two')])
+    expect(found).toEqual([
+      expect.stringContaining('Client two spec.authentication.jwks: has a key that client one has as well'),
+    ])
+  })
+
+  it('makes registered clients issuers of their own assertions', () => {
+    const jwks = { keys: [new SigningKey('ES256').jwk] }
+    const { issuers } = compile([
+      ...whole,
+      document('Client', 'batch', { authentication: { method: 'private_key_jwt', jwks } }),
+    ])
+    expect(issuers.knows('urn:ietf:params:oauth:client-assertion-type:jwt-bearer', 'batch')).toBe(true)
+  })
+
+  it('compiles a stored document once for each version of it', () => {
+    const kept = new Compiler(context)
+    const stored = (version: number) => whole.map((each) => ({ ...each, changedIn: version }))
+    const first = kept.compile(stored(1)).nouns.targets.get('orders')
+    expect(kept.compile(stored(1)).nouns.targets.get('orders')).toBe(first)
+    expect(kept.compile(stored(2)).nouns.targets.get('orders')).not.toBe(first)
+    const draft = kept.compile([
+      ...whole.filter((each) => each !== target),
+      changed(target, { scopes: ['orders:read'] }),
+    ])
+    expect(draft.nouns.targets.get('orders')?.scopes.size).toBe(1)
+    expect(kept.compile(stored(2)).nouns.targets.get('orders')?.scopes.size).toBe(2)
+  })
+})
+
+describe('warnings', () => {
+  it('has none for a sound whole', () => {
+    expect(warned(...whole)).toEqual([])
+  })
+
+  it.each([
+    [
+      'a target that nobody can reach',
+      [...whole, document('Target', 'billing', { audience: 'https://billing.example' })],
+      'Target billing : nobody can have a token',
+    ],
+    [
+      'a client that may do nothing',
+      [...whole, document('Client', 'idle', { workloads: [{ issuer: 'prod', ids: ['x'] }] })],
+      'Client idle : this client may do nothing',
+    ],
+    [
+      'an issuer that nobody uses',
+      [
+        issuer,
+        { ...issuer, metadata: { name: 'other' }, spec: { ...issuer.spec, issuer: 'https://other.example' } },
+        client,
+        target,
+        changed(policy, { subject: { issuers: ['prod'] } }),
+      ],
+      'TrustedIssuer other : nobody uses this issuer',
+    ],
+    [
+      'a shadowed permit',
+      [...whole, document('Policy', 'stop', { effect: 'forbid', clients: ['checkout'] })],
+      'Policy checkout-reads-orders : has no effect: policy stop forbids all that it permits',
+    ],
+    [
+      'a lifetime beyond the target’s',
+      [issuer, client, target, changed(policy, { lifetime: '10m' })],
+      'spec.lifetime: 10m has no effect: tokens of its targets live 5m at most',
+    ],
+    [
+      'a scope that is not offered',
+      [issuer, client, target, changed(policy, { scopes: ['orders:raed'] })],
+      'spec.scopes[0]: orders:raed can never be granted: target orders offers no such scope; did you mean orders:read?',
+    ],
+    [
+      'an attribute that is not mapped',
+      [issuer, changed(client, { workloads: [{ issuer: 'prod', match: { namespce: ['shop'] } }] }), target, policy],
+      'spec.workloads[0].match.namespce: can never match: trusted issuer prod maps no attribute namespce; did you mean namespace?',
+    ],
+    [
+      'a closed target',
+      [
+        ...whole.filter((each) => each !== target),
+        changed(target, { clients: ['other'] }),
+        document('Client', 'other', { workloads: [{ issuer: 'prod', ids: ['x'] }] }),
+      ],
+      'Policy checkout-reads-orders spec.targets: target orders is closed to checkout',
+    ],
+    [
+      'a disabled issuer',
+      [changed(issuer, { disabled: true }), client, target, policy],
+      'Client checkout spec.workloads[0].issuer: trusted issuer prod is disabled',
+    ],
+  ] as const)('names %s', (_, documents, expected) => {
+    expect(warned(...documents)).toContainEqual(expect.stringContaining(expected))
+  })
+
+  it('does not count a conditional forbid, or one in shadow, as an end of a permit', () => {
+    const forbid = (more: object) => document('Policy', 'stop', { effect: 'forbid', ...more })
+    expect(warned(...whole, forbid({ condition: "request.grant == 'x'" })).join()).not.toContain('has no effect')
+    expect(warned(...whole, forbid({ mode: 'shadow' })).join()).not.toContain('has no effect')
+  })
+})
