@@ -1,5 +1,6 @@
 import type { ExchangeRecord } from '../audit/contract.ts'
 import { isId } from '../lib/ids.ts'
+import type { Facts } from '../policy/contract.ts'
 import type { BinaryRows } from './binary-rows.ts'
 
 /** A row of cambist.records as it is read: see `COLUMNS`. */
@@ -41,25 +42,41 @@ export const COLUMNS = [
   'body',
 ] as const
 
-/** What has no column of its own. */
-type RecordBody = Pick<
-  ExchangeRecord,
-  | 'grant'
-  | 'authentication'
-  | 'actors'
-  | 'requested'
-  | 'rules'
-  | 'shadow'
-  | 'changes'
-  | 'errors'
-  | 'txn'
-  | 'subjectTokenHash'
-  | 'actorTokenHash'
-  | 'parents'
-  | 'traceId'
-  | 'remote'
-  | 'durationMs'
-> & { readonly facts?: unknown; readonly subject?: { readonly kind: string; readonly instance: string } }
+type Requested = ExchangeRecord['requested']
+
+/**
+ * What has no column of its own. A member is left out where it is empty, or where the facts beside it say the same: this
+ * text is the largest part of what an exchange writes.
+ */
+interface RecordBody {
+  readonly grant?: string
+  readonly authentication?: string
+  readonly subject?: { readonly kind: string; readonly instance: string }
+  readonly actors?: ExchangeRecord['actors']
+  readonly requested?: Requested
+  readonly rules?: ExchangeRecord['rules']
+  readonly shadow?: ExchangeRecord['shadow']
+  readonly changes?: ExchangeRecord['changes']
+  readonly errors?: ExchangeRecord['errors']
+  readonly facts?: unknown
+  readonly txn?: string
+  readonly subjectTokenHash?: string
+  readonly actorTokenHash?: string
+  readonly parents?: ExchangeRecord['parents']
+  readonly traceId?: string
+  readonly remote?: string
+  readonly durationMs: number
+}
+
+/** As much of the evaluator's facts (policy/contract.ts) as a record repeats. */
+type Repeated = Partial<Pick<Facts, 'grant' | 'subject' | 'scopes' | 'audiences' | 'resources' | 'tokenType'>> & {
+  readonly client?: Partial<Facts['client']>
+}
+
+const repeatedIn = (facts: unknown): Repeated =>
+  typeof facts === 'object' && facts !== null ? (facts as Repeated) : {}
+const filled = <T>(list: readonly T[]): readonly T[] | undefined => (list.length === 0 ? undefined : list)
+const said = (text: string, elsewhere?: string): string | undefined => (text === (elsewhere ?? '') ? undefined : text)
 
 /** The parts of a record that are JSON in its row. */
 export interface RecordTexts {
@@ -73,24 +90,32 @@ export function textsOf(record: ExchangeRecord): RecordTexts {
   for (const number of [record.at, record.decidedAt, record.snapshotVersion]) {
     if (!Number.isSafeInteger(number)) throw new TypeError('A time or version of the record is no whole number.')
   }
-  const { subject } = record
-  const body: RecordBody = {
-    grant: record.grant,
-    authentication: record.authentication,
-    ...(subject === null ? {} : { subject: { kind: subject.kind, instance: subject.instance } }),
-    actors: record.actors,
-    requested: record.requested,
-    rules: record.rules,
-    shadow: record.shadow,
-    changes: record.changes,
-    errors: record.errors,
-    facts: record.facts ?? undefined,
-    txn: record.txn,
-    subjectTokenHash: record.subjectTokenHash,
-    actorTokenHash: record.actorTokenHash,
-    parents: record.parents,
-    traceId: record.traceId,
-    remote: record.remote,
+  const { subject, requested, facts } = record
+  const repeated = repeatedIn(facts)
+  const known = repeated.subject?.kind === subject?.kind && repeated.subject?.instance === subject?.instance
+  // The same lists, not only equal ones: the road hands the evaluator what the request asked.
+  const asked =
+    repeated.scopes === requested.scopes &&
+    repeated.audiences === requested.audiences &&
+    repeated.resources === requested.resources &&
+    (repeated.tokenType ?? '') === requested.tokenType
+  const body: { readonly [Name in keyof RecordBody]: RecordBody[Name] | undefined } = {
+    grant: said(record.grant, repeated.grant),
+    authentication: said(record.authentication, repeated.client?.authentication),
+    subject: subject === null || known ? undefined : { kind: subject.kind, instance: subject.instance },
+    actors: filled(record.actors),
+    requested: asked ? undefined : requested,
+    rules: filled(record.rules),
+    shadow: filled(record.shadow),
+    changes: filled(record.changes),
+    errors: filled(record.errors),
+    facts: facts ?? undefined,
+    txn: said(record.txn),
+    subjectTokenHash: said(record.subjectTokenHash),
+    actorTokenHash: said(record.actorTokenHash),
+    parents: filled(record.parents),
+    traceId: said(record.traceId),
+    remote: said(record.remote),
     durationMs: record.durationMs,
   }
   return {
@@ -128,6 +153,7 @@ export function targetNames({ requested, granted }: ExchangeRecord): readonly st
 
 export function recordOf(row: RecordRow): ExchangeRecord {
   const body = JSON.parse(row.body) as RecordBody
+  const repeated = repeatedIn(body.facts)
   return {
     id: row.id,
     at: row.at.getTime(),
@@ -135,36 +161,41 @@ export function recordOf(row: RecordRow): ExchangeRecord {
     outcome: row.outcome as ExchangeRecord['outcome'],
     reason: row.reason as ExchangeRecord['reason'],
     detail: row.detail,
-    grant: body.grant,
+    grant: body.grant ?? repeated.grant ?? '',
     client: row.client,
-    authentication: body.authentication,
+    authentication: body.authentication ?? repeated.client?.authentication ?? '',
     subject:
       row.subject_id === null || row.subject_issuer === null
         ? null
         : {
             issuer: row.subject_issuer,
             id: row.subject_id,
-            kind: body.subject?.kind ?? '',
-            instance: body.subject?.instance ?? '',
+            kind: body.subject?.kind ?? repeated.subject?.kind ?? '',
+            instance: body.subject?.instance ?? repeated.subject?.instance ?? '',
           },
-    actors: body.actors,
-    requested: body.requested,
+    actors: body.actors ?? [],
+    requested: body.requested ?? {
+      scopes: repeated.scopes ?? [],
+      audiences: repeated.audiences ?? [],
+      resources: repeated.resources ?? [],
+      tokenType: repeated.tokenType ?? '',
+    },
     granted: row.granted === null ? null : (JSON.parse(row.granted) as ExchangeRecord['granted']),
-    rules: body.rules,
-    shadow: body.shadow,
-    changes: body.changes,
-    errors: body.errors,
+    rules: body.rules ?? [],
+    shadow: body.shadow ?? [],
+    changes: body.changes ?? [],
+    errors: body.errors ?? [],
     snapshotVersion: Number(row.snapshot_version),
     facts: body.facts ?? null,
     jti: row.jti ?? '',
-    txn: body.txn,
+    txn: body.txn ?? '',
     tokenHash: row.token_hash ?? '',
-    subjectTokenHash: body.subjectTokenHash,
-    actorTokenHash: body.actorTokenHash,
-    parents: body.parents,
+    subjectTokenHash: body.subjectTokenHash ?? '',
+    actorTokenHash: body.actorTokenHash ?? '',
+    parents: body.parents ?? [],
     lineage: row.lineage ?? row.id,
-    traceId: body.traceId,
-    remote: body.remote,
+    traceId: body.traceId ?? '',
+    remote: body.remote ?? '',
     durationMs: body.durationMs,
   }
 }
