@@ -1,0 +1,195 @@
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, request } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { afterAll } from 'vitest'
+import type { AdminDoor } from '../../../src/admin/contract.ts'
+import { adminDoor } from '../../../src/admin/door.ts'
+import type { ExchangeRecord } from '../../../src/audit/contract.ts'
+import type { RecordFilter } from '../../../src/audit/reading.ts'
+import { client } from '../../../src/documents/kinds/client.ts'
+import { policy } from '../../../src/documents/kinds/policy.ts'
+import { target } from '../../../src/documents/kinds/target.ts'
+import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
+import { compiler, context, key, newKeys } from '../documents/world.ts'
+
+export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
+export const NOW = Date.UTC(2026, 10, 24, 12)
+export const RECORD_ID = '01900000-0000-7000-8000-000000000001'
+
+export const record: ExchangeRecord = {
+  id: RECORD_ID,
+  at: NOW - 1000,
+  decidedAt: NOW - 999,
+  outcome: 'refused',
+  reason: 'denied',
+  detail: 'no policy lets client checkout ask for orders:write at orders',
+  grant: 'token-exchange',
+  client: 'checkout',
+  authentication: 'subject_token',
+  subject: { issuer: 'prod', id: 'wimse://cambist.example/prod/a', kind: 'jwt', instance: '' },
+  actors: [],
+  requested: { scopes: ['orders:write'], audiences: ['https://orders.example'], resources: [], tokenType: '' },
+  granted: null,
+  rules: [],
+  shadow: [],
+  changes: [],
+  errors: [],
+  snapshotVersion: 1,
+  facts: null,
+  jti: '',
+  txn: '',
+  tokenHash: '',
+  subjectTokenHash: 'HASH',
+  actorTokenHash: '',
+  parents: [],
+  lineage: RECORD_ID,
+  traceId: '',
+  remote: '127.0.0.1',
+  durationMs: 1.5,
+}
+
+export interface World {
+  readonly url: string
+  readonly host: string
+  readonly states: MemoryStateStore
+  /** What the record was asked. */
+  readonly asked: { filter: RecordFilter; limit: number; cursor: string | undefined }[]
+  readonly failures: unknown[]
+  readonly changes: string[]
+  readonly rotations: (string | undefined)[]
+  door: Partial<AdminDoor>
+}
+
+/** The administrators' door on a port of its own over fakes, closed when the test file is done. */
+export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
+  const states = new MemoryStateStore()
+  const hosts = new Set<string>()
+  const world = {
+    states,
+    asked: [],
+    failures: [],
+    changes: [],
+    rotations: [],
+    door: overrides,
+    url: '',
+    host: '',
+  } as World & { url: string; host: string }
+  const door = adminDoor({
+    store: states,
+    records: {
+      async list(filter, limit, cursor) {
+        world.asked.push({ filter, limit, cursor })
+        return { items: [record], next: 'NEXT' }
+      },
+      get: async (id) => (id === RECORD_ID ? record : undefined),
+    },
+    compiler: compiler(),
+    snapshots: { atLeast: async () => ({}) as never },
+    documentKinds: [client, policy, target, trustedIssuer],
+    formats: context,
+    newKeys,
+    keys: {
+      list: () => [key('ES256')],
+      rotate: async (_author, algorithm) => {
+        world.rotations.push(algorithm)
+        return [{ ...key(algorithm ?? 'ES256'), kid: 'successor', activeAt: NOW / 1000 + 3600 }]
+      },
+    },
+    metrics: async () => '# HELP cambist_x x\ncambist_x 1\n',
+    ready: async () => ({ ready: true, checks: { database: true } }),
+    clock: { now: () => NOW },
+    adminToken: new Secret(TOKEN),
+    hosts,
+    events: {
+      changed: (version, author, what) => world.changes.push(`${version} ${author}: ${what}`),
+      failed: (_id, error) => world.failures.push(error),
+    },
+    ...overrides,
+  })
+  const server = createServer({ requireHostHeader: false }, door)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  world.host = `127.0.0.1:${port}`
+  world.url = `http://${world.host}`
+  hosts.add(world.host)
+  afterAll(async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+  return world
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  readonly json: ReturnType<typeof JSON.parse>
+}
+
+export interface Asking {
+  readonly method?: string
+  readonly token?: string | null
+  readonly type?: string
+  readonly body?: string | Buffer
+  readonly headers?: Record<string, string | string[]>
+}
+
+/** One request as it stands, without what fetch would repair. */
+export function ask(
+  world: World,
+  path: string,
+  { method = 'GET', token = TOKEN, type, body, headers = {} }: Asking = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      {
+        host: '127.0.0.1',
+        port: Number(world.host.split(':')[1]),
+        path,
+        method,
+        agent: false,
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        const parts: Buffer[] = []
+        response.on('data', (part: Buffer) => parts.push(part))
+        response.on('error', reject)
+        response.on('end', () => {
+          const text = Buffer.concat(parts).toString('utf8')
+          const isJson = /json/.test(response.headers['content-type'] ?? '')
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            json: isJson && text !== '' ? JSON.parse(text) : undefined,
+          })
+        })
+      },
+    )
+    asked.on('error', reject)
+    asked.end(body)
+  })
+}
+
+/** The status line's number for a request that is sent as it is written, line by line. */
+export function askRaw(world: World, ...lines: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(world.host.split(':')[1]), '127.0.0.1')
+    let answer = ''
+    socket.on('data', (part: Buffer) => {
+      answer += part.toString('latin1')
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1])))
+    socket.write(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`)
+  })
+}
