@@ -1,7 +1,6 @@
 import type { Applied } from '../../documents/contract.ts'
 import { type ApplyOptions, applyInput, showWarnings, withApplyOptions } from '../applying.ts'
 import { type CliCommand, EXIT } from '../contract.ts'
-import { readInput } from '../files.ts'
 import { type WithOutput, withOutput } from '../options.ts'
 import { json, table } from '../table.ts'
 
@@ -20,6 +19,8 @@ export const apply: CliCommand = {
       .option('--message <text>', 'why, for the history')
       .action((options: ApplyOptions & WithOutput) =>
         run(async (terminal) => {
+          // What reads documents is loaded by the commands alone that need it.
+          const { readInput } = await import('../files.ts')
           const applied = await applyInput(terminal, await readInput(options.file, terminal), options)
           if (options.output === 'json') terminal.out(json(applied))
           else {

@@ -1,8 +1,6 @@
-import { canonicalDocument } from '../../documents/canonical.ts'
 import type { Document } from '../../documents/contract.ts'
 import { type ApplyOptions, applyInput, showWarnings, withApplyOptions } from '../applying.ts'
 import { type CliCommand, EXIT } from '../contract.ts'
-import { readInput } from '../files.ts'
 import { askAdminJson } from '../http.ts'
 import { type WithOutput, withOutput } from '../options.ts'
 import { json, printable } from '../table.ts'
@@ -23,6 +21,11 @@ export const diff: CliCommand = {
   define(command, run) {
     withOutput(withApplyOptions(command)).action((options: ApplyOptions & WithOutput) =>
       run(async (terminal) => {
+        // What reads documents is loaded by the commands alone that need it.
+        const { readInput } = await import('../files.ts')
+        const { canonicalDocument } = await import('../../documents/canonical.ts')
+        const leaves = (document: Document | undefined) =>
+          document === undefined ? NOTHING : leavesOf(JSON.parse(canonicalDocument(document)))
         const input = await readInput(options.file, terminal)
         const { version, changes, warnings } = await applyInput(terminal, input, { ...options, dryRun: true })
         const stored = await askAdminJson<readonly Document[]>(terminal, '/admin/v1/export', {
@@ -40,7 +43,7 @@ export const diff: CliCommand = {
               kind,
               name,
               action,
-              differences: action === 'deleted' ? [] : differences(before.get(key), after.get(key)),
+              differences: action === 'deleted' ? [] : differences(leaves(before.get(key)), leaves(after.get(key))),
             }
           })
         if (options.output === 'json') terminal.out(json({ version, changes: differing, warnings }))
@@ -50,7 +53,7 @@ export const diff: CliCommand = {
           terminal.err(
             differing.length === 0
               ? `No difference from version ${version}.\n`
-              : `${differing.length} documents differ from version ${version}.\n`,
+              : `${differing.length} document${differing.length === 1 ? ' differs' : 's differ'} from version ${version}.\n`,
           )
         }
         return EXIT.done
@@ -79,10 +82,11 @@ function shown({
   return `${[`${action} ${kind} ${name}`, ...lines].map(printable).join('\n')}\n`
 }
 
+type Leaves = ReadonlyMap<string, unknown>
+const NOTHING: Leaves = new Map()
+
 /** Single values that are there in one and not, or not the same, in the other. */
-function differences(before: Document | undefined, after: Document | undefined): readonly Difference[] {
-  const old = leavesOf(before)
-  const fresh = leavesOf(after)
+function differences(old: Leaves, fresh: Leaves): readonly Difference[] {
   return [...new Set([...old.keys(), ...fresh.keys()])]
     .sort()
     .filter((path) => old.get(path) !== fresh.get(path))
@@ -93,7 +97,7 @@ function differences(before: Document | undefined, after: Document | undefined):
     }))
 }
 
-function leavesOf(document: Document | undefined): ReadonlyMap<string, unknown> {
+function leavesOf(document: unknown): Leaves {
   const leaves = new Map<string, unknown>()
   const walk = (value: unknown, path: string): void => {
     if (Array.isArray(value) && value.length > 0)
@@ -102,6 +106,6 @@ function leavesOf(document: Document | undefined): ReadonlyMap<string, unknown> 
       for (const [name, member] of Object.entries(value)) walk(member, path === '' ? name : `${path}.${name}`)
     } else leaves.set(path, typeof value === 'object' ? JSON.stringify(value) : value)
   }
-  if (document !== undefined) walk(JSON.parse(canonicalDocument(document)), '')
+  walk(document, '')
   return leaves
 }

@@ -1,0 +1,36 @@
+import * as credentialKinds from '../credentials/kinds/index.ts'
+import { inOrder } from '../documents/canonical.ts'
+import { Compiler } from '../documents/compile.ts'
+import { type DocumentFault, DocumentFaults } from '../documents/faults.ts'
+import { warningsOf } from '../documents/warnings.ts'
+import * as tokenKinds from '../tokens/kinds/index.ts'
+import type { Terminal } from './contract.ts'
+import { type Input, readInput } from './files.ts'
+
+export interface Linted {
+  readonly documents: number
+  readonly faults: readonly DocumentFault[]
+  readonly warnings: readonly DocumentFault[]
+}
+
+/** What a server would say of the documents if there were no others. */
+export async function lintFiles(paths: readonly string[], terminal: Terminal): Promise<Linted> {
+  let input: Input | undefined
+  try {
+    input = await readInput(paths, terminal)
+    const compiler = new Compiler({
+      credentialKinds: Object.values(credentialKinds),
+      tokenKinds: Object.values(tokenKinds),
+      ourIssuer: terminal.environment.issuer,
+      openKeys() {
+        throw new Error('signing keys are opened by a server')
+      },
+    })
+    const warnings = inOrder(warningsOf(compiler.compile(input.documents)))
+    return { documents: input.documents.length, faults: [], warnings: warnings.map(input.place) }
+  } catch (error) {
+    if (!(error instanceof DocumentFaults)) throw error
+    const faults = input === undefined ? error.faults : error.faults.map(input.place)
+    return { documents: input?.documents.length ?? 0, faults, warnings: [] }
+  }
+}
