@@ -47,7 +47,8 @@ const KINDS: readonly NounKind<never>[] = [
  */
 export class Compiler {
   readonly #context: CompileContext
-  #kept = new Map<string, { readonly changedIn: number; readonly noun: unknown }>()
+  #newest = 0
+  readonly #kept = new Map<string, { readonly changedIn: number; readonly noun: unknown }>()
 
   constructor(context: CompileContext) {
     this.#context = context
@@ -55,6 +56,9 @@ export class Compiler {
 
   /** Throws DocumentFaults where the state does not compile, and what `openKeys` throws. */
   snapshot(state: StoredState): Snapshot {
+    // A database that was put back to an older state gives its versions again, to other documents.
+    if (state.version < this.#newest) this.#kept.clear()
+    this.#newest = state.version
     const { issuers, clients, targets, policies } = this.compile(state.documents)
     const present = new Set(state.documents.map(keyOf))
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key)

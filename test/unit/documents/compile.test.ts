@@ -140,6 +140,23 @@ describe('compiling documents', () => {
   })
 })
 
+describe('a database that was put back', () => {
+  it('is read anew, though its versions come again', () => {
+    const kept = new Compiler(context)
+    const at = (version: number, documents: readonly Document[]) => ({
+      version,
+      documents: documents.map((each) => ({ ...each, changedIn: 5 })),
+      keys: [],
+    })
+    kept.snapshot(at(5, whole))
+    kept.snapshot(at(4, []))
+    const other = whole.map((each) => (each === target ? changed(target, { disabled: true }) : each))
+    expect(kept.snapshot(at(5, other)).targets.byName('orders')?.disabled).toBe(true)
+    kept.snapshot(at(6, other))
+    expect(kept.snapshot(at(5, whole)).targets.byName('orders')?.disabled).toBe(false)
+  })
+})
+
 describe('warnings', () => {
   it('has none for a sound whole', () => {
     expect(warned(...whole)).toEqual([])
