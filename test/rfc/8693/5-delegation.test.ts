@@ -88,6 +88,21 @@ describe('RFC 8693 §1.1: delegation', () => {
     expect(claimsOf(same)).not.toHaveProperty('act')
   })
 
+  it('TE-52 writes no act where a workload authenticates by a token of its own, and brings another', async () => {
+    const own = { client_assertion_type: TYPE.clientAssertion, client_assertion: tokenOf('agent') }
+    const answer = await server.exchange({ ...own, subject_token: tokenOf('agent'), audience: 'urn:defaulted' })
+    expect(claimsOf(answer)).toMatchObject({ sub: subjectOf('agent'), client_id: 'agent' })
+    expect(claimsOf(answer)).not.toHaveProperty('act')
+    expect(await server.record(answer.id)).toMatchObject({ authentication: 'client_assertion', actors: [] })
+    const other = await server.exchange({ ...own, subject_token: tokenOf('web'), audience: 'urn:delegated' })
+    expect(claimsOf(other)['act']).toEqual({ sub: subjectOf('agent') })
+    await expectRefusal(
+      server,
+      await server.exchange({ ...own, subject_token: tokenOf('web'), audience: 'urn:none' }),
+      DENIED,
+    )
+  })
+
   it('TE-53 a rule may say which actors it is about', async () => {
     const refused = await server.exchange({ ...byAgent(), audience: 'urn:particular' })
     await expectRefusal(server, refused, { error: 'invalid_target', reason: 'denied' })
