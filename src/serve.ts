@@ -7,7 +7,7 @@ import { apply } from './documents/apply.ts'
 import { firstKeys } from './documents/signing-keys.ts'
 import { seconds, systemClock } from './lib/clock.ts'
 import { Secret } from './lib/secret.ts'
-import { developmentCluster, quickstartCurl, quickstartDocuments } from './quickstart.ts'
+import { type DevelopmentCluster, developmentCluster, quickstartCurl, quickstartDocuments } from './quickstart.ts'
 import { type Listening, listen } from './server/listen.ts'
 import { beWorker, isWorker, startWorkers, type Workers } from './server/workers.ts'
 import type { DatabaseAddress } from './storage/address.ts'
@@ -194,29 +194,32 @@ function running(app: App, doors: Doors, opened: OpenDatabase): Serving {
   return { issuer: app.config.issuer, stopped, stop }
 }
 
-/** A database that has no documents begins with those of examples/quickstart. */
-async function quickstart(app: App): Promise<ReturnType<typeof developmentCluster> | undefined> {
-  const { clock, config, keys } = app
+/**
+ * A new database begins with the documents of examples/quickstart, and keeps up with them (another issuer, another port)
+ * for as long as nobody has written documents of their own.
+ */
+async function quickstart(app: App): Promise<DevelopmentCluster | undefined> {
+  const { clock, config, database, keys } = app
   const cluster = developmentCluster(config.dataDir)
-  const { version } = app.snapshots.current()
-  if (version === 0) {
-    const applied = await apply(
+  const history = await database.states.history(100)
+  if (history.every(({ author }) => author === 'quickstart' || author === 'schedule')) {
+    const { version } = await apply(
       {
-        store: app.database.states,
+        store: database.states,
         compiler: app.compiler,
         newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
       },
       quickstartDocuments(cluster, config.issuer),
       { author: 'quickstart', message: 'examples/quickstart' },
     )
-    await app.snapshots.atLeast(applied.version)
+    await app.snapshots.atLeast(version)
   }
   return app.snapshots.current().issuers.byName('development-cluster') === undefined ? undefined : cluster
 }
 
 const TOKEN_LIFETIME = 12 * 3600
 
-function greet({ config, secrets }: App, cluster: ReturnType<typeof developmentCluster>, say: Say): void {
+function greet({ config, secrets }: App, cluster: DevelopmentCluster, say: Say): void {
   const token = cluster.token({ audience: config.issuer, now: seconds(systemClock), lifetime: TOKEN_LIFETIME })
   const { listen: at, tls } = config.admin
   say(`
