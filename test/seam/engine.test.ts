@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { createEngine, ENGINE_FEATURES } from '../../src/oauth/engine.ts'
 
 /** What we rely on in oidc-provider, asked again after every upgrade (engine.md §4). */
@@ -23,6 +23,7 @@ const servers: Server[] = []
 afterAll(() => {
   for (const server of servers) server.close()
 })
+afterEach(() => void vi.restoreAllMocks())
 
 /** The engine alone, without the door in front of it; `before` is a middleware of ours. */
 async function engineAlone(before?: Parameters<Awaited<ReturnType<typeof createEngine>>['use']>[0]): Promise<string> {
@@ -47,9 +48,9 @@ describe('the engine: its features', () => {
   })
 
   it('starts with every one of them written out, and says nothing on the console', async () => {
-    const said = vi.spyOn(console, 'warn')
+    const said = (['log', 'info', 'warn', 'error'] as const).map((voice) => vi.spyOn(console, voice))
     await createEngine(ISSUER)
-    expect(said).not.toHaveBeenCalled()
+    for (const voice of said) expect(voice).not.toHaveBeenCalled()
   })
 })
 
@@ -145,6 +146,7 @@ describe('the engine: behind middleware of ours', () => {
   })
 
   it('stores nothing: a write of the engine says so', async () => {
+    vi.spyOn(console, 'info').mockImplementation(() => {}) // a notice about lifetimes, which only this test provokes
     const engine = await createEngine(ISSUER)
     const grant = new engine.Grant({ clientId: 'x', accountId: 'y' })
     await expect(grant.save()).rejects.toThrow('the engine wants to store a Grant, and nothing of it is stored')
