@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { answerOf, expectRefusal, expectWire } from '../../harness/refused.ts'
+import { document, startCambist } from '../../harness/cambist.ts'
+import { formOf, post } from '../../harness/post.ts'
+import { expectRefusal } from '../../harness/refused.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §2.1, RFC 6749 §3.2: what a request is. */
@@ -58,25 +59,6 @@ const KNOWN_ELSEWHERE = [
   'username',
 ]
 
-const formOf = (form: Form = {}): URLSearchParams => {
-  const whole: Form = {
-    grant_type: TYPE.exchange,
-    subject_token: server.cluster.token(),
-    subject_token_type: TYPE.jwt,
-    audience: 'https://orders.example',
-    ...form,
-  }
-  return new URLSearchParams(
-    Object.entries(whole).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, one])),
-  )
-}
-const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}, path = '/token') =>
-  fetch(`${server.issuer}${path}`, {
-    method: 'POST',
-    body,
-    headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
-  }).then(answerOf)
-
 describe('RFC 8693 §2.1: the grant type', () => {
   it.each([
     'client_credentials',
@@ -116,7 +98,7 @@ describe('RFC 8693 §2.1: what must be there', () => {
   )
 
   it('TE-15 takes an empty body for a request without anything', async () => {
-    await expectRefusal(server, await post(''), MISSING)
+    await expectRefusal(server, await post(server, ''), MISSING)
   })
 
   it('TE-05 refuses an actor token without its type', async () => {
@@ -156,7 +138,7 @@ describe('RFC 8693 §2.1: what must be there', () => {
 describe('RFC 6749 §3.2: repeated, long and unknown parameters', () => {
   const once = TAKEN.filter((name) => name !== 'audience' && name !== 'resource')
   it.each(once)('TE-08 refuses a repeated %s', async (name) => {
-    const value = formOf().get(name) ?? 'urn:example:x'
+    const value = formOf(server).get(name) ?? 'urn:example:x'
     const repeated = { error: 'invalid_request', reason: 'parameter_repeated' } as const
     await expectRefusal(server, await server.exchange({ [name]: [value, value] }), repeated)
     await expectRefusal(server, await server.exchange({ [name]: [value, ''] }), repeated)
@@ -164,7 +146,7 @@ describe('RFC 6749 §3.2: repeated, long and unknown parameters', () => {
   })
 
   it('TE-08 sees through the spelling of a repeated name', async () => {
-    const answer = await post(`${formOf({ scope: 'orders:read' })}&sc%6Fpe=orders:write`)
+    const answer = await post(server, `${formOf(server, { scope: 'orders:read' })}&sc%6Fpe=orders:write`)
     await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_repeated' })
   })
 
@@ -218,7 +200,7 @@ describe('RFC 6749 §3.2: repeated, long and unknown parameters', () => {
   })
 
   it.each(['__proto__', 'constructor', 'toString'])('TE-15 ignores a parameter of the name %s', async (name) => {
-    const answer = await post(`${formOf()}&${name}=1`)
+    const answer = await post(server, `${formOf(server)}&${name}=1`)
     expect(answer.status).toBe(200)
   })
 
@@ -233,18 +215,18 @@ describe('RFC 6749 §3.2: repeated, long and unknown parameters', () => {
 
   it.each([...TAKEN, ...KNOWN_ELSEWHERE])('BC-10 refuses %s in the query, whatever it says', async (name) => {
     const inQuery = { error: 'invalid_request', reason: 'parameter_in_query' } as const
-    await expectRefusal(server, await post(`${formOf()}`, {}, `/token?${name}=x`), inQuery)
-    await expectRefusal(server, await post(`${formOf()}`, {}, `/token?a=1&${name}`), inQuery)
+    await expectRefusal(server, await post(server, `${formOf(server)}`, {}, `/token?${name}=x`), inQuery)
+    await expectRefusal(server, await post(server, `${formOf(server)}`, {}, `/token?a=1&${name}`), inQuery)
   })
 
   it('BC-10 ignores other members of the query', async () => {
-    expect((await post(`${formOf()}`, {}, '/token?client-request-id=7&x')).status).toBe(200)
+    expect((await post(server, `${formOf(server)}`, {}, '/token?client-request-id=7&x')).status).toBe(200)
   })
 
   it('BC-10 reads nothing from the query instead of the body', async () => {
-    const form = formOf()
+    const form = formOf(server)
     form.delete('audience')
-    const answer = await post(`${form}`, {}, '/token?audience=https://orders.example')
+    const answer = await post(server, `${form}`, {}, '/token?audience=https://orders.example')
     await expectRefusal(server, answer, { error: 'invalid_request', reason: 'parameter_in_query' })
   })
 })
@@ -360,107 +342,5 @@ describe('RFC 8693 §2.1: TE-13 the inputs stay as they are', () => {
     expect([first.status, second.status]).toEqual([200, 200])
     const idOf = ({ body }: typeof first) => decode(String(body['access_token'])).claims['jti']
     expect(idOf(first)).not.toBe(idOf(second))
-  })
-})
-
-describe('RFC 6749 §4, §5: the HTTP request', () => {
-  it.each([
-    'application/x-www-form-urlencoded;charset=UTF-8',
-    'application/x-www-form-urlencoded; charset="utf-8"',
-    'APPLICATION/X-WWW-Form-Urlencoded',
-    'application/x-www-form-urlencoded ; charset=utf-8',
-  ])('TE-01 reads %s', async (type) => {
-    expect((await post(`${formOf()}`, { 'Content-Type': type })).status).toBe(200)
-  })
-
-  it.each([
-    'application/json',
-    'application/json; charset=utf-8',
-    'multipart/form-data; boundary=x',
-    'text/plain',
-    'text/plain; application/x-www-form-urlencoded',
-    'application/x-www-form-urlencoded-x',
-    'application/x-www-form-urlencoded; charset=iso-8859-1',
-    'application/x-www-form-urlencoded; charset=utf-16',
-    'application/x-www-form-urlencoded; charset=utf-8; charset=utf-16',
-  ])('TE-01 refuses a body of type %s', async (type) => {
-    const answer = await post(`${formOf()}`, { 'Content-Type': type })
-    await expectRefusal(server, answer, { status: 415, error: 'invalid_request', reason: 'media_type' })
-  })
-
-  it('TE-01 refuses a JSON body, as Google takes it', async () => {
-    const answer = await post(JSON.stringify(Object.fromEntries(formOf())), { 'Content-Type': 'application/json' })
-    await expectRefusal(server, answer, { status: 415, error: 'invalid_request', reason: 'media_type' })
-  })
-
-  it('TE-01 refuses a body without a type, and one that is compressed', async () => {
-    const bytes = new TextEncoder().encode(`${formOf()}`)
-    const untyped = await fetch(`${server.issuer}/token`, { method: 'POST', body: bytes }).then(answerOf)
-    await expectRefusal(server, untyped, { status: 415, error: 'invalid_request', reason: 'media_type' })
-    const gzip = await post(`${formOf()}`, { 'Content-Encoding': 'gzip' })
-    await expectRefusal(server, gzip, { status: 415, error: 'invalid_request', reason: 'media_type' })
-  })
-
-  it.each([
-    ['an escape that is none', () => `${formOf()}&x=%zz`],
-    ['half an escape', () => `${formOf()}&x=%2`],
-    ['bytes that are no UTF-8, escaped', () => `${formOf()}&x=%ff`],
-    ['NUL', () => `${formOf()}&x=%00`],
-    ['a parameter without a name', () => `${formOf()}&=x`],
-    ['more than a hundred parameters', () => `${formOf()}${'&'.repeat(100)}`],
-  ])('TE-01 refuses a body with %s', async (_, body) => {
-    await expectRefusal(server, await post(body()), { error: 'invalid_request', reason: 'body_malformed' })
-  })
-
-  it('TE-01 refuses a body that is no UTF-8', async () => {
-    const body = new Uint8Array([...new TextEncoder().encode(`${formOf()}&x=`), 0xff])
-    await expectRefusal(server, await post(body), { error: 'invalid_request', reason: 'body_malformed' })
-  })
-
-  it('T12 refuses a body of more than 64 KiB', async () => {
-    const form = `${formOf()}&x=`
-    const answer = await post(form.padEnd(65_537, 'x'))
-    await expectRefusal(server, answer, { status: 413, error: 'invalid_request', reason: 'body_too_large' })
-    expect((await post(form.padEnd(65_536, 'x'))).status).toBe(200)
-  })
-
-  it.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
-    'BC-10 answers %s with 405 and Allow',
-    async (method) => {
-      const response = await fetch(`${server.issuer}/token?${method === 'GET' ? formOf() : ''}`, { method })
-      expect(response.status).toBe(405)
-      expect(response.headers.get('Allow')).toBe('POST')
-      expect(response.headers.get('Cache-Control')).toBe('no-store')
-      expect(response.headers.get('Cambist-Request-Id')).toMatch(/./)
-      expect(await response.text()).not.toContain('access_token')
-    },
-  )
-
-  it.each(['Basic Y2hlY2tvdXQ6c2VjcmV0', 'Bearer x', 'DPoP x', 'basic', 'Negotiate x'])(
-    'TE-62 refuses a request with Authorization: %s, with a challenge',
-    async (authorization) => {
-      const answer = await server.exchange({}, { Authorization: authorization })
-      await expectRefusal(server, answer, { status: 401, error: 'invalid_client', reason: 'authentication_scheme' })
-      expect(answer.headers.get('WWW-Authenticate')).toMatch(/^(Basic|Bearer) realm="cambist"$/)
-    },
-  )
-
-  it('TE-20 gives browsers of other origins nothing to read', async () => {
-    for (const form of [{}, { audience: 'nobody' }]) {
-      const answer = await server.exchange(form, { Origin: 'https://page.example' })
-      expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
-    }
-    const preflight = await fetch(`${server.issuer}/token`, {
-      method: 'OPTIONS',
-      headers: { Origin: 'https://page.example', 'Access-Control-Request-Method': 'POST' },
-    })
-    expect(preflight.status).toBe(405)
-    expect(preflight.headers.get('Access-Control-Allow-Origin')).toBeNull()
-  })
-
-  it('TE-63 answers every refusal of the door with the request id that its record has', async () => {
-    const answer = await post('x', { 'Content-Type': 'text/plain' })
-    expectWire(answer, { status: 415, error: 'invalid_request' })
-    expect((await server.record(answer.id))['id']).toBe(answer.id)
   })
 })
