@@ -63,9 +63,7 @@ const table: Readonly<Record<Reason, Wire>> = {
     'This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.',
   ),
   client_unknown: invalidClient('The client is not known here. Ask the administrator with this request id.'),
-  client_ambiguous: invalidClient('The client is not known here. Ask the administrator with this request id.'),
   client_mismatch: invalidClient('The client_id does not belong to the credential that was presented.'),
-  client_assertion_refused: invalidClient('The client assertion is not accepted.'),
   client_required: invalidClient(
     'The request does not prove which client sends it. Add a client_assertion or an actor_token.',
   ),
@@ -160,13 +158,31 @@ const NAMES: Readonly<Record<About, string>> = {
 }
 
 /**
+ * What may be told of a client assertion apart, because it is true whoever the client is, or proven by its key. Any other
+ * difference would tell one without a key which clients there are (T25, T34).
+ */
+const TOLD_OF_ASSERTIONS: ReadonlySet<Reason> = new Set<Reason>([
+  'parameter_too_long',
+  'token_malformed',
+  'token_type_unsupported',
+  'replayed',
+])
+const REFUSED_ASSERTION =
+  'The client assertion is not accepted. Check iss and sub (the client), aud (this server alone), exp, jti and the key, or ask the administrator with this request id.'
+
+/**
  * The wire form. What is wrong with a client assertion is `invalid_client` (JC-10, AF-08); what is wrong with a subject or
  * actor token is `invalid_request` (TE-60).
  */
 export function wireOf({ reason, about }: Refusal): Wire {
   const wire = table[reason]
   const description = wire.description.replace('#', NAMES[about ?? 'subject'])
-  if (about === 'client' && wire.error === 'invalid_request')
-    return { status: 401, error: 'invalid_client', description }
+  if (about === 'client' && wire.error === 'invalid_request') {
+    return {
+      status: 401,
+      error: 'invalid_client',
+      description: TOLD_OF_ASSERTIONS.has(reason) ? description : REFUSED_ASSERTION,
+    }
+  }
   return { ...wire, description }
 }
