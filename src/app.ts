@@ -208,24 +208,25 @@ function inForce({ snapshots }: App): boolean {
   }
 }
 
-/** Successors for the algorithms at once, or for all in use. */
+/** Successors for the algorithms at once, or for all in use; published by this process when it answers. */
 async function rotate(app: App, author: string, algorithms?: ReadonlySet<string>) {
   const wanted = algorithmsOf(app.snapshots.current())
-  return rotateKeys(app.database.states, app.keys, {
+  const { version, made } = await rotateKeys(app.database.states, app.keys, {
     wanted,
     now: seconds(app.clock),
     author,
     early: algorithms ?? wanted,
   })
+  await app.snapshots.atLeast(version)
+  return made
 }
 
 /** What the schedule of the signing keys asks for now. */
 export async function followSchedule(app: App): Promise<void> {
-  const made = await rotateKeys(app.database.states, app.keys, {
+  const { version, made } = await rotateKeys(app.database.states, app.keys, {
     wanted: algorithmsOf(app.snapshots.current()),
     now: seconds(app.clock),
     author: 'schedule',
   })
-  for (const key of made)
-    app.events.changed(app.snapshots.current().version, 'schedule', `new ${key.algorithm} signing key ${key.kid}`)
+  for (const key of made) app.events.changed(version, 'schedule', `new ${key.algorithm} signing key ${key.kid}`)
 }

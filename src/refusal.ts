@@ -20,9 +20,7 @@ export const reasons = [
   // the client
   'authentication_scheme',
   'client_unknown',
-  'client_ambiguous',
   'client_mismatch',
-  'client_assertion_refused',
   'client_required',
   'client_disabled',
   'grant_not_allowed',

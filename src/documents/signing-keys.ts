@@ -26,8 +26,8 @@ export function firstKeys(
 
 /**
  * Lets the signing keys follow one another: what the schedule asks for now, and for the algorithms in `early` a successor
- * at once, which is published before it signs all the same (I5). A change like any other: versioned, in the history, and
- * in force everywhere before it is acknowledged. Answers the keys that were made; changes nothing where nothing is due.
+ * at once, which is published before it signs all the same (I5). A change like any other: versioned and in the history.
+ * Answers the keys that were made and the version that has them; changes nothing where nothing is due.
  */
 export async function rotateKeys(
   store: StateStore,
@@ -38,10 +38,10 @@ export async function rotateKeys(
     readonly author: string
     readonly early?: ReadonlySet<string>
   },
-): Promise<readonly StoredKey[]> {
+): Promise<{ readonly version: number; readonly made: readonly StoredKey[] }> {
   const { wanted, now, author, early } = options
   let made: readonly StoredKey[] = []
-  await store.change((state) => {
+  const { version } = await store.change((state) => {
     const plan = planRotation(state.keys, wanted, now, undefined, early)
     made = plan.create.map(({ algorithm, activeAt }) => keys.create(algorithm, now, activeAt))
     if (made.length + plan.change.length + plan.remove.length === 0) return undefined
@@ -55,7 +55,7 @@ export async function rotateKeys(
       changes: [],
     }
   })
-  return made
+  return { version, made }
 }
 
 function describe(made: readonly StoredKey[], changed: readonly StoredKey[], removed: readonly string[]): string {

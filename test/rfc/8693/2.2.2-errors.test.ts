@@ -188,8 +188,6 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */
 const NOT_BY_REQUEST: readonly Reason[] = [
-  'client_ambiguous',
-  'client_assertion_refused',
   'overloaded',
   'record_unavailable',
   'snapshot_unavailable',
