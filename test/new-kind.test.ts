@@ -16,7 +16,7 @@ import { type CredentialSample, credentialKindConformance } from './conformance/
 import { document, startCambist } from './harness/cambist.ts'
 import { kinds as documented } from './harness/documentation.ts'
 import { refusal } from './harness/refusal.ts'
-import { decode, SigningKey } from './harness/tokens.ts'
+import { decode, SigningKey, TYPE } from './harness/tokens.ts'
 
 interface Note {
   readonly notary: string
@@ -94,16 +94,19 @@ const ticket: TokenKind = {
   }),
 }
 
+/** A kind that shares its declared type with another: neither may stand in the other's way. */
+const plainNote: typeof note = { ...note, name: 'plain-note', tokenTypes: [TYPE.jwt] }
+
 const formats: Formats = {
-  credentialKinds: [...builtIn.credentialKinds, note],
+  credentialKinds: [...builtIn.credentialKinds, note, plainNote],
   tokenKinds: [...builtIn.tokenKinds, ticket],
 }
 
 const notary = new SigningKey('EdDSA')
 const [NOTE_TYPE = ''] = note.tokenTypes
 
-function written(reader: string, until: number, bearer = 'alice', key = notary): string {
-  const text = `note1~town-hall~${bearer}~${reader}~${until}`
+function written(reader: string, until: number, bearer = 'alice', key = notary, hall = 'town-hall'): string {
+  const text = `note1~${hall}~${bearer}~${reader}~${until}`
   return `${text}~${sign(null, Buffer.from(text), key.privateKey).toString('hex')}`
 }
 
@@ -180,13 +183,38 @@ describe('a server with the new kinds', async () => {
     await refusal(server, asked('bob'), 'client_unknown')
     await refusal(server, { ...asked(), subject_token: `${asked().subject_token} ` }, 'token_malformed')
     await refusal(server, { ...asked(), subject_token: server.cluster.token() }, 'token_malformed')
-    await refusal(server, { subject_token: asked().subject_token }, 'token_malformed')
+    // Under a type that other kinds answer to, it is of no issuer that they know.
+    await refusal(server, { subject_token: asked().subject_token }, 'issuer_unknown')
     await refusal(
       server,
       { ...asked(), subject_token: written('https://elsewhere.example', clock.seconds() + 60) },
       'audience_mismatch',
     )
     await refusal(server, { ...asked(), subject_token: written(us, clock.seconds() - 60) }, 'expired')
+  })
+
+  it('shares a declared type with another kind', async () => {
+    await server.apply(
+      document('TrustedIssuer', 'city-hall', {
+        credential: 'plain-note',
+        notary: 'city-hall',
+        audiences: [us],
+        keys: { jwks: { keys: [notary.jwk] } },
+        subject: 'assertion.bearer',
+      }),
+      document('Client', 'bob', { workloads: [{ issuer: 'city-hall', ids: ['bob'] }] }),
+      document('Policy', 'bob-reads', { clients: ['bob'], targets: ['orders'], scopes: ['orders:read'] }),
+    )
+    const until = clock.seconds() + 60
+    expect((await server.exchange({ subject_token: written(us, until, 'bob', notary, 'city-hall') })).status).toBe(200)
+    expect((await server.exchange()).status).toBe(200)
+    await refusal(
+      server,
+      { subject_token: written(us, until, 'bob', new SigningKey('EdDSA'), 'city-hall') },
+      'signature_invalid',
+    )
+    await refusal(server, { subject_token: written(us, until, 'bob', notary, 'no-hall') }, 'issuer_unknown')
+    await refusal(server, { subject_token: 'neither~of~them' }, 'token_malformed')
   })
 
   it('lets a rule say that the format may not change', async () => {

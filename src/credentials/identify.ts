@@ -12,7 +12,7 @@ import {
   type Principal,
 } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
-import { Refusal } from '../refusal.ts'
+import { type Reason, Refusal } from '../refusal.ts'
 import type { KeyFinder, Position, TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
 import type { AnyCredentialKind, VerifiedFacts } from './contract.ts'
@@ -150,23 +150,35 @@ interface Found {
 }
 
 /** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-function found({ position, token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
-  const answering = kinds.get(tokenType)
+function found({ position, token, tokenType }: Presented, trusting: Trusting): Found {
+  const answering = trusting.kinds.get(tokenType)
   // A type of one parameter means nothing in another (RFC 7521 §4.2, KX-01).
   if (answering === undefined || tokenType.startsWith(ASSERTION_TYPES) !== (position === 'client'))
     throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
-  let unknown: Refusal | undefined
+  let refusal: Refusal | undefined
   for (const kind of answering) {
-    const reading = kind.read(token)
-    const { authority, audiences } = kind.locate(reading)
-    if (!issuers.knows(tokenType, authority)) {
-      unknown = new Refusal('issuer_unknown', `no trusted issuer is named ${shown(authority)}`)
-      continue
+    try {
+      return foundAs(kind, token, tokenType, trusting)
+    } catch (error) {
+      // What one kind cannot read may be another's; told is what the kind says that got furthest.
+      if (!(error instanceof Refusal)) throw error
+      if (refusal === undefined || UNREAD.has(refusal.reason)) refusal = error
     }
-    const issuer = issuers.find(tokenType, authority, audiences)
-    if (issuer.credential === kind.name) return { kind, issuer, reading }
   }
-  throw unknown ?? new Refusal('issuer_unknown', `no trusted issuer takes this credential as ${shown(tokenType)}`)
+  throw refusal ?? new Refusal('issuer_unknown', `no trusted issuer takes this credential as ${shown(tokenType)}`)
+}
+
+const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
+
+function foundAs(kind: AnyCredentialKind, token: string, tokenType: string, { issuers }: Trusting): Found {
+  const reading = kind.read(token)
+  const { authority, audiences } = kind.locate(reading)
+  if (!issuers.knows(tokenType, authority)) {
+    throw new Refusal('issuer_unknown', `no trusted issuer is named ${shown(authority)}`)
+  }
+  const issuer = issuers.find(tokenType, authority, audiences)
+  if (issuer.credential === kind.name) return { kind, issuer, reading }
+  throw new Refusal('issuer_unknown', `trusted issuer ${issuer.name} has credentials of another kind`)
 }
 
 /** The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8). */
