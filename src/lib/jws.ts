@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { type JsonObject, parseJsonObject } from './json.ts'
 
 /**
@@ -20,13 +21,25 @@ export function readJws(token: string): UnverifiedJws | undefined {
   if (!SHAPE.test(token)) return undefined
   const first = token.indexOf('.')
   const last = token.lastIndexOf('.')
-  const header = decodeJson(token.slice(0, first))
+  const header = decodeHeader(token.slice(0, first))
   if (header === undefined) return undefined
   const claims = decodeJson(token.slice(first + 1, last))
   if (claims === undefined) return undefined
   const signature = token.slice(last + 1)
   if (!isCanonicalBase64url(signature)) return undefined
   return { header, claims, signingInput: token.slice(0, last), signature: Buffer.from(signature, 'base64url') }
+}
+
+/** Tokens of one key have one header between them: what was read of it once is kept, the least used are forgotten. */
+const headers = new LRUCache<string, JsonObject>({ max: 256 })
+const MAX_KEPT_HEADER = 512
+
+function decodeHeader(segment: string): JsonObject | undefined {
+  const known = headers.get(segment)
+  if (known !== undefined) return known
+  const header = decodeJson(segment)
+  if (header !== undefined && segment.length <= MAX_KEPT_HEADER) headers.set(segment, Object.freeze(header))
+  return header
 }
 
 function decodeJson(segment: string): JsonObject | undefined {

@@ -67,17 +67,27 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
       'the request came with an Authorization header, and no scheme is offered',
     )
   }
-  const type = headers['content-type'] ?? ''
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
-    throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}`)
-  }
-  const charsets = type.match(/charset/gi)?.length ?? 0
-  if (charsets > 0 && (charsets > 1 || !/;\s*charset="?utf-8"?\s*(;|$)/i.test(type))) {
-    throw new Refusal('media_type', `Content-Type is ${JSON.stringify(type.slice(0, 120))}, and only UTF-8 is read`)
-  }
+  checkMediaType(headers['content-type'] ?? '')
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new Refusal('media_type', 'the body has a Content-Encoding')
 }
+
+const FORM = 'application/x-www-form-urlencoded'
+
+/** A form in UTF-8; a parameter that says so may stand beside it once. */
+function checkMediaType(type: string): void {
+  if (type === FORM) return
+  const charsets = type.match(/charset/gi)?.length ?? 0
+  const [name = ''] = type.split(';')
+  if (name.trim().toLowerCase() !== FORM || (charsets > 0 && (charsets > 1 || !UTF8.test(type)))) {
+    throw new Refusal(
+      'media_type',
+      `Content-Type is ${JSON.stringify(type.slice(0, 120))}, and only ${FORM} in UTF-8 is read`,
+    )
+  }
+}
+
+const UTF8 = /;\s*charset="?utf-8"?\s*(;|$)/i
 
 function traceIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' ? (TRACEPARENT.exec(header)?.[1] ?? '') : ''

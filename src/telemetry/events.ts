@@ -15,10 +15,12 @@ export interface Events extends ExchangeEvents {
 }
 
 export function createEvents(logger: Logger, metrics: Metrics): Events {
+  const series = exchangeSeries(metrics)
   return {
     closed(outcome, reason, grant, durationMs) {
-      metrics.exchanges.inc({ outcome, reason, grant })
-      metrics.duration.observe({ outcome }, durationMs / 1000)
+      const { exchanges, duration } = series(outcome, reason, grant)
+      exchanges.inc()
+      duration.observe(durationMs / 1000)
     },
     uncounted: (reason) => metrics.uncounted.inc({ reason }),
     unknownParameter: () => metrics.unknownParameters.inc(),
@@ -43,6 +45,21 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.info({ version, author, what }, 'documents or keys changed')
     },
     databaseTrouble: (what, error) => logger.warn({ what, ...described(error) }, 'trouble with the database'),
+  }
+}
+
+/** The series of an outcome, found once: labels are looked up by text, and there are as many of these as reasons. */
+function exchangeSeries({ exchanges, duration }: Metrics) {
+  const of = (outcome: string, reason: string, grant: string) => ({
+    exchanges: exchanges.labels(outcome, reason, grant),
+    duration: duration.labels(outcome),
+  })
+  const found = new Map<string, ReturnType<typeof of>>()
+  return (outcome: string, reason: string, grant: string) => {
+    const key = `${outcome} ${reason} ${grant}`
+    const known = found.get(key) ?? of(outcome, reason, grant)
+    found.set(key, known)
+    return known
   }
 }
 
