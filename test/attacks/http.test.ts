@@ -92,6 +92,12 @@ describe('bodies', () => {
     expect(new Set(ids).size).toBe(5)
   })
 
+  it('reads past a body that it refused before reading it, and takes nothing in it for a request', async () => {
+    const inner = post(good())
+    const refused = post(inner, [`Content-Length: ${inner.length}`, 'Authorization: Basic eDp5'])
+    expect(statuses(await speak(refused + post(good()), 2))).toEqual([401, 200])
+  })
+
   it('answers 413 to a body that is too long, announced or not, closes, and takes nothing that comes behind it for a request', async () => {
     const long = 'x'.repeat(70_000)
     for (const request of [
