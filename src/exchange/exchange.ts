@@ -1,13 +1,15 @@
 import { type OpenRecord, openRecord } from '../audit/record.ts'
+import type { Trusting } from '../credentials/identify.ts'
 import type { Snapshot } from '../documents/contract.ts'
-import type { Decision, Permission } from '../policy/contract.ts'
+import { seconds } from '../lib/clock.ts'
+import type { Facts, Permission } from '../policy/contract.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
-import { type Minted, mint } from '../tokens/mint.ts'
+import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
 import { factsOf } from './facts.ts'
 import { identifyParties } from './parties.ts'
-import { readRequest } from './request.ts'
+import { type ExchangeRequest, readRequest } from './request.ts'
 
 /**
  * The product in one function: a credential comes in, and a token goes out, if policy says so, and the deal is on the
@@ -38,23 +40,20 @@ export async function exchange(asked: Asked, road: Road): Promise<Answer> {
 
 const MAX_ATTEMPTS = 4
 
-/** Identify, decide, mint. */
+/** Identify, decide, mint: under one snapshot from beginning to end. */
 async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road: Road): Promise<Answer> {
   try {
     record.under(snapshot.version)
-    if (asked.refusal !== undefined) throw asked.refusal
-    const now = Math.floor(road.clock.now() / 1000)
-    const request = readRequest(asked.parameters, road.events.unknownParameter)
+    const now = seconds(road.clock)
+    const request = requestOf(asked, road)
     record.asks(request)
 
-    const parties = await identifyParties(request, snapshot, { ...trustOf(snapshot, road), now }, record)
+    const parties = await identifyParties(request, snapshot, trustingOf(road, snapshot, now), record)
 
     const facts = factsOf(request, parties, now)
-    const decision = evaluate(facts, snapshot)
-    record.decided(decision, facts)
-    const permission = permitted(decision)
+    const permission = decide(facts, snapshot, record)
 
-    const minted = mint({
+    const token = await mint({
       permission,
       facts,
       subject: parties.subject,
@@ -67,7 +66,8 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
       keyring: snapshot.keyring,
       now,
     })
-    return granted(asked, record, permission, minted instanceof Promise ? await minted : minted)
+    record.granted(permission, token)
+    return { granted: true, id: asked.id, token }
   } catch (error) {
     const answer = refused(asked, error, road)
     record.refused(answer.refusal)
@@ -100,14 +100,17 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
   }
 }
 
-function permitted(decision: Decision): Permission {
-  if (decision.permitted) return decision
-  throw new Refusal(decision.reason, decision.detail)
+/** What is asked; a door that could not even read it has a refusal instead, which is recorded like any other. */
+function requestOf(asked: Asked, road: Road): ExchangeRequest {
+  if (asked.refusal !== undefined) throw asked.refusal
+  return readRequest(asked.parameters, road.events.unknownParameter)
 }
 
-function granted(asked: Asked, record: OpenRecord, permission: Permission, token: Minted): Answer {
-  record.granted(permission, token)
-  return { granted: true, id: asked.id, token }
+function decide(facts: Facts, snapshot: Snapshot, record: OpenRecord): Permission {
+  const decision = evaluate(facts, snapshot)
+  record.decided(decision, facts)
+  if (decision.permitted) return decision
+  throw new Refusal(decision.reason, decision.detail)
 }
 
 function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: false } {
@@ -120,10 +123,11 @@ function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: 
   }
 }
 
-const trustOf = (snapshot: Snapshot, road: Road) => ({
+const trustingOf = (road: Road, snapshot: Snapshot, now: number): Trusting => ({
   kinds: road.credentialKinds,
   issuers: snapshot.issuers,
   keys: road.keys,
   ourIssuer: road.issuer,
   trustDomain: road.trustDomain,
+  now,
 })
