@@ -43,7 +43,11 @@ interface Import {
 }
 
 const imports: readonly Import[] = files.flatMap((file) =>
-  [...textOf(file).matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]/g)].map((match) => ({
+  [
+    ...textOf(file).matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]/g,
+    ),
+  ].map((match) => ({
     file,
     from: match[1] ?? match[2] ?? match[3] ?? '',
   })),
@@ -78,9 +82,12 @@ describe('architecture', () => {
   it('keeps each outside library where it belongs', () => {
     expect(foldersImporting('oidc-provider')).toEqual(['oauth'])
     expect([...new Set(outside('oidc-provider').map(({ file }) => file))]).toEqual(['src/oauth/engine.ts'])
-    for (const name of ['knex', 'pg']) expect(foldersImporting(name).filter((folder) => folder !== 'storage')).toEqual([])
+    for (const name of ['knex', 'pg'])
+      expect(foldersImporting(name).filter((folder) => folder !== 'storage')).toEqual([])
     for (const name of ['koa', '@koa/router']) {
-      expect(foldersImporting(name).filter((folder) => !['oauth', 'admin', 'server', 'console'].includes(folder))).toEqual([])
+      expect(
+        foldersImporting(name).filter((folder) => !['oauth', 'admin', 'server', 'console'].includes(folder)),
+      ).toEqual([])
     }
     expect(foldersImporting('@bufbuild/cel')).toEqual(['lib'])
     for (const name of ['pino', 'prom-client']) expect(foldersImporting(name)).toEqual(['telemetry'])
@@ -88,33 +95,50 @@ describe('architecture', () => {
     expect(foldersImporting('yaml').filter((folder) => !['documents', 'cli'].includes(folder))).toEqual([])
   })
 
-  it.each(['src/credentials/kinds', 'src/tokens/kinds', 'src/keys/backends', 'src/documents/kinds', 'src/cli/commands', 'src/trust/presets'])(
-    'the register of %s lists exactly the files beside it',
-    (folder) => {
-      const members = files.filter((file) => dirname(file) === folder && basename(file) !== 'index.ts').map((file) => `./${basename(file)}`)
-      const listed = imports.filter(({ file }) => file === `${folder}/index.ts`).map(({ from }) => from)
-      expect(listed.toSorted()).toEqual(members.toSorted())
-      expect(members.length).toBeGreaterThan(0)
-    },
-  )
+  it.each([
+    'src/credentials/kinds',
+    'src/tokens/kinds',
+    'src/keys/backends',
+    'src/documents/kinds',
+    'src/cli/commands',
+    'src/trust/presets',
+  ])('the register of %s lists exactly the files beside it', (folder) => {
+    const members = files
+      .filter((file) => dirname(file) === folder && basename(file) !== 'index.ts')
+      .map((file) => `./${basename(file)}`)
+    const listed = imports.filter(({ file }) => file === `${folder}/index.ts`).map(({ from }) => from)
+    expect(listed.toSorted()).toEqual(members.toSorted())
+    expect(members.length).toBeGreaterThan(0)
+  })
 
   it('hands registers in: only the composition imports them', () => {
     const importers = imports
       .filter(({ from }) => /(kinds|backends|commands)\/index\.ts$/.test(from))
       .map(({ file }) => file)
-      .filter((file) => !['src/app.ts', 'src/cli/main.ts'].includes(file) && folderOf(file) !== 'admin' && !file.startsWith('src/cli/'))
+      .filter(
+        (file) =>
+          !['src/app.ts', 'src/cli/main.ts'].includes(file) &&
+          folderOf(file) !== 'admin' &&
+          !file.startsWith('src/cli/'),
+      )
     expect(importers).toEqual([])
   })
 
   it('touches the clock, the environment and the way out to the network each in one file', () => {
     const touching = (pattern: RegExp, allowed: readonly string[]) =>
-      files.filter((file) => !allowed.includes(file) && pattern.test(textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')))
+      files.filter(
+        (file) => !allowed.includes(file) && pattern.test(textOf(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')),
+      )
     expect(touching(/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, ['src/lib/clock.ts'])).toEqual([])
     expect(touching(/\bprocess\.env\b/, ['src/config/environment.ts'])).toEqual([])
     expect(touching(/\bfetch\(/, ['src/trust/guarded-fetch.ts', 'src/cli/http.ts'])).toEqual(
-      touching(/\bfetch\(/, ['src/trust/guarded-fetch.ts', 'src/cli/http.ts']).filter((file) => folderOf(file) === 'trust'),
+      touching(/\bfetch\(/, ['src/trust/guarded-fetch.ts', 'src/cli/http.ts']).filter(
+        (file) => folderOf(file) === 'trust',
+      ),
     )
-    expect(touching(/from 'node:https'|from 'node:tls'/, ['src/trust/guarded-fetch.ts', 'src/server/listen.ts'])).toEqual([])
+    expect(
+      touching(/from 'node:https'|from 'node:tls'/, ['src/trust/guarded-fetch.ts', 'src/server/listen.ts']),
+    ).toEqual([])
   })
 
   it('has one road to a signature', () => {

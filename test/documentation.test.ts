@@ -1,18 +1,27 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readDocuments } from '../src/documents/read.ts'
 import { readEnvironment, variables } from '../src/config/environment.ts'
+import { readDocuments } from '../src/documents/read.ts'
 import { generated, written } from './harness/documentation.ts'
 
 const root = join(import.meta.dirname, '..')
-const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root }), ...globSync('examples/**/*.md', { cwd: root })]
+const pages = [
+  'README.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...globSync('docs/**/*.md', { cwd: root }),
+  ...globSync('examples/**/*.md', { cwd: root }),
+]
 const textOf = (page: string) => readFileSync(join(root, page), 'utf8')
 
 describe('documentation', () => {
-  it.each(generated.map(({ file, name, text }) => [file, name, text] as const))('%s: %s is what the code says (npm run docs)', (file, name, text) => {
-    expect(written(file, name)).toBe(text())
-  })
+  it.each(generated.map(({ file, name, text }) => [file, name, text] as const))(
+    '%s: %s is what the code says (npm run docs)',
+    (file, name, text) => {
+      expect(written(file, name)).toBe(text())
+    },
+  )
 
   it.each(pages)('%s links to files that are there', (page) => {
     const links = [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')

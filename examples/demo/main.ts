@@ -45,8 +45,15 @@ interface TokenAnswer {
 }
 
 async function ask(form: Record<string, string>): Promise<TokenAnswer> {
-  const response = await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams({ grant_type: TOKEN_EXCHANGE, subject_token_type: JWT, ...form }) })
-  return { status: response.status, id: response.headers.get('Cambist-Request-Id') ?? '', body: (await response.json()) as TokenAnswer['body'] }
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: TOKEN_EXCHANGE, subject_token_type: JWT, ...form }),
+  })
+  return {
+    status: response.status,
+    id: response.headers.get('Cambist-Request-Id') ?? '',
+    body: (await response.json()) as TokenAnswer['body'],
+  }
 }
 
 async function record(id: string): Promise<Record<string, unknown>> {
@@ -68,17 +75,35 @@ async function tour(): Promise<void> {
   step('What comes in', 'the pod’s projected service-account token')
   const subjectToken = podToken()
   say(decoded(subjectToken))
-  say(fact('It is meant for us', `aud is ${issuer}`), fact('It is no key to orders', 'the orders service would refuse it: wrong audience, wrong issuer'))
+  say(
+    fact('It is meant for us', `aud is ${issuer}`),
+    fact('It is no key to orders', 'the orders service would refuse it: wrong audience, wrong issuer'),
+  )
 
   step('What allows it', 'four documents, from examples/quickstart, kept in PostgreSQL')
   for (const name of ['trusted-issuer', 'client', 'target', 'policy']) {
     const text = readFileSync(`examples/quickstart/${name}.yaml`, 'utf8')
     // As they are applied at the first start: with the audience and the keys of this machine.
-    say(code(text.replace(/ {2}keys:\n[\s\S]*/, '  keys: { jwks: … }\n').replace('http://127.0.0.1:8400', issuer).trimEnd()), '')
+    say(
+      code(
+        text
+          .replace(/ {2}keys:\n[\s\S]*/, '  keys: { jwks: … }\n')
+          .replace('http://127.0.0.1:8400', issuer)
+          .trimEnd(),
+      ),
+      '',
+    )
   }
 
   step('The exchange', `POST ${issuer}/token`)
-  say(dim(`grant_type=${TOKEN_EXCHANGE}`), dim(`subject_token_type=${JWT}`), dim('subject_token=…'), dim(`audience=${ORDERS}`), dim('scope=orders:read'), '')
+  say(
+    dim(`grant_type=${TOKEN_EXCHANGE}`),
+    dim(`subject_token_type=${JWT}`),
+    dim('subject_token=…'),
+    dim(`audience=${ORDERS}`),
+    dim('scope=orders:read'),
+    '',
+  )
   const granted = await ask({ subject_token: subjectToken, audience: ORDERS, scope: 'orders:read' })
   expect(granted.status === 200, `the exchange answered ${granted.status} ${JSON.stringify(granted.body)}`)
   say(json({ ...granted.body, access_token: `${String(granted.body['access_token']).slice(0, 24)}…` }))
@@ -90,11 +115,25 @@ async function tour(): Promise<void> {
   step('What the orders service does', 'jose verifies it from /jwks: signature, issuer, audience, type, expiry')
   const jwks = createRemoteJWKSet(new URL(`${issuer}/jwks`))
   const { payload, protectedHeader } = await jwtVerify(accessToken, jwks, { issuer, audience: ORDERS, typ: 'at+jwt' })
-  expect(payload['scope'] === 'orders:read' && protectedHeader.alg === 'ES256', 'the token does not say what was granted')
+  expect(
+    payload['scope'] === 'orders:read' && protectedHeader.alg === 'ES256',
+    'the token does not say what was granted',
+  )
   say(good(`verified with key ${protectedHeader.kid}`))
-  say(fact('who', String(payload.sub)), fact('through which client', String(payload['client_id'])), fact('may', String(payload['scope'])), fact('for', `${(payload.exp ?? 0) - (payload.iat ?? 0)} seconds`))
+  say(
+    fact('who', String(payload.sub)),
+    fact('through which client', String(payload['client_id'])),
+    fact('may', String(payload['scope'])),
+    fact('for', `${(payload.exp ?? 0) - (payload.iat ?? 0)} seconds`),
+  )
 
-  const refusals: { readonly name: string; readonly why: string; readonly reason: string; readonly error: string; readonly form: Record<string, string> }[] = [
+  const refusals: {
+    readonly name: string
+    readonly why: string
+    readonly reason: string
+    readonly error: string
+    readonly form: Record<string, string>
+  }[] = [
     {
       name: 'More than the policy says',
       why: 'the same pod asks to write orders',
@@ -114,7 +153,10 @@ async function tour(): Promise<void> {
       why: 'a pod of the service account reports, same cluster, same namespace',
       reason: 'client_unknown',
       error: 'invalid_client',
-      form: { subject_token: cluster.token({ audience: issuer, now: now(), lifetime: 3600, serviceAccount: 'reports' }), audience: ORDERS },
+      form: {
+        subject_token: cluster.token({ audience: issuer, now: now(), lifetime: 3600, serviceAccount: 'reports' }),
+        audience: ORDERS,
+      },
     },
   ]
   const asked: TokenAnswer[] = [granted]
@@ -123,7 +165,10 @@ async function tour(): Promise<void> {
     const answer = await ask(form)
     const row = await record(answer.id)
     say(bold(name), dim(why), json(answer.body), fact('on the record', `${row['reason']}: ${row['detail']}`), '')
-    expect(answer.body['error'] === error && row['reason'] === reason, `${name}: ${answer.body['error']}, ${row['reason']}`)
+    expect(
+      answer.body['error'] === error && row['reason'] === reason,
+      `${name}: ${answer.body['error']}, ${row['reason']}`,
+    )
     asked.push(answer)
   }
 
@@ -131,8 +176,34 @@ async function tour(): Promise<void> {
   for (const { id } of asked) {
     const row = await record(id)
     expect(!JSON.stringify(row).includes(accessToken.split('.')[2] ?? ''), 'the record holds a token')
-    const { outcome, reason, client, subject, requested, granted: grantedPart, rules, tokenHash, subjectTokenHash, snapshotVersion } = row
-    say(json({ id, outcome, reason, client, subject, requested, granted: grantedPart, rules, tokenHash, subjectTokenHash, snapshotVersion }), '')
+    const {
+      outcome,
+      reason,
+      client,
+      subject,
+      requested,
+      granted: grantedPart,
+      rules,
+      tokenHash,
+      subjectTokenHash,
+      snapshotVersion,
+    } = row
+    say(
+      json({
+        id,
+        outcome,
+        reason,
+        client,
+        subject,
+        requested,
+        granted: grantedPart,
+        rules,
+        tokenHash,
+        subjectTokenHash,
+        snapshotVersion,
+      }),
+      '',
+    )
   }
   say(good('Every step behaved.'))
 }

@@ -17,14 +17,33 @@ const server = createServer((request, response) => {
     const form = parse(Buffer.concat(chunks).toString())
     const token = String(form['subject_token'])
     const last = token.lastIndexOf('.')
-    const good = verify('sha256', Buffer.from(token.slice(0, last)), subjectKey, Buffer.from(token.slice(last + 1), 'base64url'))
+    const good = verify(
+      'sha256',
+      Buffer.from(token.slice(0, last)),
+      subjectKey,
+      Buffer.from(token.slice(last + 1), 'base64url'),
+    )
     const claims = JSON.parse(Buffer.from(token.slice(token.indexOf('.') + 1, last), 'base64url').toString())
     const now = Math.floor(Date.now() / 1000)
-    const issued = { iss: 'http://127.0.0.1', sub: claims.sub, aud: form['audience'], scope: form['scope'], iat: now, exp: now + 300, jti: 'x', client_id: 'checkout' }
+    const issued = {
+      iss: 'http://127.0.0.1',
+      sub: claims.sub,
+      aud: form['audience'],
+      scope: form['scope'],
+      iat: now,
+      exp: now + 300,
+      jti: 'x',
+      client_id: 'checkout',
+    }
     const input = `${header}.${Buffer.from(JSON.stringify(issued)).toString('base64url')}`
-    const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+    const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString(
+      'base64url',
+    )
     const body = JSON.stringify({ access_token: `${input}.${signature}`, token_type: 'Bearer', expires_in: 300 })
-    response.writeHead(good ? 200 : 400, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) })
+    response.writeHead(good ? 200 : 400, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+    })
     response.end(body)
   })
 })

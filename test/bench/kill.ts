@@ -20,7 +20,9 @@ for (const what of ['server', 'database'] as const) {
     const result = await killRound(what, directory, 300 + ((round * 397) % 1000))
     received += result.received
     lost += result.missing.length
-    process.stdout.write(`${what} killed, round ${round}: ${result.received} tokens received, ${result.missing.length} without a row, ${result.without} requests without a token\n`)
+    process.stdout.write(
+      `${what} killed, round ${round}: ${result.received} tokens received, ${result.missing.length} without a row, ${result.without} requests without a token\n`,
+    )
   }
   rmSync(directory, { recursive: true, force: true })
   process.stdout.write(`${what}: ${values.rounds} kills, ${received} tokens received\n`)

@@ -58,10 +58,16 @@ export async function run({ port, connections, milliseconds, requests }: Load): 
     })
   }
   await Promise.all(Array.from({ length: connections }, one))
-  return { count: latencies.length, seconds: (performance.now() - begin) / 1000, latencies: Float64Array.from(latencies).sort(), refused }
+  return {
+    count: latencies.length,
+    seconds: (performance.now() - begin) / 1000,
+    latencies: Float64Array.from(latencies).sort(),
+    refused,
+  }
 }
 
-export const percentile = (sorted: Float64Array, share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+export const percentile = (sorted: Float64Array, share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other)

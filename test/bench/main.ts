@@ -13,11 +13,15 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { developmentCluster } from '../../src/quickstart.ts'
 import { freePorts } from '../harness/ports.ts'
-import { median, type Measured, percentile, run } from './load.ts'
+import { type Measured, median, percentile, run } from './load.ts'
 import { residentMiB, treeCpu } from './processes.ts'
 
 const { values } = parseArgs({
-  options: { json: { type: 'string' }, rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' } },
+  options: {
+    json: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '3' },
+  },
 })
 const ROUNDS = Number(values.rounds)
 const MILLISECONDS = Number(values.seconds) * 1000
@@ -38,7 +42,10 @@ const children: ChildProcess[] = []
 const directory = mkdtempSync(join(tmpdir(), 'cambist-bench-'))
 
 function child(file: string, args: readonly string[], env: Record<string, string>): ChildProcess {
-  const started = spawn(process.execPath, [file, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const started = spawn(process.execPath, [file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   children.push(started)
   return started
 }
@@ -69,9 +76,15 @@ function requests(port: number, tokens: readonly string[]): Buffer[] {
 async function sample(pid: number, port: number, connections: number, tokens: readonly string[]): Promise<Sample> {
   await run({ port, connections, milliseconds: 400, requests: requests(port, tokens) })
   const before = treeCpu(pid)
-  const measured: Measured = await run({ port, connections, milliseconds: MILLISECONDS, requests: requests(port, tokens) })
+  const measured: Measured = await run({
+    port,
+    connections,
+    milliseconds: MILLISECONDS,
+    requests: requests(port, tokens),
+  })
   const after = treeCpu(pid)
-  if (measured.refused > 0) throw new Error(`${measured.refused} of ${measured.count} requests were not answered with 200`)
+  if (measured.refused > 0)
+    throw new Error(`${measured.refused} of ${measured.count} requests were not answered with 200`)
   return {
     node: (after.node - before.node) / measured.count,
     postgres: (after.postgres - before.postgres) / measured.count,
@@ -83,8 +96,28 @@ async function sample(pid: number, port: number, connections: number, tokens: re
 }
 
 const DOCUMENTS = (audience: string, jwks: unknown) => [
-  { apiVersion: 'cambist/v1', kind: 'Policy', metadata: { name: 'checkout-reads-orders' }, spec: { clients: ['checkout'], targets: ['orders'], scopes: ['orders:read'], condition: "subject.namespace == 'shop' && request.scopes.size() < 5" } },
-  { apiVersion: 'cambist/v1', kind: 'TrustedIssuer', metadata: { name: 'development-cluster' }, spec: { preset: 'kubernetes', issuer: 'https://kubernetes.development.example', audiences: [audience], keys: { jwks } } },
+  {
+    apiVersion: 'cambist/v1',
+    kind: 'Policy',
+    metadata: { name: 'checkout-reads-orders' },
+    spec: {
+      clients: ['checkout'],
+      targets: ['orders'],
+      scopes: ['orders:read'],
+      condition: "subject.namespace == 'shop' && request.scopes.size() < 5",
+    },
+  },
+  {
+    apiVersion: 'cambist/v1',
+    kind: 'TrustedIssuer',
+    metadata: { name: 'development-cluster' },
+    spec: {
+      preset: 'kubernetes',
+      issuer: 'https://kubernetes.development.example',
+      audiences: [audience],
+      keys: { jwks },
+    },
+  },
 ]
 
 async function main(): Promise<void> {
@@ -127,7 +160,8 @@ async function main(): Promise<void> {
   const results: Record<string, { floor: Sample[]; cambist: Sample[] }> = {}
   for (let round = 1; round <= ROUNDS; round++) {
     for (const connections of CONNECTIONS) {
-      const rows = (results[connections] ??= { floor: [], cambist: [] })
+      results[connections] ??= { floor: [], cambist: [] }
+      const rows = results[connections]
       rows.floor.push(await sample(pids.floor, floorPort, connections, tokens))
       rows.cambist.push(await sample(pids.server, port, connections, tokens))
     }
@@ -141,10 +175,16 @@ async function adminToken(): Promise<string> {
   return (await readFile(join(directory, 'admin-token'), 'utf8')).trim()
 }
 
-function report(results: Record<string, { floor: Sample[]; cambist: Sample[] }>, firstStartMs: number, rss: number): void {
+function report(
+  results: Record<string, { floor: Sample[]; cambist: Sample[] }>,
+  firstStartMs: number,
+  rss: number,
+): void {
   const figures: Record<string, unknown> = { firstStartMs: Math.round(firstStartMs), residentMiB: rss }
   say(`One exchange: RS256 subject token in, policy with one condition, durable record, ES256 access token out.`)
-  say(`Medians of ${ROUNDS} interleaved rounds of ${MILLISECONDS / 1000} s; one server process; [least..most] of the rounds.\n`)
+  say(
+    `Medians of ${ROUNDS} interleaved rounds of ${MILLISECONDS / 1000} s; one server process; [least..most] of the rounds.\n`,
+  )
   say('connections           CPU of Node   of PostgreSQL   exchanges/s    p50 ms   p95 ms   p99 ms')
   const column = (samples: readonly Sample[], pick: (one: Sample) => number) => median(samples.map(pick))
   for (const connections of CONNECTIONS) {
@@ -167,7 +207,12 @@ function report(results: Record<string, { floor: Sample[]; cambist: Sample[] }>,
     }
     const ratios = rows.cambist.map((one, index) => one.node / (rows.floor[index]?.node ?? Number.NaN))
     const whole = rows.cambist.map((one, index) => (one.node + one.postgres) / (rows.floor[index]?.node ?? Number.NaN))
-    figures[`ratio-${connections}`] = { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios), withPostgres: median(whole) }
+    figures[`ratio-${connections}`] = {
+      median: median(ratios),
+      least: Math.min(...ratios),
+      most: Math.max(...ratios),
+      withPostgres: median(whole),
+    }
     const goal = connections >= 64 ? 1.5 : 1.8
     say(
       `      ratio ${median(ratios).toFixed(2)} × floor [${Math.min(...ratios).toFixed(2)}..${Math.max(...ratios).toFixed(2)}], goal ${goal}; with PostgreSQL ${median(whole).toFixed(2)} ×\n`,
@@ -180,7 +225,9 @@ function report(results: Record<string, { floor: Sample[]; cambist: Sample[] }>,
 try {
   await main()
 } finally {
-  const gone = children.map((one) => new Promise((resolve) => (one.exitCode === null ? one.once('exit', resolve) : resolve(undefined))))
+  const gone = children.map(
+    (one) => new Promise((resolve) => (one.exitCode === null ? one.once('exit', resolve) : resolve(undefined))),
+  )
   for (const one of children) one.kill('SIGTERM')
   await Promise.all(gone)
   rmSync(directory, { recursive: true, force: true })

@@ -21,7 +21,12 @@ function processes(): readonly Process[] {
       const close = stat.lastIndexOf(')')
       const fields = stat.slice(close + 2).split(' ')
       const ticks = Number(fields[11]) + Number(fields[12])
-      found.push({ pid: Number(entry), parent: Number(fields[1]), name: stat.slice(stat.indexOf('(') + 1, close), cpu: (ticks / TICKS) * 1e6 })
+      found.push({
+        pid: Number(entry),
+        parent: Number(fields[1]),
+        name: stat.slice(stat.indexOf('(') + 1, close),
+        cpu: (ticks / TICKS) * 1e6,
+      })
     } catch {
       // ended meanwhile
     }

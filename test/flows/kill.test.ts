@@ -11,11 +11,15 @@ afterAll(() => {
 })
 
 describe('no token without a committed row (I1)', () => {
-  it.each(['server', 'database'] as const)('holds when the %s is killed in the middle of load', { timeout: 60_000 }, async (what) => {
-    const directory = mkdtempSync(join(tmpdir(), 'cambist-kill-'))
-    directories.push(directory)
-    const round = await killRound(what, directory, 700)
-    expect(round.missing).toEqual([])
-    expect(round.received).toBeGreaterThan(10)
-  })
+  it.each(['server', 'database'] as const)(
+    'holds when the %s is killed in the middle of load',
+    { timeout: 60_000 },
+    async (what) => {
+      const directory = mkdtempSync(join(tmpdir(), 'cambist-kill-'))
+      directories.push(directory)
+      const round = await killRound(what, directory, 700)
+      expect(round.missing).toEqual([])
+      expect(round.received).toBeGreaterThan(10)
+    },
+  )
 })

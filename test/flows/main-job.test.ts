@@ -84,7 +84,11 @@ describe('a change is in force when it is acknowledged (I3)', () => {
     ['a target', 'Target', 'orders', 'target_closed'],
     ['a rule', 'Policy', 'checkout-reads-orders', 'denied'],
   ])('%s that is disabled', async (_what, kind, name, reason) => {
-    const documents = (await (await server.adminGet(`/admin/v1/${{ TrustedIssuer: 'trusted-issuers', Client: 'clients', Target: 'targets', Policy: 'policies' }[kind]}/${name}`)).json()) as {
+    const documents = (await (
+      await server.adminGet(
+        `/admin/v1/${{ TrustedIssuer: 'trusted-issuers', Client: 'clients', Target: 'targets', Policy: 'policies' }[kind]}/${name}`,
+      )
+    ).json()) as {
       spec: object
     }
     expect((await server.exchange()).status).toBe(200)

@@ -11,7 +11,7 @@ import type { Clock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { listen } from '../../src/server/listen.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { testDatabase, type TestDatabase } from './database.ts'
+import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
 import { Cluster, TYPE } from './tokens.ts'
 
@@ -70,13 +70,25 @@ export interface TestServerOptions {
   readonly documents?: readonly object[]
 }
 
-export const document = (kind: string, name: string, spec: object) => ({ apiVersion: 'cambist/v1', kind, metadata: { name }, spec })
+export const document = (kind: string, name: string, spec: object) => ({
+  apiVersion: 'cambist/v1',
+  kind,
+  metadata: { name },
+  spec,
+})
 
 /** One cluster, one workload client, one target with two scopes, one rule: what most tests begin with. */
 export function baseDocuments(cluster: Cluster): object[] {
   return [
-    document('TrustedIssuer', 'cluster', { preset: 'kubernetes', issuer: cluster.issuer, audiences: [cluster.audience], keys: { jwks: cluster.jwks } }),
-    document('Client', 'checkout', { workloads: [{ issuer: 'cluster', match: { namespace: ['shop'], serviceaccount: ['checkout'] } }] }),
+    document('TrustedIssuer', 'cluster', {
+      preset: 'kubernetes',
+      issuer: cluster.issuer,
+      audiences: [cluster.audience],
+      keys: { jwks: cluster.jwks },
+    }),
+    document('Client', 'checkout', {
+      workloads: [{ issuer: 'cluster', match: { namespace: ['shop'], serviceaccount: ['checkout'] } }],
+    }),
     document('Target', 'orders', {
       audience: 'https://orders.example',
       resources: ['https://orders.example/api'],
@@ -84,7 +96,11 @@ export function baseDocuments(cluster: Cluster): object[] {
       defaultScopes: ['orders:read'],
       tokens: [{ kind: 'access-token', lifetime: '5m' }],
     }),
-    document('Policy', 'checkout-reads-orders', { clients: ['checkout'], targets: ['orders'], scopes: ['orders:read'] }),
+    document('Policy', 'checkout-reads-orders', {
+      clients: ['checkout'],
+      targets: ['orders'],
+      scopes: ['orders:read'],
+    }),
   ]
 }
 
@@ -107,7 +123,11 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const adminToken = `cambist_admin_${randomBytes(32).toString('base64url')}`
   const app = await openApp({
     config,
-    secrets: { keyEncryptionKeys: [Buffer.alloc(32, 7)], adminToken: new Secret(adminToken), adminTokenFile: 'admin-token' },
+    secrets: {
+      keyEncryptionKeys: [Buffer.alloc(32, 7)],
+      adminToken: new Secret(adminToken),
+      adminTokenFile: 'admin-token',
+    },
     address: database.address,
     clock,
     logger: createLogger('silent', 'test'),

@@ -13,7 +13,9 @@ import * as presets from '../../src/trust/presets/index.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
+  [head, head.map(() => '---'), ...rows]
+    .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n')
 
 const code = (text: string): string => `\`${text}\``
 
@@ -23,7 +25,11 @@ export function kinds(joined = formats): string {
     '**Credentials that come in**',
     table(
       ['`credential`', 'What it is', 'Presented as'],
-      joined.credentialKinds.map((kind) => [code(kind.name), kind.summary, kind.tokenTypes.map((type) => code(type.replace('urn:ietf:params:oauth:', '…'))).join(', ')]),
+      joined.credentialKinds.map((kind) => [
+        code(kind.name),
+        kind.summary,
+        kind.tokenTypes.map((type) => code(type.replace('urn:ietf:params:oauth:', '…'))).join(', '),
+      ]),
     ),
     '**Platforms known by a preset** (data, not code: `preset: NAME` in a `TrustedIssuer`, every value can be overridden)',
     table(
@@ -33,7 +39,12 @@ export function kinds(joined = formats): string {
     '**Tokens that go out**',
     table(
       ['`kind`', 'What it is', '`issued_token_type`', '`token_type`'],
-      joined.tokenKinds.map((kind) => [code(kind.name), kind.summary, code(kind.tokenType.replace('urn:ietf:params:oauth:', '…')), code(kind.usage)]),
+      joined.tokenKinds.map((kind) => [
+        code(kind.name),
+        kind.summary,
+        code(kind.tokenType.replace('urn:ietf:params:oauth:', '…')),
+        code(kind.usage),
+      ]),
     ),
   ].join('\n\n')
 }
@@ -52,7 +63,11 @@ export function errors(): string {
 export function configuration(): string {
   return table(
     ['Variable', 'Default', 'Meaning'],
-    Object.entries(variables).map(([name, meaning]) => [code(name), defaults[name as keyof typeof defaults] ?? '–', meaning]),
+    Object.entries(variables).map(([name, meaning]) => [
+      code(name),
+      defaults[name as keyof typeof defaults] ?? '–',
+      meaning,
+    ]),
   )
 }
 
@@ -83,7 +98,13 @@ export function written(file: string, name: string): string | undefined {
 if (process.argv[1] === import.meta.filename) {
   for (const { file, name, text } of generated) {
     const path = join(ROOT, file)
-    writeFileSync(path, readFileSync(path, 'utf8').replace(span(name), (_all, begin: string, end: string) => `${begin}${text()}\n${end.trimStart()}`))
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(
+        span(name),
+        (_all, begin: string, end: string) => `${begin}${text()}\n${end.trimStart()}`,
+      ),
+    )
     process.stdout.write(`${file}: ${name}\n`)
   }
 }

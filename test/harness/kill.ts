@@ -40,7 +40,8 @@ export async function killRound(what: 'server' | 'database', directory: string, 
           signal: AbortSignal.timeout(3000),
         })
         const answer = (await response.json()) as { access_token?: string }
-        if (response.status === 200 && answer.access_token !== undefined) received.push(String(decode(answer.access_token).claims['jti']))
+        if (response.status === 200 && answer.access_token !== undefined)
+          received.push(String(decode(answer.access_token).claims['jti']))
         else if (response.status === 503) without++
         else throw new Error(`the server answered ${response.status} ${JSON.stringify(answer)}`)
       } catch (error) {

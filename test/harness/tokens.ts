@@ -102,7 +102,14 @@ export class Cluster {
 }
 
 /** A client assertion (RFC 7523 §2.2) as `private_key_jwt` clients make it. */
-export function clientAssertion(client: string, key: SigningKey, audience: unknown, now: number, changes: Claims = {}, header: Claims = {}): string {
+export function clientAssertion(
+  client: string,
+  key: SigningKey,
+  audience: unknown,
+  now: number,
+  changes: Claims = {},
+  header: Claims = {},
+): string {
   return key.sign(
     { iss: client, sub: client, aud: audience, jti: randomUUID(), iat: now, exp: now + 60, ...changes },
     { typ: 'client-authentication+jwt', ...header },

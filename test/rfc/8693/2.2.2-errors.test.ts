@@ -187,12 +187,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 ]
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */
-const NOT_BY_REQUEST: readonly Reason[] = [
-  'overloaded',
-  'record_unavailable',
-  'snapshot_unavailable',
-  'internal',
-]
+const NOT_BY_REQUEST: readonly Reason[] = ['overloaded', 'record_unavailable', 'snapshot_unavailable', 'internal']
 
 describe('RFC 8693 §2.2.2: errors', () => {
   it('TE-64 tries every reason that a request can give', () => {

@@ -65,16 +65,27 @@ describe('readConfig', () => {
     expect(faults.find(({ path }) => path === 'CAMBIST_LISTEN')?.message).toContain('HOST:PORT')
   })
 
-  it.each(['https://cambist.example', 'https://cambist.example:8443', 'http://localhost:1', 'http://[::1]:1', 'http://127.1.2.3:1'])('takes the issuer %s', (issuer) => {
+  it.each([
+    'https://cambist.example',
+    'https://cambist.example:8443',
+    'http://localhost:1',
+    'http://[::1]:1',
+    'http://127.1.2.3:1',
+  ])('takes the issuer %s', (issuer) => {
     expect(faultsOf({ CAMBIST_ISSUER: issuer })).toEqual([])
   })
 
-  it.each(['http://cambist.example', 'https://cambist.example/', 'https://cambist.example/tenant', 'https://a@cambist.example', 'https://cambist.example#x', 'cambist', 'HTTPS://cambist.example'])(
-    'refuses the issuer %s (MD-01)',
-    (issuer) => {
-      expect(faultsOf({ CAMBIST_ISSUER: issuer }).map(({ path }) => path)).toContain('CAMBIST_ISSUER')
-    },
-  )
+  it.each([
+    'http://cambist.example',
+    'https://cambist.example/',
+    'https://cambist.example/tenant',
+    'https://a@cambist.example',
+    'https://cambist.example#x',
+    'cambist',
+    'HTTPS://cambist.example',
+  ])('refuses the issuer %s (MD-01)', (issuer) => {
+    expect(faultsOf({ CAMBIST_ISSUER: issuer }).map(({ path }) => path)).toContain('CAMBIST_ISSUER')
+  })
 
   it('never lets an administrators’ audience be the issuer', () => {
     expect(faultsOf({ CAMBIST_ADMIN_AUDIENCE: 'http://127.0.0.1:8400' })[0]?.path).toBe('CAMBIST_ADMIN_AUDIENCE')
@@ -83,13 +94,23 @@ describe('readConfig', () => {
 
 describe('readEnvironment', () => {
   it('warns of an unknown variable with the nearest name, and of nothing else', () => {
-    const { values, warnings } = readEnvironment({ CAMBIST_ISUER: 'x', PATH: '/bin', CAMBIST_LISTEN: '', CAMBIST_ADMIN_URL: 'x', CAMBIST_WORKERS: '1' })
+    const { values, warnings } = readEnvironment({
+      CAMBIST_ISUER: 'x',
+      PATH: '/bin',
+      CAMBIST_LISTEN: '',
+      CAMBIST_ADMIN_URL: 'x',
+      CAMBIST_WORKERS: '1',
+    })
     expect(values).toEqual({ CAMBIST_WORKERS: '1' })
     expect(warnings).toEqual(['CAMBIST_ISUER is not a variable of Cambist; did you mean CAMBIST_ISSUER?'])
   })
 
   it('gives the command line its defaults', () => {
-    expect(readCliEnvironment({ CAMBIST_DATA_DIR: '/d' })).toEqual({ adminUrl: 'http://127.0.0.1:8401', adminTokenFile: '/d/admin-token', issuer: 'http://127.0.0.1:8400' })
+    expect(readCliEnvironment({ CAMBIST_DATA_DIR: '/d' })).toEqual({
+      adminUrl: 'http://127.0.0.1:8401',
+      adminTokenFile: '/d/admin-token',
+      issuer: 'http://127.0.0.1:8400',
+    })
   })
 })
 
@@ -101,7 +122,9 @@ describe('readSecrets', () => {
     expect(statSync(secrets.adminTokenFile).mode & 0o777).toBe(0o600)
     expect(readSecrets(config).adminToken.equals(readFileSync(secrets.adminTokenFile, 'utf8').trim())).toBe(true)
     expect(readSecrets(config).keyEncryptionKeys).toEqual(secrets.keyEncryptionKeys)
-    expect(JSON.stringify({ secrets: String(secrets.adminToken), token: secrets.adminToken })).not.toContain('cambist_admin_')
+    expect(JSON.stringify({ secrets: String(secrets.adminToken), token: secrets.adminToken })).not.toContain(
+      'cambist_admin_',
+    )
   })
 
   it('names the file and not its contents when one is wrong', () => {
@@ -109,8 +132,14 @@ describe('readSecrets', () => {
     const key = join(directory, 'key')
     writeFileSync(token, 'short-secret')
     writeFileSync(key, 'abc')
-    const config = readConfig({ CAMBIST_DATA_DIR: join(directory, 'other'), CAMBIST_ADMIN_TOKEN_FILE: token, CAMBIST_KEY_ENCRYPTION_KEY_FILES: `${key},/nowhere` })
-    expect(() => readSecrets(config)).toThrow(/does not hold 32 bytes[\s\S]*\/nowhere cannot be read \(ENOENT\)[\s\S]*one line of 32 characters/)
+    const config = readConfig({
+      CAMBIST_DATA_DIR: join(directory, 'other'),
+      CAMBIST_ADMIN_TOKEN_FILE: token,
+      CAMBIST_KEY_ENCRYPTION_KEY_FILES: `${key},/nowhere`,
+    })
+    expect(() => readSecrets(config)).toThrow(
+      /does not hold 32 bytes[\s\S]*\/nowhere cannot be read \(ENOENT\)[\s\S]*one line of 32 characters/,
+    )
     expect(() => readSecrets(config)).not.toThrow(/short-secret/)
   })
 })

@@ -22,7 +22,11 @@ describe('wrapping', () => {
     const old = keyEncryption([kek(1)]).wrap('a', Buffer.from('x'))
     const both = keyEncryption([kek(2), kek(1)])
     expect(both.unwrap('a', old).toString()).toBe('x')
-    expect(keyEncryption([kek(2)]).unwrap('a', both.wrap('a', Buffer.from('y'))).toString()).toBe('y')
+    expect(
+      keyEncryption([kek(2)])
+        .unwrap('a', both.wrap('a', Buffer.from('y')))
+        .toString(),
+    ).toBe('y')
     expect(() => keyEncryption([kek(2)]).unwrap('a', old)).toThrow(/CAMBIST_KEY_ENCRYPTION_KEY_FILES/)
   })
 
@@ -98,10 +102,16 @@ describe('planRotation', () => {
     expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 999, rules).change).toEqual([])
     expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 1000, rules).change).toEqual([retired])
     expect(planRotation([retired, key('b', 1000)], ['ES256'], 1299, rules).remove).toEqual([])
-    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1300, rules)).toEqual({ create: [], change: [], remove: ['a'] })
+    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1300, rules)).toEqual({
+      create: [],
+      change: [],
+      remove: ['a'],
+    })
   })
 
   it('rotates early when told, still publishing first', () => {
-    expect(planRotation([key('a', 0)], ['ES256'], 10, rules, new Set(['ES256'])).create).toEqual([{ algorithm: 'ES256', activeAt: 110 }])
+    expect(planRotation([key('a', 0)], ['ES256'], 10, rules, new Set(['ES256'])).create).toEqual([
+      { algorithm: 'ES256', activeAt: 110 },
+    ])
   })
 })

@@ -44,7 +44,8 @@ describe('isCanonicalBase64url', () => {
         const text = Buffer.from(data).toString('base64url')
         expect(isCanonicalBase64url(text)).toBe(true)
         const other = text.slice(0, -1) + last
-        if (text !== '') expect(isCanonicalBase64url(other)).toBe(Buffer.from(other, 'base64url').toString('base64url') === other)
+        if (text !== '')
+          expect(isCanonicalBase64url(other)).toBe(Buffer.from(other, 'base64url').toString('base64url') === other)
       }),
     )
   })

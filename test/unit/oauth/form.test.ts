@@ -16,16 +16,22 @@ const reasonOf = (text: string | Buffer) => {
 describe('parseForm', () => {
   it('reads what URLSearchParams writes', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.string({ minLength: 1, unit: 'grapheme' })), (pairs) => {
-        fc.pre(!JSON.stringify(pairs).includes('\\u0000'))
-        expect(parse(new URLSearchParams(pairs).toString())).toEqual(Object.fromEntries(Object.entries(pairs).map(([name, value]) => [name, [value]])))
-      }),
+      fc.property(
+        fc.dictionary(fc.string({ minLength: 1 }), fc.string({ minLength: 1, unit: 'grapheme' })),
+        (pairs) => {
+          fc.pre(!JSON.stringify(pairs).includes('\\u0000'))
+          expect(parse(new URLSearchParams(pairs).toString())).toEqual(
+            Object.fromEntries(Object.entries(pairs).map(([name, value]) => [name, [value]])),
+          )
+        },
+      ),
     )
   })
 
   it('lets audience and resource come often, and nothing else (TE-08)', () => {
     expect(parse('audience=a&resource=r&audience=b')).toEqual({ audience: ['a', 'b'], resource: ['r'] })
-    for (const name of ['scope', 'subject_token', 'grant_type', 'whatever']) expect(reasonOf(`${name}=a&${name}=b`)).toBe('parameter_repeated')
+    for (const name of ['scope', 'subject_token', 'grant_type', 'whatever'])
+      expect(reasonOf(`${name}=a&${name}=b`)).toBe('parameter_repeated')
     expect(reasonOf('scope=a&sc%6fpe=')).toBe('parameter_repeated')
   })
 
