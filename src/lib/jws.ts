@@ -38,7 +38,9 @@ function decodeHeader(segment: string): JsonObject | undefined {
   const known = headers.get(segment)
   if (known !== undefined) return known
   const header = decodeJson(segment)
-  if (header !== undefined && segment.length <= MAX_KEPT_HEADER) headers.set(segment, Object.freeze(header))
+  // A copy of the text: a slice would keep the whole token in memory.
+  if (header !== undefined && segment.length <= MAX_KEPT_HEADER)
+    headers.set(Buffer.from(segment).toString('latin1'), Object.freeze(header))
   return header
 }
 

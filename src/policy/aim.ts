@@ -3,6 +3,8 @@ import { canonicalJson } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 import type { Binding, Target, TargetIndex, TokenProfile } from '../targets/contract.ts'
 import type { Facts } from './contract.ts'
+import type { PolicyIndex } from './index-policies.ts'
+import type { Policy } from './policy.ts'
 
 /** What a request is aimed at: the targets, each once, and the one profile that a token for all of them has. */
 export interface Aim {
@@ -13,10 +15,11 @@ export interface Aim {
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
- * Settles targets and profile for one client. Throws Refusal `target_required`, `target_unknown`, `target_closed`,
- * `target_combination`, `requested_type_unsupported` or `scope_unknown`.
+ * Settles targets and profile for one client. Throws Refusal `target_required`, `target_unknown`, `target_closed`, `denied`,
+ * `target_combination`, `requested_type_unsupported` or `scope_unknown`. What is said of a target's scopes and tokens is
+ * said to clients that some rule permits something there: to others it would tell which targets there are (T25).
  */
-export function aimOf(facts: Facts, client: Client, index: TargetIndex): Aim {
+export function aimOf(facts: Facts, client: Client, index: TargetIndex, policies: PolicyIndex): Aim {
   const targets = targetsOf(facts, client, index)
   for (const target of targets) {
     if (target.disabled) throw new Refusal('target_closed', `target ${target.name} is disabled`)
@@ -26,6 +29,8 @@ export function aimOf(facts: Facts, client: Client, index: TargetIndex): Aim {
         `target ${target.name} is closed to client ${client.name}; its \`clients\` name who may ask`,
       )
     }
+    if (!policies.about(client.name, target.name).some((rules) => rules.some(permits)))
+      throw new Refusal('denied', `no policy permits client ${client.name} anything at ${target.name}`)
     for (const scope of facts.scopes) {
       if (!target.scopes.has(scope))
         throw new Refusal('scope_unknown', `target ${target.name} offers no scope ${scope}`)
@@ -41,6 +46,9 @@ export function aimOf(facts: Facts, client: Client, index: TargetIndex): Aim {
   }
   return { targets, profile }
 }
+
+/** In shadow too: what such a rule would do is found out further on, and recorded. */
+const permits = ({ effect }: Policy): boolean => effect === 'permit'
 
 /** Several values may mean one target (RI-03). */
 function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {

@@ -88,7 +88,7 @@ function decide(facts: Facts, client: Client, all: readonly Client[], rules: Rul
       name,
     )
   try {
-    const aim = aimOf(facts, client, rules.targets)
+    const aim = aimOf(facts, client, rules.targets, rules.policies)
     return judge(facts, client, all, aim, rules, trace)
   } catch (error) {
     if (error instanceof Refusal) return deny(trace, error.reason, error.detail, name)

@@ -7,10 +7,16 @@ describe('Permit', () => {
     expect(decide({}, factsOf())).toMatchObject({
       permitted: false,
       reason: 'denied',
-      detail: 'no policy lets client checkout ask for orders:read at orders',
+      detail: 'no policy permits client checkout anything at orders',
       client: 'checkout',
       rules: [],
     })
+  })
+
+  it('tells of scopes and token types only where some rule permits something (T25)', () => {
+    const unknown = factsOf({ scopes: ['no:such'], tokenType: 'urn:no:such' })
+    expect(decide({}, unknown)).toMatchObject({ reason: 'denied' })
+    expect(decide({ policies: { reads: READ } }, unknown)).toMatchObject({ reason: 'scope_unknown' })
   })
 
   it('says what is granted, by which rules', () => {
