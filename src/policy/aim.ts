@@ -29,8 +29,24 @@ export function aimOf(facts: Facts, client: Client, index: TargetIndex, policies
         `target ${target.name} is closed to client ${client.name}; its \`clients\` name who may ask`,
       )
     }
-    if (!policies.about(client.name, target.name).some((rules) => rules.some(permits)))
-      throw new Refusal('denied', `no policy permits client ${client.name} anything at ${target.name}`)
+  }
+  try {
+    return { targets, profile: offeredBy(targets, facts, client) }
+  } catch (error) {
+    const closed = targets.find(({ name }) => !policies.about(client.name, name).some((rules) => rules.some(permits)))
+    if (closed === undefined || !(error instanceof Refusal)) throw error
+    throw new Refusal(
+      'denied',
+      `no policy permits client ${client.name} anything at ${closed.name}; and ${error.detail}`,
+    )
+  }
+}
+
+const permits = ({ effect, mode }: Policy): boolean => effect === 'permit' && mode === 'enforce'
+
+/** The profile of a token that the targets offer, with the scopes that are asked. */
+function offeredBy(targets: readonly Target[], facts: Facts, client: Client): TokenProfile {
+  for (const target of targets) {
     for (const scope of facts.scopes) {
       if (!target.scopes.has(scope))
         throw new Refusal('scope_unknown', `target ${target.name} offers no scope ${scope}`)
@@ -44,11 +60,8 @@ export function aimOf(facts: Facts, client: Client, index: TargetIndex, policies
       `the default target of client ${client.name} is for access tokens; for a ${profile.kind} the request names its audience`,
     )
   }
-  return { targets, profile }
+  return profile
 }
-
-/** In shadow too: what such a rule would do is found out further on, and recorded. */
-const permits = ({ effect }: Policy): boolean => effect === 'permit'
 
 /** Several values may mean one target (RI-03). */
 function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {

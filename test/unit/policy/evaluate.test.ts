@@ -7,7 +7,7 @@ describe('Permit', () => {
     expect(decide({}, factsOf())).toMatchObject({
       permitted: false,
       reason: 'denied',
-      detail: 'no policy permits client checkout anything at orders',
+      detail: 'no policy lets client checkout ask for orders:read at orders',
       client: 'checkout',
       rules: [],
     })
