@@ -4,6 +4,7 @@ import { type App, administration, followSchedule, openApp, openWorkloads } from
 import type { Config } from './config/config.ts'
 import { readSecrets, type Secrets } from './config/secrets.ts'
 import { apply } from './documents/apply.ts'
+import type { StateStore } from './documents/contract.ts'
 import { firstKeys } from './documents/signing-keys.ts'
 import { seconds, systemClock } from './lib/clock.ts'
 import { Secret } from './lib/secret.ts'
@@ -12,10 +13,9 @@ import { type Listening, listen } from './server/listen.ts'
 import { beWorker, isWorker, startWorkers, type Workers } from './server/workers.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { startEmbedded } from './storage/embedded.ts'
-import type { PostgresLedger } from './storage/ledger.ts'
 import { migrate } from './storage/migrate.ts'
 import { startSweeping } from './storage/sweep.ts'
-import type { Logger } from './telemetry/logger.ts'
+import { createLogger, type Logger } from './telemetry/logger.ts'
 import { aggregateMetrics } from './telemetry/metrics.ts'
 
 /** Told to a person at the terminal while the server starts. */
@@ -33,7 +33,6 @@ const SCHEDULE_MS = 60_000
 
 interface OpenDatabase {
   readonly address: DatabaseAddress
-  readonly created: boolean
   /** Resolves with a sentence should the embedded database end by itself. */
   readonly lost: Promise<string>
   close(): Promise<void>
@@ -44,7 +43,6 @@ async function database(config: Config): Promise<OpenDatabase> {
   if ('url' in config.database) {
     return {
       address: new Secret(config.database.url),
-      created: false,
       lost: new Promise(() => undefined),
       close: async () => undefined,
     }
@@ -52,17 +50,19 @@ async function database(config: Config): Promise<OpenDatabase> {
   const embedded = await startEmbedded({ directory: config.database.embeddedIn })
   return {
     address: embedded.connection,
-    created: embedded.created,
     lost: embedded.exited.then(({ expected, message }) => (expected ? new Promise<string>(() => undefined) : message)),
     close: () => embedded.stop(),
   }
 }
 
-/** Brings the database's schema to this version, and says each step. Rejects with a sentence. */
-export async function migrateDatabase(config: Config, say: Say): Promise<void> {
+/** Brings the database's schema to this version, and says each step; gives the role what a server needs. Rejects with a sentence. */
+export async function migrateDatabase(config: Config, say: Say, applicationRole?: string): Promise<void> {
   const opened = await database(config)
   try {
-    const applied = await migrate(opened.address, { onProgress: say })
+    const applied = await migrate(opened.address, {
+      onProgress: say,
+      ...(applicationRole === undefined ? {} : { applicationRole }),
+    })
     say(
       applied.length === 0
         ? 'The database is up to date.'
@@ -73,125 +73,135 @@ export async function migrateDatabase(config: Config, say: Say): Promise<void> {
   }
 }
 
-/** Starts the server. Rejects with a sentence where it cannot. In a worker process it resolves never. */
+/** Starts the server. Rejects with a sentence where it cannot, with nothing left running. In a worker process it resolves never. */
 export async function serve(config: Config, say: Say): Promise<Serving> {
   const secrets = readSecrets(config)
   if (isWorker()) {
     beAWorker(config, secrets)
     return new Promise(() => undefined)
   }
-  const workers =
-    config.workers === 1
-      ? undefined
-      : startWorkers(config.workers, {
-          died: (pid, code, signal) => log?.error({ pid, code, signal }, 'a worker ended; another takes its place'),
-        })
-  let log: Logger | undefined
-  let opened: OpenDatabase | undefined
+  // What is opened is closed in the opposite order, by a stop and by a start that fails.
+  const opened = new AsyncDisposableStack()
   try {
-    opened = await database(config)
-    await migrate(opened.address, { onProgress: say })
-    const app = await openApp({ config, secrets, address: opened.address })
-    log = app.logger
+    const starting = database(config)
+    opened.defer(async () => (await starting.catch(() => undefined))?.close())
+    const logger = createLogger(config.logLevel, 'cambist')
+    const workers = config.workers === 1 ? undefined : opened.adopt(processes(config, logger), (pool) => pool.stop())
+    const { address, lost } = await starting
+    await migrate(address, { onProgress: say })
+    const app = opened.adopt(await openApp({ config, secrets, address, logger }), (one) => one.close())
     const cluster = config.quickstart ? await quickstart(app) : undefined
-    const doors = await openDoors(app, opened.address, workers)
+    const admin = await openDoors(app, address, workers, opened)
+    followTime(app, opened)
     if (cluster !== undefined) greet(app, cluster, say)
-    else say(`Cambist issues at ${config.issuer}; administrators at ${doors.admin.url}`)
-    return running(app, doors, opened)
+    else say(`Cambist issues at ${config.issuer}; administrators at ${admin.url}`)
+    return running(config, opened, lost)
   } catch (error) {
-    await workers?.stop()
-    await opened?.close()
+    await opened.disposeAsync()
     throw error
   }
 }
 
-interface Doors {
-  readonly admin: Listening
-  close(): Promise<void>
-}
+const processes = (config: Config, logger: Logger): Workers =>
+  startWorkers(config.workers, {
+    died: (pid, code, signal) => logger.error({ pid, code, signal }, 'a worker ended; another takes its place'),
+    failed: (error) =>
+      logger.error(
+        { why: error instanceof Error ? error.message : String(error) },
+        'a worker cannot begin; the next try follows',
+      ),
+  })
 
 /** One process answers both doors; with several, workers answer workloads, and administrators keep a lane of their own. */
-async function openDoors(app: App, address: DatabaseAddress, workers: Workers | undefined): Promise<Doors> {
-  const { config } = app
-  let workloads: { readonly listening: Listening; readonly ledger: PostgresLedger } | undefined
+async function openDoors(
+  app: App,
+  address: DatabaseAddress,
+  workers: Workers | undefined,
+  opened: AsyncDisposableStack,
+): Promise<Listening> {
+  const { config, metrics, secrets } = app
+  let workloadsHere = false
   const door = await administration(app, {
-    listening: () => workloads !== undefined || (workers?.listening() ?? 0) > 0,
+    listening: () => workloadsHere || (workers?.listening() ?? 0) > 0,
     metrics: async () => {
-      const own = await app.metrics.registry.getMetricsAsJSON()
+      const own = await metrics.registry.getMetricsAsJSON()
       return aggregateMetrics([own, ...((await workers?.ask('metrics')) ?? [])] as object[]).metrics()
     },
   })
-  const admin = await listen({ ...config.admin.listen, tls: config.admin.tls }, door)
-  if (workers === undefined) workloads = await openWorkloadsHere(app, address)
-  else await workers.begin(address instanceof Secret ? undefined : address)
-  return {
-    admin,
-    async close() {
-      if (workloads !== undefined) {
-        await workloads.listening.close(GRACE_MS)
-        await workloads.ledger.close()
-      }
-      await workers?.stop()
-      await admin.close(1000)
-    },
+  const admin = opened.adopt(await listen({ ...config.admin.listen, tls: secrets.adminTls }, door), (one) =>
+    one.close(1000),
+  )
+  if (workers !== undefined) await workers.begin(address instanceof Secret ? undefined : address)
+  else {
+    opened.adopt(await openWorkloadsHere(app, address), (one) => one.close())
+    workloadsHere = true
   }
+  return admin
 }
 
-async function openWorkloadsHere(app: App, address: DatabaseAddress) {
-  const { config } = app
+/** The workloads' door in this process, with the ledger that it writes to. */
+async function openWorkloadsHere(app: App, address: DatabaseAddress): Promise<{ close(): Promise<void> }> {
+  const { config, secrets } = app
   const { door, ledger } = await openWorkloads(app, address)
-  return { listening: await listen({ ...config.listen, tls: config.tls }, door), ledger }
+  try {
+    const listening = await listen({ ...config.listen, tls: secrets.tls }, door)
+    return {
+      async close() {
+        await listening.close(GRACE_MS)
+        await ledger.close()
+      },
+    }
+  } catch (error) {
+    await ledger.close()
+    throw error
+  }
 }
 
 /** A worker: the workloads' door and nothing else. */
 function beAWorker(config: Config, secrets: Secrets): void {
   void import('./oauth/door.ts') // while the primary opens the database
+  const opened = new AsyncDisposableStack()
   let app: App | undefined
-  let workloads: Awaited<ReturnType<typeof openWorkloadsHere>> | undefined
   beWorker({
     async begin(place) {
       const address = 'url' in config.database ? new Secret(config.database.url) : (place as DatabaseAddress)
-      app = await openApp({ config, secrets, address })
-      workloads = await openWorkloadsHere(app, address)
+      app = opened.adopt(await openApp({ config, secrets, address }), (one) => one.close())
+      opened.adopt(await openWorkloadsHere(app, address), (one) => one.close())
     },
     answer: async (question) => (question === 'metrics' ? app?.metrics.registry.getMetricsAsJSON() : undefined),
-    async stop() {
-      await workloads?.listening.close(GRACE_MS)
-      await workloads?.ledger.close()
-      await app?.close()
-    },
+    stop: () => opened.disposeAsync(),
   })
 }
 
-function running(app: App, doors: Doors, opened: OpenDatabase): Serving {
-  const sweeping = startSweeping(app.database, { onTrouble: (error) => app.events.databaseTrouble('sweeping', error) })
+/** What is due with time: expired marks go, signing keys follow one another; in one process of all replicas. */
+function followTime(app: App, opened: AsyncDisposableStack): void {
+  const { database, events } = app
+  const sweeping = opened.adopt(
+    startSweeping(database, { onTrouble: (error) => events.databaseTrouble('sweeping', error) }),
+    (one) => one.stop(),
+  )
   const schedule = setInterval(() => {
     sweeping
       .asLeader(() => followSchedule(app))
-      .catch((error: unknown) => app.events.databaseTrouble('following the schedule of signing keys', error))
+      .catch((error: unknown) => events.databaseTrouble('following the schedule of signing keys', error))
   }, SCHEDULE_MS)
   schedule.unref()
+  opened.defer(() => clearInterval(schedule))
+}
 
+function running(config: Config, opened: AsyncDisposableStack, lost: Promise<string>): Serving {
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => {
-    stopping ??= (async () => {
-      clearInterval(schedule)
-      await doors.close()
-      await sweeping.stop()
-      await app.close()
-      await opened.close()
-    })()
+    stopping ??= opened.disposeAsync()
     return stopping
   }
-  const stopped = new Promise<string | undefined>((resolve) => {
-    void opened.lost.then(async (message) => {
-      await stop().catch(() => undefined)
-      resolve(message)
-    })
-    const asked = () => void stop().then(() => resolve(undefined))
-    process.once('SIGINT', asked).once('SIGTERM', asked)
+  const stopped = new Promise<string | undefined>((resolve, reject) => {
+    const end = (why: string | undefined) => void stop().then(() => resolve(why), reject)
+    void lost.then(end)
+    // For as long as it takes: a second Ctrl-C does not cut off what the first lets finish.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end(undefined))
   })
-  return { issuer: app.config.issuer, stopped, stop }
+  return { issuer: config.issuer, stopped, stop }
 }
 
 /**
@@ -201,8 +211,7 @@ function running(app: App, doors: Doors, opened: OpenDatabase): Serving {
 async function quickstart(app: App): Promise<DevelopmentCluster | undefined> {
   const { clock, config, database, keys } = app
   const cluster = developmentCluster(config.dataDir)
-  const history = await database.states.history(100)
-  if (history.every(({ author }) => author === 'quickstart' || author === 'schedule')) {
+  if (await isUntouched(database.states)) {
     const { version } = await apply(
       {
         store: database.states,
@@ -215,6 +224,17 @@ async function quickstart(app: App): Promise<DevelopmentCluster | undefined> {
     await app.snapshots.atLeast(version)
   }
   return app.snapshots.current().issuers.byName('development-cluster') === undefined ? undefined : cluster
+}
+
+/** Whether nobody but this program has ever changed anything. */
+async function isUntouched(states: StateStore): Promise<boolean> {
+  const OURS = new Set(['quickstart', 'schedule'])
+  for (let before: number | undefined; ; ) {
+    const page = await states.history(500, before)
+    if (!page.every(({ author }) => OURS.has(author))) return false
+    before = page.at(-1)?.version
+    if (page.length < 500) return true
+  }
 }
 
 const TOKEN_LIFETIME = 12 * 3600

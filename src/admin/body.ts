@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { BodyFault, readWhole } from '../server/body.ts'
 import { Problem } from './problem.ts'
 
 /** Bytes of a body that are read at all. */
@@ -48,27 +49,14 @@ function mediaType(message: IncomingMessage, takes: readonly string[]): string {
   return type
 }
 
-function readBytes(message: IncomingMessage): Promise<Buffer> {
-  const tooLarge = () =>
-    new Problem(413, `The body has more than ${MAX_BODY / 1024 / 1024} MiB; apply the documents in parts.`, {
+async function readBytes(message: IncomingMessage): Promise<Buffer> {
+  try {
+    return await readWhole(message, MAX_BODY)
+  } catch (error) {
+    if (!(error instanceof BodyFault)) throw error
+    if (error.fault === 'incomplete') throw new Problem(400, 'The connection ended before the body was complete.')
+    throw new Problem(413, `The body has more than ${MAX_BODY / 1024 / 1024} MiB; apply the documents in parts.`, {
       headers: { Connection: 'close' },
     })
-  if (Number(message.headers['content-length'] ?? 0) > MAX_BODY) return Promise.reject(tooLarge())
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = []
-    let size = 0
-    message.on('data', (part: Buffer) => {
-      size += part.length
-      if (size <= MAX_BODY) parts.push(part)
-      else {
-        message.removeAllListeners('data')
-        message.resume()
-        reject(tooLarge())
-      }
-    })
-    message.on('end', () => resolve(Buffer.concat(parts, size)))
-    const broken = () => reject(new Problem(400, 'The connection ended before the body was complete.'))
-    message.on('error', broken)
-    message.on('close', broken)
-  })
+  }
 }

@@ -120,6 +120,7 @@ export class OpenRecord {
     this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
     this.#granted = this.#refusal = undefined
     this.#marks = []
+    this.#decidedAt = 0
   }
 
   close(): Entry {

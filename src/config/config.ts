@@ -171,11 +171,12 @@ function tlsFiles(env: Environment, cert: VariableName, key: VariableName, fault
   return { cert: files.cert ?? '', key: files.key ?? '' }
 }
 
-/** The listener's own name and the loopback names, each with the port. */
+/** The listener's own name and the loopback names, each with the port, and without it where it is a scheme's own. */
 function adminHosts({ host, port }: Address, further: readonly string[]): ReadonlySet<string> {
-  const written = isIP(host) === 6 ? `[${host}]` : host
-  const own = [written, '127.0.0.1', '[::1]', 'localhost'].map((name) => `${name}:${port}`.toLowerCase())
-  return new Set([...own, ...further])
+  const written = (isIP(host) === 6 ? `[${host}]` : host).toLowerCase()
+  const names = [written, '127.0.0.1', '[::1]', 'localhost']
+  const own = names.map((name) => `${name}:${port}`)
+  return new Set([...own, ...(port === 80 || port === 443 ? names : []), ...further])
 }
 
 function workers(text: string | undefined, fault: Report): number {

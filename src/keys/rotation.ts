@@ -27,13 +27,13 @@ export interface RotationPlan {
  */
 export function planRotation(
   stored: readonly StoredKey[],
-  wanted: Iterable<string>,
+  wanted: ReadonlySet<string>,
   now: number,
   rules: RotationRules = ROTATION,
   early: ReadonlySet<string> = new Set(),
 ): RotationPlan {
   const create: { algorithm: string; activeAt: number }[] = []
-  for (const algorithm of new Set(wanted)) {
+  for (const algorithm of wanted) {
     const keys = living(stored, algorithm, now)
     const newest = keys.at(-1)
     if (newest === undefined) create.push({ algorithm, activeAt: now })
@@ -47,9 +47,9 @@ export function planRotation(
     const successor = stored.find(
       (other) => other.algorithm === key.algorithm && other.activeAt > key.activeAt && other.activeAt <= now,
     )
-    if (successor !== undefined) {
-      change.push({ ...key, retiredAt: successor.activeAt, removeAt: successor.activeAt + rules.publishedAfter })
-    }
+    // A key of an algorithm that no target asks for any more has signed its last as well: the published set says no more than it must.
+    const retiredAt = wanted.has(key.algorithm) ? successor?.activeAt : now
+    if (retiredAt !== undefined) change.push({ ...key, retiredAt, removeAt: retiredAt + rules.publishedAfter })
   }
   const remove = stored.filter((key) => key.removeAt !== undefined && key.removeAt <= now).map((key) => key.kid)
   return { create, change, remove }

@@ -2,10 +2,11 @@
  * server/ owns sockets and processes: listeners with their limits and deadlines, TLS, graceful stop, worker processes.
  * What is answered on them belongs to the doors.
  */
-import { readFileSync } from 'node:fs'
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { newId } from '../lib/ids.ts'
 
 export interface Listening {
   /** Where it listens really, `http://127.0.0.1:8400`. */
@@ -18,6 +19,7 @@ export interface Listening {
 export interface ListenOptions {
   readonly host: string
   readonly port: number
+  /** PEM; with it the listener speaks TLS only. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined
 }
 
@@ -48,13 +50,34 @@ function create({ tls }: ListenOptions, door: RequestListener): Server {
   const server =
     tls === undefined
       ? createPlainServer(limits, door)
-      : createTlsServer(
-          { ...limits, cert: readFileSync(tls.cert), key: readFileSync(tls.key), minVersion: 'TLSv1.2' },
-          door,
-        )
+      : createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }, door)
+  server.on('clientError', unreadable)
   server.maxHeadersCount = 100
   server.maxRequestsPerSocket = 0
   return server
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The header of the request is larger than 16 KiB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
+}
+const NO_HTTP = ['400 Bad Request', 'This is not a request of HTTP/1.1.'] as const
+
+/** What cannot be read as HTTP reaches no door: it is answered here, with an id like every other request, and cut. */
+function unreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const [status, sentence] = UNREADABLE[error.code ?? ''] ?? NO_HTTP
+  const id = newId()
+  const body = JSON.stringify({ error: 'invalid_request', error_description: sentence, request_id: id })
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    `Cambist-Request-Id: ${id}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function bound(server: Server, { host, port }: ListenOptions): Promise<void> {

@@ -18,6 +18,8 @@ export interface Workers {
 
 interface WorkerEvents {
   died(pid: number | undefined, code: number | null, signal: string | null): void
+  /** One that was to take its place could not begin; the next try comes later. */
+  failed(error: unknown): void
 }
 
 type Message = {
@@ -29,82 +31,120 @@ type Message = {
 const isMessage = (value: unknown): value is Message =>
   typeof value === 'object' && value !== null && 'cambist' in value
 const ANSWER_WITHIN = 2000
+/** Milliseconds until a worker that died is replaced; doubled by each replacement that cannot begin. */
 const RESTART_AFTER = 500
+const RESTART_AT_MOST = 15_000
 
 export const isWorker = (): boolean => cluster.isWorker
 
 /** Forks `count` workers at once: they load the program while the primary opens the database, and wait for begin(). */
 export function startWorkers(count: number, events: WorkerEvents): Workers {
-  const living = new Map<Worker, { listening: boolean }>()
-  const pending = new Map<number, (value: unknown) => void>()
-  let given: { readonly value: unknown } | undefined
-  let questions = 0
-  let stopping = false
+  return new Pool(count, events)
+}
 
-  const fork = (): Worker => {
+class Pool implements Workers {
+  readonly #events: WorkerEvents
+  /** Living workers, and whether each listens. */
+  readonly #living = new Map<Worker, boolean>()
+  readonly #pending = new Map<number, (value: unknown) => void>()
+  readonly #replacements = new Set<NodeJS.Timeout>()
+  #given: unknown
+  #questions = 0
+  #stopping = false
+
+  constructor(count: number, events: WorkerEvents) {
+    this.#events = events
+    for (let index = 0; index < count; index++) this.#fork()
+  }
+
+  async begin(value: unknown): Promise<void> {
+    this.#given = value
+    await Promise.all([...this.#living.keys()].map((worker) => this.#begun(worker)))
+  }
+
+  listening(): number {
+    return [...this.#living.values()].filter((listens) => listens).length
+  }
+
+  async ask(question: string): Promise<readonly unknown[]> {
+    const answers = await Promise.all([...this.#living.keys()].map((worker) => this.#answer(worker, question)))
+    return answers.filter((answer) => answer !== undefined)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const timer of this.#replacements) clearTimeout(timer)
+    const gone = [...this.#living.keys()].map(
+      (worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())),
+    )
+    for (const worker of this.#living.keys()) worker.send({ cambist: 'stop' })
+    await Promise.all(gone)
+  }
+
+  #fork(): Worker {
     const worker = cluster.fork()
-    living.set(worker, { listening: false })
+    this.#living.set(worker, false)
+    // What is said to a worker that is dying does not arrive; its exit says all that there is to know.
+    worker.on('error', () => {})
     worker.on('message', (message) => {
       if (isMessage(message) && message.cambist === 'answer' && message.id !== undefined)
-        pending.get(message.id)?.(message.value)
+        this.#pending.get(message.id)?.(message.value)
     })
-    worker.on('exit', (code, signal) => {
-      const listened = living.get(worker)?.listening === true
-      living.delete(worker)
-      if (stopping || !listened) return
-      events.died(worker.process.pid, code, signal)
-      setTimeout(() => void begun(fork()).catch(() => events.died(undefined, null, null)), RESTART_AFTER).unref()
+    worker.once('exit', (code, signal) => {
+      const listened = this.#living.get(worker) === true
+      this.#living.delete(worker)
+      if (!listened || this.#stopping) return
+      this.#events.died(worker.process.pid, code, signal)
+      this.#replace(RESTART_AFTER)
     })
     return worker
   }
 
-  /** Resolves when the worker listens with what the primary gave. */
-  const begun = (worker: Worker): Promise<void> =>
-    new Promise((resolve, reject) => {
+  /** Tries until it succeeds: what kept one from beginning, such as a database that is away, passes. */
+  #replace(afterMs: number): void {
+    const timer = setTimeout(() => {
+      this.#replacements.delete(timer)
+      this.#begun(this.#fork()).catch((error: unknown) => {
+        if (this.#stopping) return
+        this.#events.failed(error)
+        this.#replace(Math.min(afterMs * 2, RESTART_AT_MOST))
+      })
+    }, afterMs)
+    this.#replacements.add(timer)
+  }
+
+  /** Gives the worker what it needs; resolves when it listens. */
+  #begun(worker: Worker): Promise<void> {
+    return new Promise((resolve, reject) => {
       worker.on('message', (message) => {
         if (!isMessage(message)) return
         if (message.cambist === 'listening') {
-          living.set(worker, { listening: true })
+          this.#living.set(worker, true)
           resolve()
         } else if (message.cambist === 'failed') reject(new Error(String(message.value)))
       })
       worker.once('exit', (code, signal) =>
         reject(new Error(`a worker ended with ${signal ?? code} before it listened`)),
       )
-      worker.send({ cambist: 'begin', value: given?.value })
+      worker.send({ cambist: 'begin', value: this.#given })
     })
+  }
 
-  for (let index = 0; index < count; index++) fork()
-  return {
-    async begin(value) {
-      given = { value }
-      await Promise.all([...living.keys()].map(begun))
-    },
-    listening: () => [...living.values()].filter((state) => state.listening).length,
-    async ask(question) {
-      const answers = [...living.keys()].map(
-        (worker) =>
-          new Promise((resolve) => {
-            const id = ++questions
-            const late = setTimeout(resolve, ANSWER_WITHIN)
-            pending.set(id, (value) => {
-              clearTimeout(late)
-              pending.delete(id)
-              resolve(value)
-            })
-            worker.send({ cambist: 'ask', id, value: question })
-          }),
-      )
-      return (await Promise.all(answers)).filter((answer) => answer !== undefined)
-    },
-    async stop() {
-      stopping = true
-      const gone = [...living.keys()].map(
-        (worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())),
-      )
-      for (const worker of living.keys()) worker.send({ cambist: 'stop' })
-      await Promise.all(gone)
-    },
+  #answer(worker: Worker, question: string): Promise<unknown> {
+    return new Promise((resolve) => {
+      const id = ++this.#questions
+      const settle = (value: unknown): void => {
+        clearTimeout(late)
+        this.#pending.delete(id)
+        worker.off('exit', gone)
+        resolve(value)
+      }
+      const gone = (): void => settle(undefined)
+      const late = setTimeout(() => settle(undefined), ANSWER_WITHIN)
+      this.#pending.set(id, settle)
+      worker.once('exit', gone)
+      worker.send({ cambist: 'ask', id, value: question })
+    })
   }
 }
 

@@ -98,9 +98,13 @@ async function demandServer(client: pg.Client): Promise<void> {
 }
 
 async function ensureRegister(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ there: boolean }>(`SELECT to_regnamespace('cambist') IS NOT NULL AS there`)
-  // Asked first, because CREATE … IF NOT EXISTS demands the right to create where nothing is to be created.
-  if (rows[0]?.there !== true) await client.query('CREATE SCHEMA cambist')
+  const { rows } = await client.query<{ schema: boolean; register: boolean }>(
+    `SELECT to_regnamespace('cambist') IS NOT NULL AS schema, to_regclass('cambist.migrations') IS NOT NULL AS register`,
+  )
+  // Asked first: CREATE … IF NOT EXISTS demands the right to create where nothing is to be created, and a server may
+  // run as a role that has no such right.
+  if (rows[0]?.schema !== true) await client.query('CREATE SCHEMA cambist')
+  if (rows[0]?.register === true) return
   await client.query(`CREATE TABLE IF NOT EXISTS cambist.migrations (
     name text PRIMARY KEY,
     checksum text NOT NULL,

@@ -3,9 +3,9 @@
  * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
  */
 import type { Identified } from '../credentials/identify.ts'
-import { principalFacts } from '../identity/principal.ts'
 import type { Keyring, Signer } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
+import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
@@ -97,28 +97,14 @@ function audienceOf({ targets }: Permission, { audiences }: Facts): string | rea
   return others.length === 0 ? first : [first, ...others]
 }
 
-/** Claims that the target maps. One that fails is left out, like an attribute. */
+/** Claims that the target maps, which see what its conditions see. One that fails is left out, like an attribute. */
 function mappedClaims({ permission, facts }: MintRequest): Record<string, unknown> {
+  const { client, profile, targets } = permission
   const claims: Record<string, unknown> = {}
-  if (permission.profile.claims.length === 0) return claims
-  const seen = {
-    subject: principalFacts(facts.subject),
-    actor: facts.actor === undefined ? {} : principalFacts(facts.actor),
-    client: {
-      ...principalFacts(facts.client.principal),
-      name: permission.client,
-      authentication: facts.client.authentication,
-    },
-    target: { name: permission.targets[0]?.name ?? '' },
-    request: {
-      grant: facts.grant,
-      scopes: facts.scopes,
-      audiences: facts.audiences,
-      resources: facts.resources,
-      tokenType: facts.tokenType ?? '',
-    },
-  }
-  for (const [name, mapping] of permission.profile.claims) {
+  const [target] = targets
+  if (profile.claims.length === 0 || target === undefined) return claims
+  const seen = sightOf(facts, client, target)
+  for (const [name, mapping] of profile.claims) {
     try {
       claims[name] = mapping.value(seen)
     } catch {

@@ -127,6 +127,8 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
       keyEncryptionKeys: [Buffer.alloc(32, 7)],
       adminToken: new Secret(adminToken),
       adminTokenFile: 'admin-token',
+      tls: undefined,
+      adminTls: undefined,
     },
     address: database.address,
     clock,

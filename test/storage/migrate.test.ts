@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Secret } from '../../src/lib/secret.ts'
 import { migrate, pendingMigrations } from '../../src/storage/migrate.ts'
 import { testDatabase } from '../harness/database.ts'
 
@@ -93,6 +94,9 @@ describe('migrations', () => {
     await client.query(`CREATE ROLE ${quoted} LOGIN`)
     await client.query(`GRANT ${quoted} TO CURRENT_USER`)
     await migrate(database.address, { applicationRole: role })
+    // A server that runs as this role finds nothing to do, and needs no right to look.
+    const asRole = `${database.url}?options=${encodeURIComponent(`-c role=${role.replaceAll(' ', '\\ ')}`)}`
+    expect(await migrate(new Secret(asRole))).toEqual([])
     await client.query(`SET ROLE ${quoted}`)
 
     const committed = await client.query('SELECT state_version FROM cambist.commit_records_1($1, NULL)', ['{}'])

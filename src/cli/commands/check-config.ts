@@ -1,5 +1,6 @@
 import { type Config, readConfig } from '../../config/config.ts'
 import { readEnvironment } from '../../config/environment.ts'
+import { checkSecrets } from '../../config/secrets.ts'
 import { configured } from '../configured.ts'
 import { type CliCommand, EXIT } from '../contract.ts'
 import { type WithOutput, withOutput } from '../options.ts'
@@ -17,7 +18,9 @@ export const checkConfig: CliCommand = {
       run((terminal) => {
         const { values, warnings } = readEnvironment()
         for (const warning of warnings) terminal.err(`warning: ${warning}\n`)
-        const settings = settingsOf(configured(() => readConfig(values)))
+        const config = configured(() => readConfig(values))
+        configured(() => checkSecrets(config))
+        const settings = settingsOf(config)
         terminal.out(
           options.output === 'json' ? json({ settings: Object.fromEntries(settings), warnings }) : listing(settings),
         )

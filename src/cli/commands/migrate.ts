@@ -10,20 +10,20 @@ export const migrate: CliCommand = {
   summary: 'Bring the database’s schema to this version; serve does so by itself',
   examples: [
     [
-      'DATABASE_URL=postgres://owner@db/cambist cambist migrate',
-      'as a role that owns the schema, before servers that do not',
+      'DATABASE_URL=postgres://owner@db/cambist cambist migrate --application-role cambist',
+      'as the owner of the schema, for servers that run as cambist and own nothing',
     ],
   ],
   define(command, run) {
-    withOutput(command).action((options: WithOutput) =>
+    command.option('--application-role <name>', 'give this role what a server needs, and no right to change the record')
+    withOutput(command).action((options: WithOutput & { readonly applicationRole?: string }) =>
       run(async (terminal) => {
         const config = configured(() => readConfig(readEnvironment().values))
         // The server and all it stands on are loaded by the commands alone that need them.
         const { migrateDatabase } = await import('../../serve.ts')
         const steps: string[] = []
-        await migrateDatabase(config, (line) =>
-          options.output === 'json' ? void steps.push(line) : terminal.out(`${line}\n`),
-        )
+        const say = (line: string) => (options.output === 'json' ? void steps.push(line) : terminal.out(`${line}\n`))
+        await migrateDatabase(config, say, options.applicationRole)
         if (options.output === 'json') terminal.out(json({ steps }))
         return EXIT.done
       }),

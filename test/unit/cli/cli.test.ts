@@ -82,7 +82,7 @@ describe('configuration', () => {
   it('shows what the configuration comes to, without the password of the database', async () => {
     const env = {
       DATABASE_URL: 'postgres://cambist:hunter2@db.example/cambist?sslmode=require',
-      CAMBIST_KEY_ENCRYPTION_KEY_FILES: '/run/kek',
+      CAMBIST_KEY_ENCRYPTION_KEY_FILES: file('kek', Buffer.alloc(32, 1).toString('base64url')),
       CAMBIST_ISUER: 'x',
     }
     const { code, out, err } = await cambist(['check-config'], { env })

@@ -81,7 +81,7 @@ describe('planRotation', () => {
   })
 
   it('makes the first key of an algorithm at once, and only of those that are wanted', () => {
-    expect(planRotation([], ['ES256', 'ES256', 'RS256'], 5, rules)).toEqual({
+    expect(planRotation([], new Set(['ES256', 'ES256', 'RS256']), 5, rules)).toEqual({
       create: [
         { algorithm: 'ES256', activeAt: 5 },
         { algorithm: 'RS256', activeAt: 5 },
@@ -92,25 +92,36 @@ describe('planRotation', () => {
   })
 
   it('publishes the successor before the period ends, once', () => {
-    expect(planRotation([key('a', 0)], ['ES256'], 899, rules).create).toEqual([])
-    expect(planRotation([key('a', 0)], ['ES256'], 900, rules).create).toEqual([{ algorithm: 'ES256', activeAt: 1000 }])
-    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 950, rules).create).toEqual([])
+    expect(planRotation([key('a', 0)], new Set(['ES256']), 899, rules).create).toEqual([])
+    expect(planRotation([key('a', 0)], new Set(['ES256']), 900, rules).create).toEqual([
+      { algorithm: 'ES256', activeAt: 1000 },
+    ])
+    expect(planRotation([key('a', 0), key('b', 1000)], new Set(['ES256']), 950, rules).create).toEqual([])
   })
 
   it('retires the old key when the new one signs, keeps it published, then removes it', () => {
     const retired = key('a', 0, { retiredAt: 1000, removeAt: 1300 })
-    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 999, rules).change).toEqual([])
-    expect(planRotation([key('a', 0), key('b', 1000)], ['ES256'], 1000, rules).change).toEqual([retired])
-    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1299, rules).remove).toEqual([])
-    expect(planRotation([retired, key('b', 1000)], ['ES256'], 1300, rules)).toEqual({
+    expect(planRotation([key('a', 0), key('b', 1000)], new Set(['ES256']), 999, rules).change).toEqual([])
+    expect(planRotation([key('a', 0), key('b', 1000)], new Set(['ES256']), 1000, rules).change).toEqual([retired])
+    expect(planRotation([retired, key('b', 1000)], new Set(['ES256']), 1299, rules).remove).toEqual([])
+    expect(planRotation([retired, key('b', 1000)], new Set(['ES256']), 1300, rules)).toEqual({
       create: [],
       change: [],
       remove: ['a'],
     })
   })
 
+  it('retires the keys of an algorithm that no target asks for', () => {
+    const retired = key('a', 0, { retiredAt: 50, removeAt: 350 })
+    expect(planRotation([key('a', 0)], new Set(), 50, rules)).toEqual({ create: [], change: [retired], remove: [] })
+    expect(planRotation([retired], new Set(), 350, rules)).toEqual({ create: [], change: [], remove: ['a'] })
+    expect(planRotation([retired], new Set(['ES256']), 60, rules).create).toEqual([
+      { algorithm: 'ES256', activeAt: 60 },
+    ])
+  })
+
   it('rotates early when told, still publishing first', () => {
-    expect(planRotation([key('a', 0)], ['ES256'], 10, rules, new Set(['ES256'])).create).toEqual([
+    expect(planRotation([key('a', 0)], new Set(['ES256']), 10, rules, new Set(['ES256'])).create).toEqual([
       { algorithm: 'ES256', activeAt: 110 },
     ])
   })
