@@ -201,7 +201,8 @@ function recordedFacts(facts: Facts): unknown {
 export function storedFacts(recorded: unknown): Facts | undefined {
   if (typeof recorded !== 'object' || recorded === null) return undefined
   const facts = recorded as Facts
-  return { ...facts, client: { ...facts.client, principal: facts.client.principal ?? facts.subject } }
+  const { client, subject } = facts
+  return client === undefined ? facts : { ...facts, client: { ...client, principal: client.principal ?? subject } }
 }
 
 const ABOUT = {

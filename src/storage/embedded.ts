@@ -127,6 +127,7 @@ async function serve(options: EmbeddedOptions, place: Place): Promise<Embedded> 
   const child = start(argv, command.stopsAtEndOfInput ? 'pipe' : 'ignore')
   const log = collect(child, options.onLog)
 
+  let pid = child.pid ?? 0
   let stopping = false
   const exited = ended(child).then(async ({ code, signal }) => {
     await sockets.remove()
@@ -143,7 +144,7 @@ async function serve(options: EmbeddedOptions, place: Place): Promise<Embedded> 
     else child.kill('SIGINT')
     const patience = new AbortController()
     const impatient = delay(STOP_LIMIT_MS, undefined, { signal: patience.signal }).then(
-      () => process.kill(pid, 'SIGQUIT'),
+      () => quit(pid),
       () => undefined,
     )
     await exited
@@ -161,7 +162,7 @@ async function serve(options: EmbeddedOptions, place: Place): Promise<Embedded> 
     await stop()
     throw error
   })
-  const pid = readPostmasterPid(cluster) ?? child.pid ?? 0
+  pid = readPostmasterPid(cluster) ?? pid
 
   const connectionAs = (user: string, database: string) =>
     Object.freeze({ host: sockets.path, port: PORT, user, database })
@@ -178,6 +179,15 @@ async function serve(options: EmbeddedOptions, place: Place): Promise<Embedded> 
     pid,
     stop,
     exited,
+  }
+}
+
+/** Ends a server that does not end when asked; one that has ended meanwhile is no fault. */
+function quit(pid: number): void {
+  try {
+    process.kill(pid, 'SIGQUIT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

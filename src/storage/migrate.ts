@@ -62,19 +62,6 @@ export async function migrate(address: DatabaseAddress, options: MigrateOptions 
   })
 }
 
-/** The migrations that have yet to be applied. Changes nothing. @throws as `migrate` does. */
-export async function pendingMigrations(address: DatabaseAddress, directory = DIRECTORY): Promise<readonly string[]> {
-  const migrations = await readMigrations(directory)
-  return withClient(address, async (client) => {
-    await demandServer(client)
-    const register = await client.query<{ there: boolean }>(
-      `SELECT to_regclass('cambist.migrations') IS NOT NULL AS there`,
-    )
-    const applied = register.rows[0]?.there === true ? await readApplied(client) : []
-    return pendingOf(migrations, applied).map(({ name }) => name)
-  })
-}
-
 async function withClient<T>(address: DatabaseAddress, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ ...clientConfig(address, 'migrate'), connectionTimeoutMillis: 10_000 })
   // A connection that breaks fails the query under way; the event must only not go unheard.

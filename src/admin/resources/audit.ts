@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ExchangeRecord } from '../../audit/contract.ts'
 import type { RecordFilter } from '../../audit/reading.ts'
+import { storedFacts } from '../../audit/record.ts'
 import { parseDuration } from '../../lib/duration.ts'
 import { type Fault, Faults } from '../../lib/fault.ts'
 import { isId } from '../../lib/ids.ts'
@@ -87,7 +88,12 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
   ]
 }
 
-const shown = (record: ExchangeRecord) => ({ ...record, at: moment(record.at), decidedAt: moment(record.decidedAt) })
+const shown = (record: ExchangeRecord) => ({
+  ...record,
+  at: moment(record.at),
+  decidedAt: moment(record.decidedAt),
+  facts: storedFacts(record.facts) ?? null,
+})
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
 
