@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { readCliEnvironment } from '../config/environment.ts'
 import * as commands from './commands/index.ts'
@@ -14,6 +15,7 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     .description(
       'OAuth 2.0 token exchange for workloads: a platform’s credential in, the credential the next service wants out.',
     )
+    .version(version(), '-v, --version', 'show which version this is')
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError('(add --help for what can be written here)')
@@ -30,6 +32,12 @@ export async function run(args: readonly string[], terminal: Terminal = processT
     for (const line of lines) terminal.err(`${line}\n`)
     return code
   }
+}
+
+/** As package.json says; it lies beside the sources and beside what is built of them. */
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return String((JSON.parse(text) as { version?: unknown }).version)
 }
 
 function define(program: Command, { name, summary, examples, define: declare }: CliCommand, run: Run): void {

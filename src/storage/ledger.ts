@@ -3,6 +3,7 @@ import type { Committed, Entry, Ledger, Mark } from '../audit/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { DatabaseAddress } from './address.ts'
 import { BinaryRows } from './binary-rows.ts'
+import { type Claim, claimsOf, type Item, keyed, writeClaims } from './claims.ts'
 import { ReconnectingClient } from './reconnecting.ts'
 import { type RecordTexts, textsOf, writeEntry } from './record-row.ts'
 
@@ -22,20 +23,6 @@ export interface PostgresLedger extends Ledger {
   readonly available: boolean
   /** Writes what waits, then refuses everything. */
   close(): Promise<void>
-}
-
-/** A mark with the text that stands for it in comparisons. */
-interface KeyedMark {
-  readonly key: string
-  readonly mark: Mark
-}
-
-interface Item {
-  readonly entry: Entry
-  readonly texts: RecordTexts
-  readonly marks: readonly KeyedMark[]
-  resolve(committed: Committed): void
-  reject(refusal: Refusal): void
 }
 
 const BATCH = 500
@@ -249,36 +236,6 @@ class GroupCommit implements PostgresLedger {
   }
 }
 
-/** A mark of a batch; its number is its place in the list. */
-interface Claim extends KeyedMark {
-  readonly item: Item
-}
-
-/** All marks of the batch in one order for all processes, so that no two transactions wait for each other. */
-function claimsOf(batch: readonly Item[]): readonly Claim[] {
-  const claims: Claim[] = []
-  for (const item of batch) {
-    for (const { key, mark } of item.marks) claims.push({ key, mark, item })
-  }
-  return claims.sort((a, b) => (a.key < b.key ? -1 : 1))
-}
-
-/** Writes each claim as one cambist.record_mark_1. */
-function writeClaims(rows: BinaryRows, claims: readonly Claim[]): Buffer {
-  for (const [number, { item, mark }] of claims.entries()) {
-    const { record } = item.entry
-    rows.row(7)
-    rows.int4(number)
-    rows.uuid(record.id)
-    rows.int8(record.snapshotVersion)
-    rows.text(mark.purpose)
-    rows.text(mark.issuer)
-    rows.text(mark.id)
-    rows.int8(mark.until)
-  }
-  return rows.end()
-}
-
 function conclude(batch: readonly Item[], claims: readonly Claim[], version: number, taken: readonly number[] | null) {
   const replayed = new Map<Item, Mark>()
   for (const number of taken ?? []) {
@@ -307,19 +264,6 @@ function isAboutData(code: string): boolean {
 
 /** The rest of this turn of the event loop: what it still brings goes into the next batch, which costs as much for many as for few. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-const NO_MARKS: readonly KeyedMark[] = Object.freeze([])
-
-/** The marks of one entry; one that is named twice is claimed once. */
-function keyed(marks: readonly Mark[]): readonly KeyedMark[] {
-  if (marks.length === 0) return NO_MARKS
-  const byKey = new Map<string, KeyedMark>()
-  for (const mark of marks) {
-    const key = JSON.stringify([mark.purpose, mark.issuer, mark.id])
-    byKey.set(key, { key, mark })
-  }
-  return [...byKey.values()]
-}
 
 /** A server that takes no writes is as good as none; a row must be on disk before its token leaves (I1); one plan fits all batches. */
 async function demandWritable(client: pg.Client): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { startCambist } from '../harness/cambist.ts'
-import { expectWire, refusal } from '../harness/refusal.ts'
+import { expectWireOf, refusal } from '../harness/refusal.ts'
 import { type Claims, TYPE } from '../harness/tokens.ts'
 
 const server = await startCambist()
@@ -81,7 +81,7 @@ describe('T12 size of tokens and parameters', () => {
     for (const size of [65_537, 100_000, 1_000_000]) {
       const { answer, reason } = await raw(filled(size))
       expect([size, answer.status, reason]).toEqual([size, 413, 'body_too_large'])
-      expectWire(answer, 'body_too_large')
+      expectWireOf(answer, 'body_too_large')
     }
     const stream = new ReadableStream({
       start(controller) {
@@ -221,7 +221,7 @@ describe('T12 size of tokens and parameters', () => {
   ])('refuses a body with %s', async (_, part) => {
     const { answer, reason } = await raw(Buffer.concat([Buffer.from(`${good()}&`), Buffer.from(part)]))
     expect([answer.status, reason]).toEqual([400, 'body_malformed'])
-    expectWire(answer, 'body_malformed')
+    expectWireOf(answer, 'body_malformed')
   })
 
   it('takes parameters named like members of every object for unknown ones', async () => {

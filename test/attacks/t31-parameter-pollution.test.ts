@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../src/refusal.ts'
 import { type Answer, startCambist } from '../harness/cambist.ts'
-import { expectWire } from '../harness/refusal.ts'
+import { expectWireOf } from '../harness/refusal.ts'
 import { type Claims, TYPE } from '../harness/tokens.ts'
 
 const server = await startCambist()
@@ -28,7 +28,7 @@ async function send(
     id,
   }
   const { reason } = await server.record(id)
-  if (answer.status !== 200) expectWire(answer, reason as Reason)
+  if (answer.status !== 200) expectWireOf(answer, reason as Reason)
   clock.advance(0.2)
   return [answer.status, reason]
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../harness/cambist.ts'
-import { expectWire } from '../harness/refusal.ts'
+import { expectWireOf } from '../harness/refusal.ts'
 import { type Claims, decode, SigningKey } from '../harness/tokens.ts'
 
 /** Seconds. */
@@ -39,7 +39,7 @@ async function outcome(subject: string): Promise<unknown> {
   clock.advance(1)
   const answer = await server.exchange({ subject_token: subject })
   const record = await server.record(answer.id)
-  if (answer.status !== 200) expectWire(answer, record['reason'] as 'expired', 'subject')
+  if (answer.status !== 200) expectWireOf(answer, record['reason'] as 'expired', 'subject')
   return record['reason']
 }
 

@@ -1,5 +1,5 @@
 import type { Answer, Form, TestServer } from './cambist.ts'
-import { answerOf } from './refused.ts'
+import { answerOf } from './refusal.ts'
 import { TYPE } from './tokens.ts'
 
 /** The form of a good token exchange with members changed, for tests that send it in a way of their own. */

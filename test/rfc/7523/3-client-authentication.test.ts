@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../../src/refusal.ts'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, Cluster, clientAssertion, decode, SigningKey, segment, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 7523 §2.2 and §3 with RFC 10070: a JWT by which a registered client authenticates. */

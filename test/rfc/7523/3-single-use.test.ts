@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 7523 §3 item 7 and RFC 10070 §6: what becomes of assertions, audiences and keys in the course of time. */

@@ -1,7 +1,7 @@
 import { setDefaultCACertificates } from 'node:tls'
 import { afterAll, describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
 import { identityFor, json, serve } from '../../unit/trust/hostile-server.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startCambist } from '../../harness/cambist.ts'
 import { formOf, post } from '../../harness/post.ts'
-import { answerOf, expectRefusal, expectWire } from '../../harness/refused.ts'
+import { answerOf, expectRefusal, expectWire } from '../../harness/refusal.ts'
 
 /** RFC 6749 §3.2 and §5: how a request travels. */
 const server = await startCambist()

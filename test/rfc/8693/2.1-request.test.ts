@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
 import { formOf, post } from '../../harness/post.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §2.1, RFC 6749 §3.2: what a request is. */

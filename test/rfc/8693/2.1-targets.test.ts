@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { decode } from '../../harness/tokens.ts'
 
 /** RFC 8693 §2.1 and §2.1.1, RFC 8707: for whom a token is. */

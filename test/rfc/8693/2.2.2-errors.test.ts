@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Reason, reasons } from '../../../src/refusal.ts'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
 import { freePorts } from '../../harness/ports.ts'
-import { answerOf, expectRefusal, expectWire } from '../../harness/refused.ts'
+import { answerOf, expectRefusal, expectWire } from '../../harness/refusal.ts'
 import { type Claims, Cluster, clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §2.2.2, RFC 6749 §5.2: every reason of the closed list that a request can give. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §3: what a declared type claims. */

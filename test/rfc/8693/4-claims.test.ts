@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §4: act, scope, client_id and may_act. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { decode } from '../../harness/tokens.ts'
 
 /** RFC 8693 §4.3: which client a token names where a workload is several of them. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8693 §1.1: who acts for whom, and when a token says so. */

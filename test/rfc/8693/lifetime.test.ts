@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
 /** TE-13, P-11 and I4: no exchange lengthens anything. */

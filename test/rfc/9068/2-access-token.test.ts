@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
-import { expectRefusal } from '../../harness/refused.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, TYPE } from '../../harness/tokens.ts'
 
 /** RFC 9068: the access tokens that we issue, as a resource server reads them. */
