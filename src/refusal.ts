@@ -17,6 +17,7 @@ export const reasons = [
   'grant_unsupported',
   'token_type_unsupported',
   'requested_type_unsupported',
+  'proof_unsupported',
   // the client
   'authentication_scheme',
   'client_unknown',

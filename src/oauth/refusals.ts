@@ -59,6 +59,10 @@ const table: Readonly<Record<Reason, Wire>> = {
   ),
   requested_type_unsupported: invalidRequest('The requested_token_type is not offered for this target.'),
 
+  proof_unsupported: invalidRequest(
+    'Tokens are not bound to keys by DPoP here. Send the request without the DPoP header if a bearer token will do.',
+  ),
+
   authentication_scheme: invalidClient(
     'This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.',
   ),

@@ -126,6 +126,8 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
     ask(() => ({ requested_token_type: 'urn:ietf:params:oauth:token-type:id-jag' })),
   ],
 
+  ['proof_unsupported', REQUEST, ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
+
   ['authentication_scheme', CLIENT, ask(() => ({}), { Authorization: 'Basic eDp5' })],
   ['client_unknown', CLIENT, ask(() => token({}, { serviceaccount: 'nobody' }))],
   ['client_mismatch', CLIENT, ask(() => ({ client_id: 'edge' }))],
