@@ -51,8 +51,6 @@ export const clientSchema = z.strictObject({
   defaultTarget: name.optional(),
 })
 
-export type ClientSpec = z.infer<typeof clientSchema>
-
 /** What a condition of a workload can see (interfaces.md, "CEL sees"). */
 export const WORKLOAD_VARIABLES = ['workload'] as const
 

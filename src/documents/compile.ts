@@ -137,10 +137,6 @@ export class Compiler {
   }
 }
 
-/** One state, once; whoever compiles again and again keeps a Compiler. */
-export const compileSnapshot = (state: StoredState, context: CompileContext): Snapshot =>
-  new Compiler(context).snapshot(state)
-
 const keyOf = ({ kind, metadata }: Document): string => `${kind}/${metadata.name}`
 
 function attempt<T>(make: () => T, fault: (path: string, message: string) => void): T | undefined {

@@ -73,12 +73,19 @@ export class KeySets implements KeyFinder {
   }
 
   find(issuer: TrustedIssuer, kid: string | undefined, algorithm: string): VerificationKey | Promise<VerificationKey> {
-    return this.#find(issuer, kid, algorithm, true)
-  }
+    const { keys } = issuer
+    if (keys.from === 'inline')
+      return this.#inlineSet(keys.keys).pick(kid, algorithm) ?? unknownKey(issuer, kid, algorithm)
 
-  /** Answers from memory alone and fetches nothing: for judging drafts. */
-  get inMemory(): KeyFinder {
-    return { find: (issuer, kid, algorithm) => this.#find(issuer, kid, algorithm, false) }
+    const cached = this.#of(issuer, keys)
+    const now = this.#options.clock.monotonic()
+    const key = this.#usable(cached, issuer, now)?.pick(kid, algorithm)
+    if (key !== undefined) {
+      if (now >= cached.freshUntil && this.#mayFetch(cached)) void this.#refresh(cached)
+      return key
+    }
+    if (cached.fetching === undefined && !this.#mayFetch(cached)) return this.#last(cached, issuer, kid, algorithm)
+    return this.#refresh(cached).then(() => this.#last(cached, issuer, kid, algorithm))
   }
 
   /** Fetches what is not there yet, and resolves when all have answered or failed. */
@@ -102,23 +109,6 @@ export class KeySets implements KeyFinder {
   /** Ends fetches under way; none begins afterwards. */
   close(): void {
     this.#closing.abort(new FetchFailure('closed', 'the server is stopping'))
-  }
-
-  #find(issuer: TrustedIssuer, kid: string | undefined, algorithm: string, fetching: boolean) {
-    const { keys } = issuer
-    if (keys.from === 'inline')
-      return this.#inlineSet(keys.keys).pick(kid, algorithm) ?? unknownKey(issuer, kid, algorithm)
-
-    const cached = this.#of(issuer, keys)
-    const now = this.#options.clock.monotonic()
-    const key = this.#usable(cached, issuer, now)?.pick(kid, algorithm)
-    if (key !== undefined) {
-      if (now >= cached.freshUntil && fetching && this.#mayFetch(cached)) void this.#refresh(cached)
-      return key
-    }
-    if (!fetching || (cached.fetching === undefined && !this.#mayFetch(cached)))
-      return this.#last(cached, issuer, kid, algorithm)
-    return this.#refresh(cached).then(() => this.#last(cached, issuer, kid, algorithm))
   }
 
   /** The answer when no fetch can change it. Throws Refusal `key_unknown` where a good set speaks, else `keys_unavailable`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Compiler, compileSnapshot } from '../../../src/documents/compile.ts'
+import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
 import { SigningKey } from '../../harness/tokens.ts'
@@ -15,7 +15,7 @@ const { issuer, client, target, policy } = base
 describe('compiling documents', () => {
   it('makes a snapshot of its version that the road can ask', () => {
     const state = { version: 7, documents: whole.map((each) => ({ ...each, changedIn: 7 })), keys: [key('ES256')] }
-    const snapshot = compileSnapshot(state, context)
+    const snapshot = new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
     expect(snapshot.issuers.byName('prod')?.authority).toBe('https://oidc.prod.example')
     expect(snapshot.clients.byName('checkout')?.workloads).toHaveLength(1)

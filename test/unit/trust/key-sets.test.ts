@@ -424,15 +424,6 @@ describe('the rest', () => {
     expect(w.fetches.map(({ url }) => url)).toEqual([URL_OF_KEYS, 'https://dead.example/'])
   })
 
-  it('answers drafts from memory, without a fetch', async () => {
-    const { w, issuer, find } = world()
-    expect(() => w.keySets.inMemory.find(issuer, 'a', 'ES256')).toThrow('keys_unavailable')
-    await find('a')
-    w.clock.pass(1000)
-    expect((w.keySets.inMemory.find(issuer, 'a', 'ES256') as VerificationKey).kid).toBe('a')
-    expect(w.fetches).toHaveLength(1)
-  })
-
   it('fetches nothing after it is closed, and ends what is under way', async () => {
     const { w, issuer, find } = world()
     const release = w.hold()
