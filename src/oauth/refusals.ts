@@ -59,12 +59,24 @@ const table: Readonly<Record<Reason, Wire>> = {
   ),
   requested_type_unsupported: invalidRequest('The requested_token_type is not offered for this target.'),
 
-  proof_unsupported: invalidRequest(
-    'Tokens are not bound to keys by DPoP here. Send the request without the DPoP header if a bearer token will do.',
+  certificate_header: invalidRequest(
+    'The request carries a client certificate in a header, which is taken from the proxies of this server alone, and once. Present the certificate by TLS.',
   ),
+  proof_invalid: invalidClient(
+    'The proof of possession does not hold. Make a fresh one for each request: for this URL, over the credential and the body as they are sent, with the key in the credential.',
+  ),
+  dpop_invalid: {
+    status: 400,
+    error: 'invalid_dpop_proof',
+    description:
+      'The DPoP proof does not hold. Make a fresh one for each request: htm POST, htu this URL, iat now, a new jti, and one DPoP header.',
+  },
 
   authentication_scheme: invalidClient(
     'This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.',
+  ),
+  authentication_several: invalidRequest(
+    'The request authenticates the client in more than one way. Send one of client_assertion, Workload-Identity-Token and OAuth-Client-Attestation.',
   ),
   client_unknown: invalidClient('The client is not known here. Ask the administrator with this request id.'),
   client_mismatch: invalidClient('The client_id does not belong to the credential that was presented.'),
@@ -101,8 +113,16 @@ const table: Readonly<Record<Reason, Wire>> = {
   condition_refused: UNTRUSTED,
   tenant_refused: UNTRUSTED,
   subject_unmapped: UNTRUSTED,
+  certificate_refused: invalidRequest(
+    'The certificate of the # is not accepted here. Check its chain, its dates, its names and its purpose (client authentication), or ask the administrator with this request id.',
+  ),
   confirmation_unproven: invalidRequest('The # is bound to a key. Prove possession of that key with this request.'),
   actor_claim_refused: UNTRUSTED,
+  status_refused: invalidRequest('The # is no longer good, says its issuer. Get a fresh one.'),
+  status_unavailable: later(
+    'The issuer of the # cannot be asked about it now. Try again after the time in Retry-After.',
+  ),
+  revoked: invalidRequest('The # has been revoked. Begin again with the credential of the platform.'),
   replayed: invalidRequest('The # was used before and can be used once. Get a fresh one.'),
 
   target_required: {

@@ -69,7 +69,7 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
   }
   // Who proves a key wants a token that is bound to it; a bearer token instead would be a silent fall-back (T24, T45).
   if (headers['dpop'] !== undefined)
-    throw new Refusal('proof_unsupported', 'the request came with a DPoP proof, which binds nothing yet')
+    throw new Refusal('dpop_invalid', 'the request came with a DPoP proof, which binds nothing yet')
   checkMediaType(headers['content-type'] ?? '')
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new Refusal('media_type', 'the body has a Content-Encoding')
