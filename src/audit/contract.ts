@@ -2,7 +2,8 @@
  * audit/ owns what happened: one record per exchange, opened first, closed in every outcome, with hashes and never
  * tokens (I1, I8), and the ledger that makes it durable. Where the ledger keeps it is storage/; who may read it is admin/.
  */
-import type { About, Reason } from '../refusal.ts'
+import type { Mark } from '../credentials/contract.ts'
+import type { Reason } from '../refusal.ts'
 
 export type Outcome = 'granted' | 'refused' | 'failed'
 
@@ -60,17 +61,7 @@ export interface ExchangeRecord {
   readonly durationMs: number
 }
 
-/** A one-use mark to claim: an identifier that may be accepted once (I2, RP-02, RP-04). */
-export interface Mark {
-  /** What kind of thing is used: `client-assertion`, `subject-token`, … Purposes never share a name space. */
-  readonly purpose: string
-  readonly issuer: string
-  readonly id: string
-  /** Seconds since the epoch until which the mark must be kept: expiry and skew. */
-  readonly until: number
-  /** Which credential of the request it is of, for the answer: no part of its name, since a use in one position is a use in all. */
-  readonly about?: About
-}
+export type { Mark }
 
 export interface Entry {
   readonly record: ExchangeRecord

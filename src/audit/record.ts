@@ -38,6 +38,7 @@ export class OpenRecord {
   #facts: Facts | undefined
   #granted: { readonly permission: Permission; readonly token: Minted } | undefined
   #refusal: Refusal | undefined
+  #descent: { readonly lineage: string; readonly parents: readonly string[] } | undefined
   #marks: Mark[] = []
   #decidedAt = 0
   #durationMs = 0
@@ -101,6 +102,10 @@ export class OpenRecord {
     this.#marks.push(mark)
   }
 
+  descends(descent: { readonly lineage: string; readonly parents: readonly string[] }): void {
+    this.#descent = descent
+  }
+
   decided(decision: Decision, facts: Facts): void {
     this.#decision = decision
     this.#facts = facts
@@ -118,7 +123,7 @@ export class OpenRecord {
   /** Decided under documents that have changed since: everything is judged again, and nothing of it stands. */
   reopen(): void {
     this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
-    this.#granted = this.#refusal = undefined
+    this.#granted = this.#refusal = this.#descent = undefined
     this.#marks = []
     this.#decidedAt = 0
   }
@@ -179,8 +184,8 @@ export class OpenRecord {
       tokenHash: granted?.token.tokenHash ?? '',
       subjectTokenHash: this.#subject?.tokenHash ?? '',
       actorTokenHash: this.#actor?.tokenHash ?? '',
-      parents: [],
-      lineage: id,
+      parents: this.#descent?.parents ?? [],
+      lineage: this.#descent?.lineage ?? id,
       traceId,
       remote,
       durationMs: Math.round(this.#durationMs * 1000) / 1000,

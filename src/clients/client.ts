@@ -4,6 +4,7 @@ import { type Condition, compileCondition } from '../lib/cel.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readJwks } from '../lib/jwk.ts'
 import { readBySchema } from '../lib/schema.ts'
+import { compileAuthentication } from './client-authentication.ts'
 import { type Client, type ClientAuthentication, grants, type WorkloadSelector } from './contract.ts'
 
 const name = z
@@ -13,10 +14,20 @@ const texts = z
   .array(z.string('is a text; put a number or a date in quotes').min(1, 'is empty'))
   .min(1, 'is an empty list, which nothing would match; leave the field out')
 
+const METHODS = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'spiffe_jwt',
+  'spiffe_x509',
+  'spiffe_wit',
+  'attest_jwt_client_auth',
+] as const
+
 const authentication = z.strictObject({
   method: z.enum(
-    ['private_key_jwt'],
-    'clients authenticate by private_key_jwt; a workload with a credential of its platform needs no registration: select it under `workloads`',
+    METHODS,
+    `is one of ${METHODS.join(', ')}; a workload with a credential of its platform needs no registration: select it under \`workloads\``,
   ),
   jwks: z
     .strictObject({
@@ -28,6 +39,13 @@ const authentication = z.strictObject({
     .optional(),
   jwksUri: z.url({ protocol: /^https$/, error: 'is an https URL' }).optional(),
   tokenEndpointAudienceUntil: z.iso.date('is a date such as 2027-06-30').optional(),
+  issuer: name.optional(),
+  subjectDn: z.string().min(1).max(1024).optional(),
+  sanDns: z.string().min(1).max(253).optional(),
+  sanUri: z.string().min(1).max(2048).optional(),
+  sanIp: z.string().min(1).max(64).optional(),
+  sanEmail: z.string().min(1).max(320).optional(),
+  spiffeId: z.string().min(1).max(2048).optional(),
 })
 
 const workload = z.strictObject({
@@ -65,14 +83,16 @@ export function compileClient(clientName: string, spec: unknown): Client {
         'a client has either `authentication` (it is registered) or `workloads` (it is whoever matches): exactly one of them',
     })
   }
-  const workloads = (written.workloads ?? []).map((each, index) =>
-    compileWorkload(each, `spec.workloads[${index}]`, faults),
-  )
+  const registered =
+    written.authentication === undefined ? undefined : compileAuthentication(written.authentication, faults)
+  const workloads =
+    registered !== undefined && 'spiffeId' in registered
+      ? [spiffeWorkload(registered, faults)]
+      : (written.workloads ?? []).map((each, index) => compileWorkload(each, `spec.workloads[${index}]`, faults))
   const client: Client = Object.freeze({
     name: clientName,
     disabled: written.disabled ?? false,
-    authentication:
-      written.authentication === undefined ? undefined : compileAuthentication(written.authentication, faults),
+    authentication: registered,
     workloads: Object.freeze(workloads),
     audiences: Object.freeze([...(written.audiences ?? [])]),
     grants: new Set(written.grants ?? (['token-exchange'] as const)),
@@ -91,6 +111,15 @@ function compileWorkload(written: z.infer<typeof workload>, path: string, faults
   })
 }
 
+/** A client that is registered by a SPIFFE ID is the workload of that ID, and comes by its method alone (exchange/parties.ts). */
+function spiffeWorkload(
+  { issuer, spiffeId }: Extract<ClientAuthentication, { readonly spiffeId: string }>,
+  faults: Fault[],
+): WorkloadSelector {
+  const selector = compileSelector({ ids: [spiffeId] }, 'spec.authentication.spiffeId', faults)
+  return Object.freeze({ ...selector, issuer, condition: undefined })
+}
+
 function compileWritten(source: string | undefined, path: string, faults: Fault[]): Condition | undefined {
   if (source === undefined) return undefined
   try {
@@ -100,31 +129,6 @@ function compileWritten(source: string | undefined, path: string, faults: Fault[
     faults.push(...error.faults.map(({ message }) => ({ path, message })))
     return undefined
   }
-}
-
-function compileAuthentication(written: z.infer<typeof authentication>, faults: Fault[]): ClientAuthentication {
-  const { method, jwks, jwksUri, tokenEndpointAudienceUntil } = written
-  if ((jwks === undefined) === (jwksUri === undefined)) {
-    faults.push({
-      path: 'spec.authentication',
-      message: 'the keys of the client stand in `jwks` or at `jwksUri`: exactly one of them',
-    })
-  }
-  if (jwks !== undefined) {
-    for (const { at, message } of readJwks(jwks).faults) {
-      const path = at === '' ? 'spec.authentication.jwks' : `spec.authentication.jwks.${at}`
-      faults.push({ path, message: at === '' ? `the set ${message}` : `the key ${message}` })
-    }
-  }
-  return Object.freeze({
-    method,
-    ...(jwks === undefined ? {} : { jwks }),
-    ...(jwksUri === undefined ? {} : { jwksUri }),
-    // the day that is named still counts
-    ...(tokenEndpointAudienceUntil === undefined
-      ? {}
-      : { tokenEndpointAudienceUntil: Date.parse(`${tokenEndpointAudienceUntil}T23:59:59Z`) / 1000 }),
-  })
 }
 
 /**
@@ -147,6 +151,10 @@ export function sharedKeys(
 }
 
 function thumbprintsOf(client: Client): readonly string[] {
-  const jwks = client.authentication?.jwks
-  return jwks === undefined ? [] : readJwks(jwks).keys.map(({ thumbprint }) => thumbprint)
+  const { authentication } = client
+  if (authentication === undefined) return []
+  if ('certificates' in authentication) return authentication.certificates.map(({ fingerprint }) => fingerprint)
+  // An attester vouches for many clients by one key, each by name.
+  if (authentication.method !== 'private_key_jwt' || authentication.jwks === undefined) return []
+  return readJwks(authentication.jwks).keys.map(({ thumbprint }) => thumbprint)
 }

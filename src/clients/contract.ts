@@ -7,6 +7,7 @@
 import type { Pattern } from '../identity/pattern.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Condition } from '../lib/cel.ts'
+import type { Certificate } from '../lib/x509/contract.ts'
 
 export const grants = ['token-exchange', 'jwt-bearer', 'client-credentials'] as const
 export type Grant = (typeof grants)[number]
@@ -20,15 +21,28 @@ export interface WorkloadSelector {
   readonly condition: Condition | undefined
 }
 
-/** How a registered client proves itself. */
-export interface ClientAuthentication {
-  readonly method: 'private_key_jwt'
-  /** The document's `jwks` (parsed JSON, already checked) or its `jwksUri`; exactly one. */
-  readonly jwks?: unknown
-  readonly jwksUri?: string
-  /** Until when (seconds since the epoch) the token endpoint's URL is taken as audience instead of the issuer (JC-11). */
-  readonly tokenEndpointAudienceUntil?: number
-}
+/**
+ * How a registered client proves itself: its own keys (`jwks`, parsed JSON that was checked, or `jwksUri`), which for an
+ * attested client are its attester's (AB-12); or a trusted issuer's word for one name in a certificate (MT-02, MT-03), or
+ * for a SPIFFE ID (SC-60).
+ */
+export type ClientAuthentication =
+  | {
+      readonly method: 'private_key_jwt' | 'attest_jwt_client_auth'
+      readonly jwks?: unknown
+      readonly jwksUri?: string
+      /** Until when (seconds since the epoch) the token endpoint's URL is taken as audience instead of the issuer (JC-11). */
+      readonly tokenEndpointAudienceUntil?: number
+    }
+  | { readonly method: 'self_signed_tls_client_auth'; readonly certificates: readonly Certificate[] }
+  | { readonly method: 'tls_client_auth'; readonly issuer: string; readonly name: CertificateName }
+  | { readonly method: 'spiffe_jwt' | 'spiffe_x509' | 'spiffe_wit'; readonly issuer: string; readonly spiffeId: string }
+
+/** The one name that a client's certificate must have (MT-03). A distinguished name is compared as one, an address as bytes. */
+export type CertificateName =
+  | { readonly of: 'dn'; readonly attributes: readonly (readonly [type: string, value: string])[] }
+  | { readonly of: 'dns' | 'uri' | 'email'; readonly value: string }
+  | { readonly of: 'ip'; readonly bytes: Buffer }
 
 /** A Client document, compiled. */
 export interface Client {

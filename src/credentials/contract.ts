@@ -1,27 +1,61 @@
 /**
- * credentials/ owns what comes in: how a credential of each kind is read, found a trusted issuer, and verified, and the
- * one pipeline, identify(), through which every credential goes in whatever position it stands. Whom we believe is
- * trust/; what the verified party may do is policy/.
+ * credentials/ owns what comes in: how a credential of each kind is read, found a trusted issuer, and verified, what a
+ * request proves of keys, and the one pipeline, identify(), through which every credential goes in whatever position it
+ * stands. Whom we believe is trust/; what the verified party may do is policy/; how a request carries all this over HTTP
+ * is oauth/.
  */
 import type { z } from 'zod'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
 import type { JsonObject } from '../lib/json.ts'
-import type { KeyFinder, TrustedIssuer } from '../trust/contract.ts'
+import type { VerificationKey } from '../lib/jwk.ts'
+import type { SignedMessage } from '../lib/message-signature.ts'
+import type { Certificate } from '../lib/x509/contract.ts'
+import type { About, Reason } from '../refusal.ts'
+import type { CredentialSource, KeyFinder, KeyMember, KeySource, KeyUse, TrustedIssuer } from '../trust/contract.ts'
+
+/**
+ * What comes with a request beside its form: credentials and proofs of possession in header fields, and the certificate
+ * of the connection. All of it is unverified, but for the certificate, whose key was proven where TLS ended.
+ */
+export interface Carried {
+  /** DER, leaf first; by TLS, or by a trusted proxy's header (HC-05). */
+  readonly certificate?: readonly Buffer[] | undefined
+  /** `Workload-Identity-Token` (W-30), with `Authorization: WPT …` (W-40) or a message signature (W-61) to prove its key. */
+  readonly workloadIdentityToken?: string | undefined
+  readonly workloadProof?: string | undefined
+  readonly message?: SignedMessage | undefined
+  /** `OAuth-Client-Attestation` and its `-PoP` (AB-02, AB-03). */
+  readonly clientAttestation?: string | undefined
+  readonly clientAttestationProof?: string | undefined
+  readonly dpop?: string | undefined
+  readonly transactionToken?: string | undefined
+  /** base64url SHA-256 of the body's bytes: what proofs that cover the body are compared with. */
+  bodyDigest(): string
+}
 
 /** What an unverified credential says of where to look for trust. A look-up key, nothing more (habit 7). */
 export interface TrustKey {
-  /** Exact `iss`, or a trust domain. */
-  readonly authority: string
+  /** Exact `iss`, the origin of a trust domain, …: the first that a document answers to. */
+  readonly authorities: readonly string[]
+  /** [] for a credential that names none, and so must be bound to a key that the request proves. */
   readonly audiences: readonly string[]
+}
+
+/** Why a credential that could be read is none that a kind could look up: as cheap as an answer, since most are another kind's. */
+export interface Unlocated {
+  readonly unlocated: Reason
+  readonly detail: string
 }
 
 /** What a kind hands back once, and only once, the credential is verified. Times are seconds since the epoch. */
 export interface VerifiedFacts {
   /** The verified authority; identify() compares it with the trusted issuer that was found. */
   readonly authority: string
-  /** What CEL sees as `assertion` and `header`. */
+  /** What CEL sees as `assertion` and `header`; empty where the credential is no JWT. */
   readonly claims: JsonObject
   readonly header: JsonObject
+  /** The certificate itself, where the credential is one: what CEL sees as `certificate`. */
+  readonly certificate?: Certificate
   /** A URI that the kind itself guarantees to be unique (SPIFFE, WIMSE); undefined: made from issuer and subject. */
   readonly uri: string | undefined
   readonly audiences: readonly string[]
@@ -33,6 +67,62 @@ export interface VerifiedFacts {
   /** Actors that the credential names, current one first; [] for none. */
   readonly actors: ActorChain
   readonly mayAct: MayAct | undefined
+  /** Scopes that a token of ours holds; absent for foreign credentials, whose scopes neither grant nor cap. */
+  readonly scopes?: readonly string[]
+  /** Where the token is ours: what ties the next one to it. */
+  readonly ours?: OwnToken
+  /** Evidence that enrols somebody once, whatever its document says of `singleUse` (UC-76): what is enrolled, and how long that stands. */
+  readonly enrols?: { readonly id: string; readonly until: number }
+  /** How a client authenticated, where the proof and not the declared type tells (AB-10). */
+  readonly authentication?: string
+}
+
+/** A one-use mark to claim: an identifier that may be accepted once (I2, RP-02, RP-04). */
+export interface Mark {
+  /** What kind of thing is used: `client-assertion`, `token`, `dpop`, … Purposes never share a name space. */
+  readonly purpose: string
+  readonly issuer: string
+  readonly id: string
+  /** Seconds since the epoch until which the mark must be kept: expiry and skew. */
+  readonly until: number
+  /** With it the mark is no longer one of one use: whoever claims it again as the same holder may, and nobody else (UC-03). */
+  readonly holder?: string
+  /** Which credential of the request it is of, for the answer: no part of its name, since a use in one position is a use in all. */
+  readonly about?: About
+}
+
+/** What a token of ours says of the exchange that made it. */
+export interface OwnToken {
+  readonly id: string
+  readonly client: string
+  readonly issuedAt: number
+  readonly lineage: string
+  /** Clients that the request has passed, in order. */
+  readonly path: readonly string[]
+}
+
+/** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use (W-31). */
+export interface BoundKey {
+  readonly key: VerificationKey
+  readonly algorithm: string
+}
+
+export type ProofMethod = 'wpt' | 'http-signature' | 'attestation-pop' | 'dpop'
+
+/** What a request proves of keys (possession.ts). */
+export interface Possession {
+  /** The certificate whose key the connection proved: DER, leaf first, and its `x5t#S256`. */
+  readonly certificate: { readonly chain: readonly Buffer[]; readonly thumbprint: string } | undefined
+  /** RFC 7638 thumbprint of the key of a DPoP proof. */
+  readonly jkt: string | undefined
+  /** How a token that is issued on this request is bound: a proof that is presented binds (interfaces.md, "Binding"). */
+  readonly binding: 'none' | 'dpop' | 'mtls'
+  /** `cnf` of that token (CB-01, DP-04). */
+  readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
+  /** Whether the request proves all that a `cnf` claim names (P-16, TE-74); what it does not know is not proven. */
+  confirms(cnf: unknown): boolean
+  /** The proof that came with the credential itself. Throws Refusal `confirmation_unproven` where there is none, `proof_invalid` where it does not hold. */
+  prove(token: string, bound: BoundKey, subject: string): ProofMethod
 }
 
 export interface VerifyTools {
@@ -41,6 +131,11 @@ export interface VerifyTools {
   /** The audiences that mean us in this position, and whether others may stand beside one of them. */
   readonly accepted: { readonly audiences: readonly string[]; readonly several: boolean }
   readonly keys: KeyFinder
+  readonly possession: Possession
+  /** Who we are: what credentials without an audience are made for. */
+  readonly ourIssuer: string
+  /** Asks the address that the issuer's document names, and no other, for kinds whose check is made there. */
+  readonly source: CredentialSource
 }
 
 /**
@@ -54,18 +149,41 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly summary: string
   /** What the format changes are judged by: `jwt`, `x509`, … */
   readonly format: string
-  /** `subject_token_type` and `client_assertion_type` values it answers to. */
+  /** `subject_token_type` and `actor_token_type` values it answers to. */
   readonly tokenTypes: readonly string[]
+  /** Declared types in the position `client`, each with the name of the authentication method: `client_assertion_type` values, and where else a request carries a credential (CARRIED_TYPE). */
+  readonly clientTypes?: ReadonlyMap<string, string>
   /** What a TrustedIssuer of this kind must say beside what all say. */
   readonly settings: z.ZodType<Settings>
-  /** The look-up key that documents of this kind answer to. */
+  /** What credentials of a document's issuer name it by, and so the look-up key. */
   authority(settings: Settings): string
-  /** Reads the spelling. Throws Refusal `token_malformed`. Verifies nothing. */
+  /** The look-up keys instead, where credentials name no issuer and are found by the keys of one. */
+  lookUp?(keys: KeySource): readonly string[]
+  /** `none`: its credentials name no audience, and a document of it says no `audiences`. */
+  readonly audience?: 'none'
+  /** What conditions and mappings of its documents see: `assertion` and `header` where it does not say. */
+  readonly variables?: readonly string[]
+  /** The default of a document's `subject`; `assertion.sub` where it does not say. */
+  readonly subject?: string
+  /** Which keys of a SPIFFE bundle are its own. */
+  readonly keyUse?: KeyUse
+  /** Members of a document's `keys` that it takes. */
+  readonly sources?: readonly KeyMember[]
+  /** No document can say it: its one issuer is ours. */
+  readonly builtIn?: true
+  /** Reads the spelling. Throws Refusal `token_malformed`. Verifies nothing. Kinds that read alike share the function. */
   read(token: string): Reading
-  locate(reading: Reading): TrustKey
+  locate(reading: Reading): TrustKey | Unlocated
   /** Throws Refusal, or rejects with one. */
   verify(reading: Reading, issuer: TrustedIssuer<Settings>, tools: VerifyTools): VerifiedFacts | Promise<VerifiedFacts>
 }
+
+/** Declared types of credentials that a request carries beside its form: the place declares them. URIs, like all declared types. */
+export const CARRIED_TYPE = {
+  certificate: 'tls:client-certificate',
+  workloadIdentityToken: 'header:workload-identity-token',
+  clientAttestation: 'header:oauth-client-attestation',
+} as const
 
 /** A credential kind as a register hands it in: its settings and readings are its own affair. */
 export type AnyCredentialKind = CredentialKind<unknown, unknown>

@@ -12,25 +12,32 @@ import {
   type Principal,
 } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
+import type { Certificate } from '../lib/x509/contract.ts'
 import { type Reason, Refusal } from '../refusal.ts'
-import type { KeyFinder, Position, TrustedIssuer } from '../trust/contract.ts'
+import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
-import type { AnyCredentialKind, VerifiedFacts } from './contract.ts'
+import { certificateFacts } from './certificate-facts.ts'
+import type { AnyCredentialKind, Mark, OwnToken, Possession, VerifiedFacts } from './contract.ts'
 import { isName, shown } from './jwt-checks.ts'
 
 /** A credential as a request brings it. */
 export interface Presented {
   readonly position: Position
-  /** The declared type: `subject_token_type`, `actor_token_type`, `client_assertion_type`. */
+  /** The declared type: `subject_token_type`, `actor_token_type`, `client_assertion_type`, or the place that declares it (CARRIED_TYPE). */
   readonly tokenType: string
   readonly token: string
 }
 
-/** What identify() works with: the trust of one snapshot, and who we are. `now` is seconds since the epoch. */
+/** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
 export interface Trusting {
   readonly kinds: CredentialKinds
   readonly issuers: TrustIndex
   readonly keys: KeyFinder
+  readonly source: CredentialSource
+  readonly status: StatusChecks
+  /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
+  revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
+  readonly possession: Possession
   readonly ourIssuer: string
   readonly trustDomain: string
   readonly now: number
@@ -46,31 +53,35 @@ export interface Identified {
   readonly tokenHash: string
   /** Seconds since the epoch. */
   readonly expiresAt: number
+  readonly audiences: readonly string[]
   /** Whether we are its only audience. */
   readonly forUsAlone: boolean
+  /** How a client authenticates by it: a name that policies demand and metadata lists. '' in any other position. */
+  readonly authentication: string
   readonly actors: ActorChain
   readonly mayAct: MayAct | undefined
-  /** Set where the credential may be accepted once: claimed with the record (audit/contract.ts). */
-  readonly mark:
-    | {
-        readonly purpose: string
-        readonly issuer: string
-        readonly id: string
-        readonly until: number
-        readonly about: Position
-      }
-    | undefined
+  readonly certificate: Certificate | undefined
+  readonly ours: OwnToken | undefined
+  /** Claimed with the record (audit/contract.ts). */
+  readonly marks: readonly Mark[]
 }
 
-/** The register of credential kinds, by declared type. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
-export type CredentialKinds = ReadonlyMap<string, readonly AnyCredentialKind[]>
+/** The register of credential kinds, by declared type in the position `client` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
+export interface CredentialKinds {
+  readonly ofTokens: ReadonlyMap<string, readonly AnyCredentialKind[]>
+  readonly ofClients: ReadonlyMap<string, readonly AnyCredentialKind[]>
+}
 
 export function credentialKinds(register: readonly AnyCredentialKind[]): CredentialKinds {
-  const kinds = new Map<string, AnyCredentialKind[]>()
-  for (const kind of register) {
-    for (const type of kind.tokenTypes) kinds.set(type, [...(kinds.get(type) ?? []), kind])
+  const filed = (typesOf: (kind: AnyCredentialKind) => Iterable<string>) => {
+    const kinds = new Map<string, AnyCredentialKind[]>()
+    for (const kind of register) for (const type of typesOf(kind)) kinds.set(type, [...(kinds.get(type) ?? []), kind])
+    return kinds
   }
-  return kinds
+  return Object.freeze({
+    ofTokens: filed((kind) => kind.tokenTypes),
+    ofClients: filed((kind) => kind.clientTypes?.keys() ?? []),
+  })
 }
 
 /** Longest credential that is read at all (T12). */
@@ -97,9 +108,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
 
-  const { now, keys, ourIssuer } = trusting
+  const { now, keys, ourIssuer, possession, source } = trusting
   const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
-  const facts = await kind.verify(reading, issuer, { now, accepted, keys })
+  const pending = kind.verify(reading, issuer, { now, accepted, keys, possession, source, ourIssuer })
+  const facts = pending instanceof Promise ? await pending : pending
   if (facts.authority !== issuer.authority) {
     throw new Refusal(
       'issuer_unknown',
@@ -107,41 +119,97 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     )
   }
   // Before a mapping reads them: a credential that its document does not cover is nobody's.
-  const seen = { assertion: facts.claims, header: facts.header }
+  const seen: Seen =
+    facts.certificate === undefined
+      ? { assertion: facts.claims, header: facts.header }
+      : { certificate: certificateFacts(facts.certificate) }
   checkConditions(issuer, seen)
   checkTenant(issuer, seen)
-  if (facts.claims['cnf'] !== undefined && !facts.keyProven) {
-    throw new Refusal('confirmation_unproven', 'the token is bound to a key (cnf) that was not proven on this request')
-  }
+  const keyProven = facts.keyProven || provesKey(facts, possession)
   if (facts.actors.length > 0 && issuer.act === 'refuse') {
     throw new Refusal(
       'actor_claim_refused',
       `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`,
     )
   }
+  const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
+  const tokenHash = hashOf(token)
+  const marks = marksOf(issuer, facts, possession, position)
+  await checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
   return {
-    principal: principalOf(issuer, kind, facts, seen, trusting.trustDomain),
+    principal,
     issuer,
     format: kind.format,
     tokenType,
-    tokenHash: hashOf(token),
+    tokenHash,
     expiresAt: facts.expiresAt,
+    audiences: facts.audiences,
     forUsAlone: facts.audiences.length === 1,
+    authentication: position === 'client' ? (facts.authentication ?? kind.clientTypes?.get(tokenType) ?? '') : '',
     actors: facts.actors,
     mayAct: facts.mayAct,
-    mark: issuer.singleUse
-      ? {
-          purpose: issuer.name === CLIENTS_ISSUER ? 'client-assertion' : 'token',
-          issuer: issuer.name === CLIENTS_ISSUER ? issuer.authority : issuer.name,
-          id: facts.useId,
-          until: Math.ceil(facts.expiresAt) + issuer.clockSkew,
-          about: position,
-        }
-      : undefined,
+    certificate: facts.certificate,
+    ours: facts.ours,
+    marks,
   }
 }
 
-const ASSERTION_TYPES = 'urn:ietf:params:oauth:client-assertion-type:'
+/** A credential that is bound to a key is good for nothing without it (P-16, TE-74); others have none to prove. */
+function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
+  if (claims['cnf'] === undefined) return false
+  if (possession.confirms(claims['cnf'])) return true
+  throw new Refusal('confirmation_unproven', 'the token is bound to a key (cnf) that was not proven on this request')
+}
+
+/** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */
+async function checkInForce(
+  { token }: Presented,
+  issuer: TrustedIssuer,
+  { ours, claims, useId, expiresAt }: VerifiedFacts,
+  principal: Principal,
+  tokenHash: string,
+  trusting: Trusting,
+): Promise<void> {
+  const why = ours === undefined ? undefined : trusting.revoked(ours, tokenHash, principal.id)
+  if (why !== undefined) throw new Refusal('revoked', why)
+  if (issuer.onlineCheck === undefined) return
+  const subject = typeof claims['sub'] === 'string' ? claims['sub'] : undefined
+  await trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
+}
+
+/** One-use marks: of credentials that may be used once, of evidence that enrols once, of the key that a credential was first used with (UC-03). */
+function marksOf(
+  issuer: TrustedIssuer,
+  facts: VerifiedFacts,
+  possession: Possession,
+  about: Position,
+): readonly Mark[] {
+  const { enrols, useId, expiresAt } = facts
+  if (enrols === undefined && !issuer.singleUse && issuer.firstUse === 'any') return NO_MARKS
+  const marks: Mark[] = []
+  const until = Math.ceil(expiresAt) + issuer.clockSkew
+  if (enrols !== undefined) marks.push({ purpose: 'enrolment', issuer: issuer.name, about, ...enrols })
+  if (issuer.singleUse) {
+    marks.push(
+      issuer.name === CLIENTS_ISSUER
+        ? { purpose: 'client-assertion', issuer: issuer.authority, id: useId, until, about }
+        : { purpose: 'token', issuer: issuer.name, id: useId, until, about },
+    )
+  }
+  if (issuer.firstUse === 'bind') {
+    const { confirmation } = possession
+    if (confirmation === undefined)
+      throw new Refusal(
+        'confirmation_unproven',
+        `trusted issuer ${issuer.name} says firstUse: bind, and the request proves no key to bind the credential to`,
+      )
+    const [[name, thumbprint] = []] = Object.entries(confirmation)
+    marks.push({ purpose: 'first-use', issuer: issuer.name, id: useId, until, about, holder: `${name}:${thumbprint}` })
+  }
+  return marks
+}
+
+const NO_MARKS: readonly Mark[] = Object.freeze([])
 
 interface Found {
   readonly kind: AnyCredentialKind
@@ -150,35 +218,78 @@ interface Found {
 }
 
 /** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-function found({ position, token, tokenType }: Presented, trusting: Trusting): Found {
-  const answering = trusting.kinds.get(tokenType)
-  // A type of one parameter means nothing in another (RFC 7521 §4.2, KX-01).
-  if (answering === undefined || tokenType.startsWith(ASSERTION_TYPES) !== (position === 'client'))
+function found({ position, token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
+  // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
+  const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
+  if (answering === undefined)
     throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
-  let refusal: Refusal | undefined
+  let met: Found | undefined
+  let told: Told | undefined
+  let read: AnyCredentialKind['read'] | undefined
+  let reading: unknown
   for (const kind of answering) {
     try {
-      return foundAs(kind, token, tokenType, trusting)
+      if (kind.read !== read) {
+        reading = kind.read(token)
+        read = kind.read
+      }
+      const outcome = foundAs(kind, reading, tokenType, issuers)
+      if ('reason' in outcome) {
+        told = further(told, outcome)
+        continue
+      }
+      if (met !== undefined) {
+        throw new Refusal(
+          'issuer_ambiguous',
+          `trusted issuers ${met.issuer.name} and ${outcome.issuer.name} both answer to this credential; give their credentials audiences of their own`,
+        )
+      }
+      met = outcome
     } catch (error) {
-      // What one kind cannot read may be another's; told is what the kind says that got furthest.
-      if (!(error instanceof Refusal)) throw error
-      if (refusal === undefined || UNREAD.has(refusal.reason)) refusal = error
+      // What one kind cannot read may be another's.
+      if (!(error instanceof Refusal) || error.reason === 'issuer_ambiguous') throw error
+      told = further(told, error)
     }
   }
-  throw refusal ?? new Refusal('issuer_unknown', `no trusted issuer takes this credential as ${shown(tokenType)}`)
+  if (met !== undefined) return met
+  if (told instanceof Refusal) throw told
+  throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
+}
+
+/** Whether some trusted issuer answers to the credential in its position: as found() finds it, unverified. */
+export function isAnswered(presented: Presented, trusting: Trusting): boolean {
+  try {
+    const { issuer } = found(presented, trusting)
+    return !issuer.disabled && issuer.uses.has(presented.position)
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
+  }
+}
+
+interface Told {
+  readonly reason: Reason
+  readonly detail: string
+}
+
+/** Told is what the kind says that got furthest. */
+function further(before: Told | undefined, now: Told): Told {
+  return before === undefined || (UNREAD.has(before.reason) && !UNREAD.has(now.reason)) ? now : before
 }
 
 const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
 
-function foundAs(kind: AnyCredentialKind, token: string, tokenType: string, { issuers }: Trusting): Found {
-  const reading = kind.read(token)
-  const { authority, audiences } = kind.locate(reading)
-  if (!issuers.knows(tokenType, authority)) {
-    throw new Refusal('issuer_unknown', `no trusted issuer is named ${shown(authority)}`)
+function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
+  const where = kind.locate(reading)
+  if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail }
+  const { authorities, audiences } = where
+  for (const authority of authorities) {
+    if (!issuers.knows(tokenType, authority)) continue
+    const issuer = issuers.find(tokenType, authority, audiences)
+    if (issuer.credential === kind.name) return { kind, issuer, reading }
+    return { reason: 'issuer_unknown', detail: `trusted issuer ${issuer.name} has credentials of another kind` }
   }
-  const issuer = issuers.find(tokenType, authority, audiences)
-  if (issuer.credential === kind.name) return { kind, issuer, reading }
-  throw new Refusal('issuer_unknown', `trusted issuer ${issuer.name} has credentials of another kind`)
+  return { reason: 'issuer_unknown', detail: `no trusted issuer is named ${authorities.map(shown).join(' or ')}` }
 }
 
 /** The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8). */
@@ -234,6 +345,7 @@ function principalOf(
   issuer: TrustedIssuer,
   kind: AnyCredentialKind,
   facts: VerifiedFacts,
+  keyProven: boolean,
   seen: Seen,
   trustDomain: string,
 ): Principal {
@@ -257,12 +369,14 @@ function principalOf(
     issuer: issuer.name,
     subject,
     kind: kind.name,
-    key: facts.keyProven,
+    key: keyProven,
     instance: instanceOf(issuer, seen),
-    scopes: [],
+    scopes: facts.scopes ?? NO_SCOPES,
     attributes: attributesOf(issuer, seen),
   }
 }
+
+const NO_SCOPES: readonly string[] = Object.freeze([])
 
 function instanceOf(issuer: TrustedIssuer, seen: Seen): string {
   const value = mapped(issuer.instance, seen)

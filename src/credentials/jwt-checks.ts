@@ -2,9 +2,48 @@
  * The checks that every JWT from outside must pass, as pure functions: plain values and `now` in, nothing or a Refusal
  * out (assertions.md §7 JV-01 to JV-08, RFC 8725). The order in which a kind calls them is by cost.
  */
+import { createHash } from 'node:crypto'
 import { type Actor, type ActorChain, MAX_ACTOR_NAME, MAX_ACTORS, type MayAct } from '../identity/actor.ts'
+import { algorithms } from '../lib/algorithms.ts'
 import { isJsonObject, type Json, type JsonObject } from '../lib/json.ts'
+import { readJws, type UnverifiedJws } from '../lib/jws.ts'
 import { Refusal } from '../refusal.ts'
+import type { KeyFinder, TrustedIssuer, VerificationKey } from '../trust/contract.ts'
+
+/** Reads a compact JWS. All kinds that are JWTs share it, so that a token that several could take is read once. */
+export function readToken(token: string): UnverifiedJws {
+  const jws = readJws(token)
+  if (jws === undefined)
+    throw new Refusal('token_malformed', 'not a compact JWS with a JSON header and payload in canonical base64url')
+  return jws
+}
+
+/** The key that the header asks for, of the issuer and of no other (JV-04), has signed what is signed. Answers at once where the key is in memory. */
+export function checkSignature(
+  { header, signingInput, signature }: UnverifiedJws,
+  issuer: TrustedIssuer,
+  name: string,
+  keys: KeyFinder,
+): void | Promise<void> {
+  const algorithm = algorithms.get(name)
+  const check = (key: VerificationKey): void => {
+    if (
+      algorithm === undefined ||
+      (algorithm.signatureBytes !== undefined && signature.length !== algorithm.signatureBytes) ||
+      !algorithm.verify(key.key, Buffer.from(signingInput), signature)
+    )
+      throw new Refusal('signature_invalid', `the signature does not verify with key ${key.kid ?? key.thumbprint}`)
+  }
+  const pending = keys.find(issuer, checkedKeyId(header), name)
+  return pending instanceof Promise ? pending.then(check) : check(pending)
+}
+
+/** What a one-use mark is named by: `jti`, or a digest of the signed part, since an ECDSA signature has two spellings and what it signs has one. */
+export function useIdOf({ claims, signingInput }: UnverifiedJws): string {
+  return claims['jti'] === undefined
+    ? `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`
+    : checkedTokenId(claims)
+}
 
 /** A text as our stores and our readers can hold it: printable or beyond ASCII, no control characters. */
 const CONTROL = /\p{Cc}/u
@@ -165,17 +204,18 @@ export function isName(value: unknown): value is string {
 
 /**
  * The actors that a verified token names (RFC 8693 §4.1): objects of identity claims, nested, bounded (T20, TE-48). One
- * without `iss` is the token's issuer's: left open, its name would read as one of ours in what we mint (TE-40).
+ * without `iss` is the token's issuer's: left open, its name would read as one of ours in what we mint (TE-40). In a token
+ * of ours it is one of ours, so there nothing is said (`issuer` undefined).
  */
-export function actorsOf(claims: JsonObject, issuer: string): ActorChain {
+export function actorsOf(claims: JsonObject, issuer: string | undefined): ActorChain {
   const actors: Actor[] = []
   for (let act = claims['act']; act !== undefined; act = act['act']) {
     if (!isJsonObject(act)) throw new Refusal('claim_malformed', 'act is not an object')
     if (actors.length === MAX_ACTORS) throw new Refusal('claim_malformed', `act nests more than ${MAX_ACTORS} actors`)
     const { sub, iss = issuer } = act
     if (!isName(sub) || sub.length > MAX_ACTOR_NAME) throw new Refusal('claim_malformed', 'an actor has no sub')
-    if (!isName(iss)) throw new Refusal('claim_malformed', 'the iss of an actor is not a text')
-    actors.push({ sub, iss })
+    if (iss !== undefined && !isName(iss)) throw new Refusal('claim_malformed', 'the iss of an actor is not a text')
+    actors.push(iss === undefined ? { sub } : { sub, iss })
   }
   return actors
 }

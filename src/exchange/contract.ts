@@ -4,12 +4,13 @@
  */
 
 import type { Ledger } from '../audit/contract.ts'
+import type { Carried } from '../credentials/contract.ts'
 import type { CredentialKinds } from '../credentials/identify.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Minted, TokenKinds } from '../tokens/mint.ts'
-import type { KeyFinder } from '../trust/contract.ts'
+import type { CredentialSource, KeyFinder, StatusChecks } from '../trust/contract.ts'
 
 /** Parameters of a request: every name once, `audience` and `resource` as often as they came; empty values are left out (TE-08, TE-15). */
 export type Parameters = ReadonlyMap<string, readonly string[]>
@@ -24,6 +25,7 @@ export interface Asked {
   /** W3C trace id, '' where none came. */
   readonly traceId: string
   readonly parameters: Parameters
+  readonly carried: Carried
   /** Set where the door itself must refuse (a body it cannot read, an Authorization scheme nobody offers): recorded like any other. */
   readonly refusal?: Refusal
 }
@@ -52,10 +54,14 @@ export interface ExchangeEvents {
 /** Everything the road needs, joined in app.ts. */
 export interface Road {
   readonly issuer: string
+  /** Our own URLs of the token endpoint: what proofs of possession are made for (W-42, DP-03). From configuration, never from a request. */
+  readonly endpoints: readonly string[]
   readonly trustDomain: string
   readonly clock: Clock
   readonly snapshots: Snapshots
   readonly keys: KeyFinder
+  readonly source: CredentialSource
+  readonly status: StatusChecks
   readonly credentialKinds: CredentialKinds
   readonly tokenKinds: TokenKinds
   readonly ledger: Ledger

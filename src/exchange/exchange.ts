@@ -1,5 +1,5 @@
+import type { Mark } from '../audit/contract.ts'
 import { type OpenRecord, openRecord } from '../audit/record.ts'
-import type { Trusting } from '../credentials/identify.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import { seconds } from '../lib/clock.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
@@ -7,8 +7,9 @@ import { evaluate } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
+import { descentOf } from './descent.ts'
 import { factsOf } from './facts.ts'
-import { identifyParties } from './parties.ts'
+import { identifyParties, type Trust } from './parties.ts'
 import { type ExchangeRequest, readRequest } from './request.ts'
 
 /**
@@ -48,9 +49,11 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
     const request = requestOf(asked, road)
     record.asks(request)
 
-    const parties = await identifyParties(request, snapshot, trustingOf(road, snapshot, now), record)
+    const parties = await identifyParties(request, asked.carried, snapshot, trustOf(road, snapshot, now), record)
+    const descent = descentOf(parties, asked.id)
+    record.descends(descent)
 
-    const facts = factsOf(request, parties, now)
+    const facts = factsOf(request, parties, descent, now)
     const permission = decide(facts, snapshot, record)
 
     const token = await mint({
@@ -58,9 +61,10 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
       facts,
       subject: parties.subject,
       actor: parties.actor,
+      confirmation: parties.possession.confirmation,
       id: asked.id,
-      lineage: asked.id,
-      path: [permission.client],
+      lineage: descent.lineage,
+      path: [...descent.path, permission.client],
       issuer: road.issuer,
       kinds: road.tokenKinds,
       keyring: snapshot.keyring,
@@ -86,12 +90,8 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     case 'stale':
       return { answer, stale: committed.version }
     case 'replayed': {
-      const refusal = new Refusal(
-        'replayed',
-        `${committed.mark.purpose} ${committed.mark.id} of ${committed.mark.issuer} was used before`,
-      )
-      refusal.about = committed.mark.about
-      road.events.closed('refused', 'replayed', record.grant, record.durationMs)
+      const refusal = refusalOf(committed.mark)
+      road.events.closed('refused', refusal.reason, record.grant, record.durationMs)
       return { answer: { granted: false, id: answer.id, refusal } }
     }
     case 'committed':
@@ -100,10 +100,20 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
   }
 }
 
+/** A mark that somebody else has: by an earlier use, or as another holder of what was first used with another key. */
+function refusalOf({ purpose, issuer, id, holder, about }: Mark): Refusal {
+  const refusal =
+    holder === undefined
+      ? new Refusal('replayed', `${purpose} ${id} of ${issuer} was used before`)
+      : new Refusal('confirmation_unproven', `${purpose} ${id} of ${issuer} was first used with another key`)
+  refusal.about = about
+  return refusal
+}
+
 /** What is asked; a door that could not even read it has a refusal instead, which is recorded like any other. */
 function requestOf(asked: Asked, road: Road): ExchangeRequest {
   if (asked.refusal !== undefined) throw asked.refusal
-  return readRequest(asked.parameters, road.events.unknownParameter)
+  return readRequest(asked.parameters, asked.carried, road.events.unknownParameter)
 }
 
 function decide(facts: Facts, snapshot: Snapshot, record: OpenRecord): Permission {
@@ -123,10 +133,14 @@ function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: 
   }
 }
 
-const trustingOf = (road: Road, snapshot: Snapshot, now: number): Trusting => ({
+const trustOf = (road: Road, snapshot: Snapshot, now: number): Trust => ({
   kinds: road.credentialKinds,
   issuers: snapshot.issuers,
   keys: road.keys,
+  source: road.source,
+  status: road.status,
+  revoked: snapshot.revoked,
+  endpoints: road.endpoints,
   ourIssuer: road.issuer,
   trustDomain: road.trustDomain,
   now,

@@ -1,4 +1,5 @@
 import type { Facts } from '../policy/contract.ts'
+import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'
 import type { ExchangeRequest } from './request.ts'
 
@@ -8,7 +9,8 @@ import type { ExchangeRequest } from './request.ts'
  */
 export function factsOf(
   request: ExchangeRequest,
-  { client, subject, actor, actorIssuer }: Parties,
+  { client, subject, actor, actorIssuer, possession }: Parties,
+  { path }: Descent,
   now: number,
 ): Facts {
   const acting = actor?.principal ?? client.principal
@@ -27,11 +29,14 @@ export function factsOf(
             ...(actorIssuer === undefined ? {} : { actorIssuer }),
           },
         }),
+    ...(subject.ours === undefined
+      ? {}
+      : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,
     ...(request.requestedTokenType === undefined ? {} : { tokenType: request.requestedTokenType }),
-    binding: 'none',
+    binding: possession.binding,
     format: subject.format,
     time: now,
   }

@@ -1,22 +1,25 @@
 import type { Mark } from '../audit/contract.ts'
+import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client } from '../clients/contract.ts'
-import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
+import { CARRIED_TYPE, type Carried, type Possession } from '../credentials/contract.ts'
+import { type Identified, identify, isAnswered, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
+import { possessionOf } from '../credentials/possession.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
+import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
-import type { ExchangeRequest } from './request.ts'
+import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
-/** Everybody who takes part in an exchange, verified. */
+/** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
 export interface Parties {
   readonly client: Facts['client']
   readonly subject: Identified
   readonly actor: Identified | undefined
   /** What the acting party's own credential names as its issuer; undefined for a registered client. */
   readonly actorIssuer: string | undefined
-  /** One-use marks of all their credentials. */
-  readonly marks: readonly Mark[]
+  readonly possession: Possession
 }
 
 /** Told of each party as soon as it is verified, so that a refusal further on is recorded with whom it met. */
@@ -24,8 +27,12 @@ export interface Witness {
   subject(subject: Identified): void
   actor(actor: Identified): void
   client(client: Facts['client']): void
+  /** A one-use mark of a credential, or of a proof, that was verified. */
   mark(mark: Mark): void
 }
+
+/** The trust of a snapshot, before anything is known of what the request proves. */
+export type Trust = Omit<Trusting, 'possession'> & { readonly endpoints: readonly string[] }
 
 /**
  * Who asks, for whom, and who acts. The order is the client's own credential first, because it is bound to us and used
@@ -33,23 +40,22 @@ export interface Witness {
  */
 export async function identifyParties(
   request: ExchangeRequest,
+  carried: Carried,
   snapshot: Snapshot,
-  trusting: Trusting,
+  trust: Trust,
   witness: Witness,
 ): Promise<Parties> {
-  const marks: Mark[] = []
-  const identified = async (position: 'client' | 'subject' | 'actor', declared: ExchangeRequest['subject']) => {
+  const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
+  const trusting: Trusting = { ...trust, possession }
+  const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
-    if (party.mark !== undefined) {
-      marks.push(party.mark)
-      witness.mark(party.mark)
-    }
+    for (const mark of party.marks) witness.mark(mark)
     return party
   }
 
-  const assertion =
-    request.clientAssertion === undefined ? undefined : await identified('client', request.clientAssertion)
-  let client = assertion === undefined ? undefined : authenticatedClient(assertion, request, snapshot)
+  const credential = request.authentication ?? certificateAsClient(request, snapshot, trusting)
+  const authenticated = credential === undefined ? undefined : await identified('client', credential)
+  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, snapshot)
   if (client !== undefined) witness.client(client)
 
   const subject = await identified('subject', request.subject)
@@ -61,29 +67,78 @@ export async function identifyParties(
     client = foundClient(subject, actor, request, snapshot)
     witness.client(client)
   }
-  const acting = actor ?? assertion ?? subject
+  const acting = actor ?? authenticated ?? subject
   return {
     client,
     subject,
     actor,
     actorIssuer: acting.issuer.name === CLIENTS_ISSUER ? undefined : acting.issuer.authority,
-    marks,
+    possession,
   }
 }
 
-/** The client that a client assertion proves: a registered one, or every client that the workload is. */
-function authenticatedClient(assertion: Identified, request: ExchangeRequest, snapshot: Snapshot): Facts['client'] {
-  const { principal } = assertion
-  if (principal.issuer !== CLIENTS_ISSUER) return selected(principal, 'client_assertion', request, snapshot)
-  const client = snapshot.clients.byName(principal.subject)
-  if (client === undefined) throw new Refusal('client_unknown', `no client is named ${principal.subject}`)
-  return asClient([client], 'private_key_jwt', principal, request)
+/**
+ * The certificate of the connection, where it is meant to authenticate the client: `client_id` names a client that
+ * authenticates so (MT-01), or a SPIFFE ID (SC-20), or somebody here trusts its issuer. Otherwise it is a key and
+ * nothing more: it binds what is issued (CB-03), and vouches for nobody.
+ */
+function certificateAsClient(
+  { certificate, clientId }: ExchangeRequest,
+  snapshot: Snapshot,
+  trusting: Trusting,
+): DeclaredToken | undefined {
+  if (certificate === undefined) return undefined
+  if (clientId !== undefined) {
+    const method = snapshot.clients.byName(clientId)?.authentication?.method
+    if (method !== undefined) return BY_CERTIFICATE.has(method) ? certificate : undefined
+    if (parseSpiffeId(clientId) !== undefined) return certificate
+  }
+  return isAnswered({ position: 'client', ...certificate }, trusting) ? certificate : undefined
+}
+
+const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
+
+/** The client that a credential proves: a registered one, or every client that the workload is. */
+function authenticatedClient(
+  authenticated: Identified,
+  request: ExchangeRequest,
+  snapshot: Snapshot,
+): Facts['client'] {
+  const { principal, authentication } = authenticated
+  if (principal.issuer === CLIENTS_ISSUER) {
+    const client = snapshot.clients.byName(principal.subject)
+    if (client?.authentication === undefined)
+      throw new Refusal('client_unknown', `no client is named ${principal.subject}`)
+    const { method } = client.authentication
+    return asClient([client], authentication.startsWith(method) ? authentication : method, principal, request)
+  }
+  const named = request.clientId === undefined ? undefined : snapshot.clients.byName(request.clientId)
+  if (authenticated.tokenType === CARRIED_TYPE.certificate && named?.authentication?.method === 'tls_client_auth')
+    return asClient([registeredBy(authenticated, named)], 'tls_client_auth', principal, request)
+  return selected(principal, authentication, request, snapshot)
+}
+
+/** A client whose certificate an authority vouches for: the authority and the one name that its document says (MT-02, MT-03, MT-06). */
+function registeredBy({ issuer, certificate }: Identified, client: Client): Client {
+  const { authentication } = client
+  if (
+    authentication?.method !== 'tls_client_auth' ||
+    certificate === undefined ||
+    authentication.issuer !== issuer.name ||
+    !matchesCertificate(authentication.name, certificate)
+  ) {
+    throw new Refusal(
+      'client_mismatch',
+      `the certificate of trusted issuer ${issuer.name} does not have the name that client ${client.name} is registered by`,
+    )
+  }
+  return client
 }
 
 /**
  * The client that is found without client authentication (interfaces.md, "Client"): from the actor token, else from a
- * subject token that is key-proven or meant for us alone; never from an ID token, nor from a token that others act in,
- * since whoever holds one of those need not be its subject.
+ * subject token that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from one
+ * that others act in, since whoever holds one of those need not be its subject.
  */
 function foundClient(
   subject: Identified,
@@ -93,11 +148,13 @@ function foundClient(
 ): Facts['client'] {
   if (actor !== undefined) return selected(actor.principal, 'actor_token', request, snapshot)
   const owned =
-    subject.principal.key || (subject.forUsAlone && subject.tokenType !== ID_TOKEN_TYPE && subject.actors.length === 0)
+    subject.ours === undefined &&
+    (subject.principal.key ||
+      (subject.forUsAlone && subject.tokenType !== ID_TOKEN_TYPE && subject.actors.length === 0))
   if (!owned) {
     throw new Refusal(
       'client_required',
-      'the subject token does not prove who brings it, and there is no client assertion and no actor token',
+      'the subject token does not prove who brings it, and there is no client authentication and no actor token',
     )
   }
   return selected(subject.principal, 'subject_token', request, snapshot)
@@ -109,13 +166,27 @@ function selected(
   request: ExchangeRequest,
   snapshot: Snapshot,
 ): Facts['client'] {
-  const clients = snapshot.clients.selecting(workload)
-  if (clients.length === 0)
-    throw new Refusal('client_unknown', `no client selects ${workload.subject} of ${workload.issuer}`)
+  const found = snapshot.clients.selecting(workload)
+  // One that says how it authenticates is nobody who comes in another way (T45).
+  const clients = found.every(comesBy(authentication)) ? found : found.filter(comesBy(authentication))
+  if (clients.length === 0) {
+    const others = found.map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
+    throw new Refusal(
+      'client_unknown',
+      others.length === 0
+        ? `no client selects ${workload.subject} of ${workload.issuer}`
+        : `${others.join(', ')}, and the request came by ${authentication}`,
+    )
+  }
   return asClient(clients, authentication, workload, request)
 }
 
-/** `client_id`, when sent, must be one of the names: it chooses who may permit, and frees from no forbid. */
+const comesBy =
+  (authentication: string) =>
+  (client: Client): boolean =>
+    client.authentication === undefined || client.authentication.method === authentication
+
+/** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(
   clients: readonly Client[],
   authentication: string,
@@ -123,11 +194,13 @@ function asClient(
   { clientId }: ExchangeRequest,
 ): Facts['client'] {
   const candidates = clients.map((client) => client.name)
-  if (clientId !== undefined && !candidates.includes(clientId)) {
+  if (clientId === undefined || (clientId === principal.id && parseSpiffeId(clientId) !== undefined))
+    return { candidates, authentication, principal }
+  if (!candidates.includes(clientId)) {
     throw new Refusal(
       'client_mismatch',
       `client_id ${JSON.stringify(clientId.slice(0, 120))} is not ${candidates.join(' or ')}`,
     )
   }
-  return { candidates, authentication, principal, ...(clientId === undefined ? {} : { named: clientId }) }
+  return { candidates, authentication, principal, named: clientId }
 }

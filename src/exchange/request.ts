@@ -1,5 +1,7 @@
 import type { Grant } from '../clients/contract.ts'
+import { CARRIED_TYPE, type Carried } from '../credentials/contract.ts'
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
+import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
 
@@ -14,7 +16,10 @@ export interface ExchangeRequest {
   readonly grant: Grant
   readonly subject: DeclaredToken
   readonly actor: DeclaredToken | undefined
-  readonly clientAssertion: DeclaredToken | undefined
+  /** What authenticates the client: an assertion, or a credential that the request carries beside its form. */
+  readonly authentication: DeclaredToken | undefined
+  /** The certificate of the connection. It authenticates the client where nothing else does and somebody here trusts it (parties.ts); else it is a key and nothing more (CB-03). */
+  readonly certificate: DeclaredToken | undefined
   readonly clientId: string | undefined
   readonly audiences: readonly string[]
   readonly resources: readonly string[]
@@ -67,8 +72,8 @@ const LIMITS = { name: 2048, scope: 8192, scopes: 100, targets: 10 } as const
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/ // RFC 6749 §3.3 scope-token
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
 
-/** Reads parameters as a token exchange. Throws Refusal. `onUnknown` hears of every parameter that nobody knows. */
-export function readRequest(parameters: Parameters, onUnknown: () => void): ExchangeRequest {
+/** Reads parameters, and what comes beside them, as a token exchange. Throws Refusal. `onUnknown` hears of every parameter that nobody knows. */
+export function readRequest(parameters: Parameters, carried: Carried, onUnknown: () => void): ExchangeRequest {
   const grantType = required(parameters, 'grant_type')
   if (grantType !== TOKEN_EXCHANGE)
     throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(grantType.slice(0, 120))} is not offered`)
@@ -80,12 +85,10 @@ export function readRequest(parameters: Parameters, onUnknown: () => void): Exch
   }
   return {
     grant: 'token-exchange',
-    subject: {
-      token: required(parameters, 'subject_token', MAX_TOKEN_LENGTH),
-      tokenType: typeUri(parameters, 'subject_token_type') ?? missing('subject_token_type'),
-    },
+    subject: subjectOf(parameters, carried),
     actor: declared(parameters, 'actor_token', 'actor_token_type'),
-    clientAssertion: declared(parameters, 'client_assertion', 'client_assertion_type'),
+    authentication: authenticationOf(parameters, carried),
+    certificate: certificateOf(carried),
     clientId: single(parameters, 'client_id', LIMITS.name),
     audiences: several(parameters, 'audience'),
     resources: several(parameters, 'resource').map(checkedResource),
@@ -93,6 +96,40 @@ export function readRequest(parameters: Parameters, onUnknown: () => void): Exch
     requestedTokenType: typeUri(parameters, 'requested_token_type'),
   }
 }
+
+/** The subject token; one that is a certificate may be left out, since the connection carries it (TE-86). */
+function subjectOf(parameters: Parameters, carried: Carried): DeclaredToken {
+  const tokenType = typeUri(parameters, 'subject_token_type')
+  const token = single(parameters, 'subject_token', MAX_TOKEN_LENGTH)
+  if (token === undefined && tokenType === MTLS_TYPE && carried.certificate !== undefined)
+    return { token: certificateToken(carried.certificate), tokenType }
+  return { token: token ?? missing('subject_token'), tokenType: tokenType ?? missing('subject_token_type') }
+}
+
+/** One way of client authentication, or none (AF-07). */
+function authenticationOf(parameters: Parameters, carried: Carried): DeclaredToken | undefined {
+  const { workloadIdentityToken, clientAttestation } = carried
+  const ways = [
+    declared(parameters, 'client_assertion', 'client_assertion_type'),
+    within(workloadIdentityToken, 'Workload-Identity-Token', CARRIED_TYPE.workloadIdentityToken),
+    within(clientAttestation, 'OAuth-Client-Attestation', CARRIED_TYPE.clientAttestation),
+  ].filter((way) => way !== undefined)
+  if (ways.length > 1)
+    throw new Refusal('authentication_several', `the client authenticates by ${ways.length} credentials at once`)
+  return ways[0]
+}
+
+function within(token: string | undefined, name: string, tokenType: string): DeclaredToken | undefined {
+  if (token === undefined) return undefined
+  if (token.length > MAX_TOKEN_LENGTH)
+    throw new Refusal('parameter_too_long', `${name} has ${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
+  return { token, tokenType }
+}
+
+const certificateOf = ({ certificate }: Carried): DeclaredToken | undefined =>
+  certificate === undefined
+    ? undefined
+    : { token: certificateToken(certificate), tokenType: CARRIED_TYPE.certificate }
 
 function missing(name: string): never {
   throw new Refusal('parameter_missing', `${name} is missing`)

@@ -35,6 +35,8 @@ export interface Facts {
   }
   /** Audiences of the subject token where it is ours; absent for foreign ones (interfaces.md, "Narrowing"). */
   readonly subjectAudiences?: readonly string[]
+  /** The client that it was issued to. */
+  readonly subjectClient?: string
   /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
   readonly path?: readonly string[]
   /** `audience` and `resource` values as asked. */

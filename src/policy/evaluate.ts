@@ -1,4 +1,5 @@
 import type { Client, ClientIndex } from '../clients/contract.ts'
+import { SELF_ISSUER } from '../identity/principal.ts'
 import { type Reason, Refusal } from '../refusal.ts'
 import type { TargetIndex } from '../targets/contract.ts'
 import { type Aim, aimOf, strictest } from './aim.ts'
@@ -87,6 +88,14 @@ function decide(facts: Facts, client: Client, all: readonly Client[], rules: Rul
       `client ${name} may not use ${facts.grant}; its \`grants\` are ${[...client.grants].join(', ') || 'none'}`,
       name,
     )
+  if (!mayBring(facts, client)) {
+    return deny(
+      trace,
+      'audience_mismatch',
+      `the token of ours was issued to client ${facts.subjectClient} for ${facts.subjectAudiences?.join(', ')}; client ${name} is neither, by its name or its \`audiences\``,
+      name,
+    )
+  }
   try {
     const aim = aimOf(facts, client, rules.targets, rules.policies)
     return judge(facts, client, all, aim, rules, trace)
@@ -94,6 +103,12 @@ function decide(facts: Facts, client: Client, all: readonly Client[], rules: Rul
     if (error instanceof Refusal) return deny(trace, error.reason, error.detail, name)
     throw error
   }
+}
+
+/** A token of ours is brought by the client it was issued to, or by one that it is meant for (TE-70, T18); any other may have stolen it. */
+function mayBring({ subject, subjectAudiences, subjectClient }: Facts, client: Client): boolean {
+  if (subject.issuer !== SELF_ISSUER) return true
+  return subjectClient === client.name || (subjectAudiences?.some((one) => client.audiences.includes(one)) ?? false)
 }
 
 function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, rules: Rules, trace: Trace): Decision {

@@ -19,9 +19,14 @@ export interface Mintable {
   readonly lineage: string
   /** Clients that the request has passed, in order, this one last. */
   readonly path: readonly string[]
+  /** `cnf`: the key whose holder alone may use the token; undefined for a bearer token. */
+  readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
   /** The target's own claims, already evaluated. */
   readonly claims: Readonly<Record<string, unknown>>
 }
+
+/** `token_type` of an answer (TE-23, DP-10). */
+export type TokenUsage = 'Bearer' | 'DPoP' | 'N_A'
 
 export interface Written {
   /** Beside `alg` and `kid`, which mint() sets. */

@@ -9,7 +9,7 @@ import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
-import type { TokenKind } from './contract.ts'
+import type { Mintable, TokenKind, TokenUsage } from './contract.ts'
 
 /** A token kind by the name that a target's profile gives. */
 export type TokenKinds = ReadonlyMap<string, TokenKind>
@@ -20,6 +20,8 @@ export interface MintRequest {
   readonly facts: Facts
   readonly subject: Identified
   readonly actor: Identified | undefined
+  /** The key that the request proves, which the token is bound to (CB-01, DP-04). */
+  readonly confirmation: Mintable['confirmation']
   readonly id: string
   readonly lineage: string
   readonly path: readonly string[]
@@ -34,7 +36,7 @@ export interface Minted {
   readonly tokenHash: string
   readonly id: string
   readonly tokenType: string
-  readonly usage: 'Bearer' | 'N_A'
+  readonly usage: TokenUsage
   /** Seconds. */
   readonly expiresIn: number
   readonly scopes: readonly string[]
@@ -61,6 +63,7 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     id,
     lineage: request.lineage,
     path: request.path,
+    confirmation: request.confirmation,
     claims: mappedClaims(request),
   })
   const header = { ...written.header, alg: signer.algorithm, kid: signer.kid }
@@ -70,7 +73,8 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     tokenHash: hashOf(token),
     id,
     tokenType: kind.tokenType,
-    usage: kind.usage,
+    // A token that is no access token stays N_A, bound or not (DP-11).
+    usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
   })

@@ -6,6 +6,7 @@
 import type { Condition, Mapping } from '../lib/cel.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
+import type { Certificate } from '../lib/x509/contract.ts'
 
 export type { VerificationKey } from '../lib/jwk.ts'
 
@@ -13,11 +14,37 @@ export type { VerificationKey } from '../lib/jwk.ts'
 export const positions = ['client', 'subject', 'actor', 'assertion', 'administrator'] as const
 export type Position = (typeof positions)[number]
 
+/** Which keys of a source are meant: those of an ordinary key set, or those that a SPIFFE bundle marks for one kind of SVID (S-49, S-62, SC-23). */
+export type KeyUse = 'sig' | SvidUse
+export type SvidUse = 'jwt-svid' | 'wit-svid' | 'x509-svid'
+
+/** Members of a document's `keys`, of which it says exactly one. */
+export const keyMembers = ['discovery', 'jwksUri', 'jwks', 'bundle', 'roots'] as const
+export type KeyMember = (typeof keyMembers)[number]
+
+/** Certificates that a path may end at or go through. One frozen object for each version of a set, so that what is found under it can be kept in a WeakMap. */
+export interface Anchors {
+  readonly certificates: readonly Certificate[]
+  readonly intermediates: readonly Certificate[]
+}
+
 /** Where the keys of an issuer come from: exactly one. */
 export type KeySource =
   | { readonly from: 'inline'; readonly keys: readonly VerificationKey[] }
   | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
+
+/**
+ * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token
+ * introspection (RFC 7662). `bearerToken` names a secret; `maxAge` is for how many seconds a yes is believed.
+ */
+export interface OnlineCheck {
+  readonly protocol: 'tokenReview' | 'introspection'
+  readonly url: string
+  readonly ca?: string
+  readonly bearerToken?: string
+  readonly maxAge: number
+}
 
 /** A TrustedIssuer document, compiled. Times are seconds. `Settings` are what its credential kind adds. */
 export interface TrustedIssuer<Settings = unknown> {
@@ -26,12 +53,19 @@ export interface TrustedIssuer<Settings = unknown> {
   /** The credential kind that verifies; never chosen by the credential (TE-32). */
   readonly credential: string
   readonly settings: Settings
-  /** What credentials name as their issuer: exact `iss`, or the trust domain. The look-up key, with type and audience. */
+  /** What credentials name as their issuer: exact `iss`, or the origin of the trust domain; '' where they name none. */
   readonly authority: string
+  /** The look-up keys, with type and audience: the authority, unless the kind finds its issuers by their keys. */
+  readonly lookUp: readonly string[]
+  /** What conditions and mappings see. */
+  readonly variables: readonly string[]
   /** Declared token types and assertion types under which the credential may be presented. */
   readonly tokenTypes: readonly string[]
   readonly keys: KeySource
+  /** Keys of another use are not there, whatever the source holds. */
+  readonly keyUse: KeyUse
   readonly maxStale: number
+  readonly onlineCheck?: OnlineCheck | undefined
   readonly audiences: readonly string[]
   /** Members of `audiences` that are accepted only until then, seconds since the epoch (JC-11). */
   readonly audienceUntil?: ReadonlyMap<string, number>
@@ -42,6 +76,8 @@ export interface TrustedIssuer<Settings = unknown> {
   readonly maxAge: number
   readonly clockSkew: number
   readonly singleUse: boolean
+  /** `bind`: a credential is taken with the key that it was first used with, and with no other (UC-03). */
+  readonly firstUse: 'any' | 'bind'
   readonly tenant: { readonly mapping: Mapping; readonly allowed: ReadonlySet<string> } | undefined
   /** All must hold, else the credential is refused: the preset's and the document's own. */
   readonly conditions: readonly Condition[]
@@ -63,6 +99,27 @@ export interface Preset {
   readonly sample: { readonly header: JsonObject; readonly claims: JsonObject }
 }
 
+/** A verified credential as its issuer is asked about it. */
+export interface AskedCredential {
+  readonly token: string
+  /** What records know the credential by (`useId`); not secret. */
+  readonly id: string
+  /** The verified `sub`; an answer about another subject is a no. */
+  readonly subject?: string | undefined
+  /** Seconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** Whether credentials that verify still hold in the eyes of their issuers (P-19). */
+export interface StatusChecks {
+  /**
+   * Returns where the issuer's document says no `onlineCheck`, or where the issuer says yes: at once where it said so a
+   * moment ago. Throws (or rejects with) Refusal `status_refused` where it says no, and `status_unavailable` where it
+   * cannot be asked, since nobody's yes is a no.
+   */
+  check(issuer: TrustedIssuer, credential: AskedCredential): void | Promise<void>
+}
+
 /** Finds keys of issuers. Synchronous when the set is in memory, which is the rule on the road. */
 export interface KeyFinder {
   /**
@@ -70,4 +127,18 @@ export interface KeyFinder {
    * the algorithm. Throws (or rejects with) Refusal `key_unknown` or `keys_unavailable`.
    */
   find(issuer: TrustedIssuer, kid: string | undefined, algorithm: string): VerificationKey | Promise<VerificationKey>
+  /** Where certificate paths of the issuer end: one certificate or more. Throws (or rejects with) the same. */
+  anchors(issuer: TrustedIssuer): Anchors | Promise<Anchors>
+}
+
+/** An answer of a credential's source. */
+export interface SourceAnswer {
+  readonly status: number
+  readonly body: Buffer
+}
+
+/** The way to the one address that an issuer's document names, for kinds whose credentials are checked there. */
+export interface CredentialSource {
+  /** POSTs to `url`, which must be of the document and never of the credential. Rejects with Refusal `status_unavailable`. */
+  post(url: string, request: { readonly headers: ReadonlyMap<string, string>; readonly body: Buffer }): Promise<SourceAnswer>
 }

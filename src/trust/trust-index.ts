@@ -40,14 +40,14 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
     for (const tokenType of issuer.tokenTypes) {
       const authorities = grouped.get(tokenType) ?? new Map<string, TrustedIssuer[]>()
       grouped.set(tokenType, authorities)
-      authorities.set(issuer.authority, [...(authorities.get(issuer.authority) ?? []), issuer])
+      for (const authority of issuer.lookUp) authorities.set(authority, [...(authorities.get(authority) ?? []), issuer])
     }
   }
   const told = new Set<string>()
   const byType = new Map<string, ReadonlyMap<string, Namesakes>>()
   for (const [tokenType, authorities] of grouped) {
     const entries = new Map<string, Namesakes>()
-    for (const [authority, namesakes] of authorities) entries.set(authority, indexed(namesakes, told, faults))
+    for (const [authority, namesakes] of authorities) entries.set(authority, indexed(authority, namesakes, told, faults))
     byType.set(tokenType, entries)
   }
   if (faults.length > 0) throw new Faults(faults)
@@ -69,7 +69,7 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
 
 function meeting({ byAudience }: Namesakes, authority: string, audiences: readonly string[]): TrustedIssuer {
   let met: TrustedIssuer | undefined
-  for (const audience of audiences) {
+  for (const audience of audiences.length === 0 ? [NO_AUDIENCE] : audiences) {
     const issuer = byAudience.get(audience)
     if (issuer === undefined || issuer === met) continue
     if (met !== undefined) {
@@ -89,21 +89,36 @@ function meeting({ byAudience }: Namesakes, authority: string, audiences: readon
   return met
 }
 
-function indexed(namesakes: readonly TrustedIssuer[], told: Set<string>, faults: Fault[]): Namesakes {
+/** What stands for the audience where credentials name none. */
+const NO_AUDIENCE = ''
+
+function indexed(
+  authority: string,
+  namesakes: readonly TrustedIssuer[],
+  told: Set<string>,
+  faults: Fault[],
+): Namesakes {
   const byAudience = new Map<string, TrustedIssuer>()
   for (const issuer of namesakes) {
-    for (const audience of new Set(issuer.audiences)) {
+    for (const audience of new Set(issuer.audiences.length === 0 ? [NO_AUDIENCE] : issuer.audiences)) {
       const other = byAudience.get(audience)
       if (other === undefined) {
         byAudience.set(audience, issuer)
         continue
       }
-      const conflict = JSON.stringify([other.name, issuer.name, issuer.authority, audience])
+      const conflict = JSON.stringify([other.name, issuer.name, authority, audience])
       if (told.has(conflict)) continue
       told.add(conflict)
       faults.push({
-        path: 'spec.audiences',
-        message: `${named(other)} and ${named(issuer)} both answer to ${quoted(issuer.authority)} with audience ${quoted(audience)}, so a credential could be of either; give each an audience of its own`,
+        ...(audience === NO_AUDIENCE
+          ? {
+              path: 'spec.keys',
+              message: `${named(other)} and ${named(issuer)} both answer to ${issuer.authority === '' ? 'one root or intermediate certificate' : quoted(authority)}, so a credential could be of either; keep one of the two documents`,
+            }
+          : {
+              path: 'spec.audiences',
+              message: `${named(other)} and ${named(issuer)} both answer to ${quoted(authority)} with audience ${quoted(audience)}, so a credential could be of either; give each an audience of its own`,
+            }),
       })
     }
   }

@@ -1,22 +1,21 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { algorithms } from '../../lib/algorithms.ts'
-import { readJws, type UnverifiedJws } from '../../lib/jws.ts'
-import { Refusal } from '../../refusal.ts'
+import type { UnverifiedJws } from '../../lib/jws.ts'
 import type { CredentialKind } from '../contract.ts'
 import {
   actorsOf,
   audiencesOf,
   checkAudience,
   checkedAlgorithm,
-  checkedKeyId,
   checkedTimes,
-  checkedTokenId,
   checkHeader,
+  checkSignature,
   checkType,
   mayActOf,
   normalType,
+  readToken,
   requiredText,
+  useIdOf,
 } from '../jwt-checks.ts'
 
 /** What a TrustedIssuer of this kind says beside what all say. */
@@ -46,37 +45,28 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
   summary:
     'A JWT that its issuer signs and names itself in, such as a Kubernetes service-account token or a CI job token.',
   format: 'jwt',
-  tokenTypes: [JWT_TYPE, ID_TOKEN_TYPE, CLIENT_ASSERTION_TYPE],
+  tokenTypes: [JWT_TYPE, ID_TOKEN_TYPE],
+  clientTypes: new Map([[CLIENT_ASSERTION_TYPE, 'client_assertion']]),
   settings,
 
   authority: ({ issuer }) => issuer,
+  read: readToken,
 
-  read(token) {
-    const jws = readJws(token)
-    if (jws === undefined)
-      throw new Refusal('token_malformed', 'not a compact JWS with a JSON header and payload in canonical base64url')
-    return jws
+  locate({ claims }) {
+    if (claims['iss'] === undefined) return { unlocated: 'claim_missing', detail: 'iss is missing' }
+    return { authorities: [requiredText(claims, 'iss')], audiences: audiencesOf(claims) }
   },
 
-  locate: ({ claims }) => ({ authority: requiredText(claims, 'iss'), audiences: audiencesOf(claims) }),
-
-  async verify({ header, claims, signingInput, signature }, issuer, { now, accepted, keys }) {
-    const name = checkedAlgorithm(header, issuer.settings.algorithms)
-    const algorithm = algorithms.get(name)
+  async verify(token, issuer, { now, accepted, keys }) {
+    const { header, claims } = token
+    const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
     checkHeader(header)
     checkType(header, issuer.settings.typ)
     const expiresAt = checkedTimes(claims, issuer, now)
     const audiences = audiencesOf(claims)
     checkAudience(audiences, accepted.audiences, accepted.several)
-    const pending = keys.find(issuer, checkedKeyId(header), name)
-    const key = pending instanceof Promise ? await pending : pending
-    if (
-      algorithm === undefined ||
-      (algorithm.signatureBytes !== undefined && signature.length !== algorithm.signatureBytes) ||
-      !algorithm.verify(key.key, Buffer.from(signingInput), signature)
-    ) {
-      throw new Refusal('signature_invalid', `the signature does not verify with key ${key.kid ?? key.thumbprint}`)
-    }
+    const pending = checkSignature(token, issuer, algorithm, keys)
+    if (pending !== undefined) await pending
     const authority = requiredText(claims, 'iss')
     return {
       authority,
@@ -85,11 +75,7 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
       uri: undefined,
       audiences,
       expiresAt,
-      // Of the signed part: an ECDSA signature has two spellings, what it signs has one.
-      useId:
-        claims['jti'] === undefined
-          ? `sha256:${createHash('sha256').update(signingInput).digest('base64url')}`
-          : checkedTokenId(claims),
+      useId: useIdOf(token),
       keyProven: false,
       actors: actorsOf(claims, authority),
       mayAct: mayActOf(claims),

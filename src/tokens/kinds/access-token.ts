@@ -15,9 +15,9 @@ export const accessToken: TokenKind = {
   tokenType: 'urn:ietf:params:oauth:token-type:access_token',
   usage: 'Bearer',
   settings,
-  ownClaims: ['client_id', 'scope', 'act', 'auth_time', 'acr', 'amr'],
+  ownClaims: ['client_id', 'scope', 'act', 'cnf', 'auth_time', 'acr', 'amr'],
 
-  write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, claims }) {
+  write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, confirmation, claims }) {
     const token: Record<string, unknown> = {
       ...claims,
       iss: issuer,
@@ -31,6 +31,7 @@ export const accessToken: TokenKind = {
       cambist_path: path,
     }
     if (permission.scopes.length > 0) token['scope'] = permission.scopes.join(' ')
+    if (confirmation !== undefined) token['cnf'] = confirmation
     const act = actClaim(permission.actors)
     if (act !== undefined) token['act'] = act
     return { header: { typ: permission.profile.settings['typ'] }, claims: token }
