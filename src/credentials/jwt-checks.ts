@@ -135,7 +135,8 @@ export function checkedTimes(claims: JsonObject, rules: TimeRules, now: number):
 
 const LAST_DATE = 253_402_300_799 // the end of the year 9999: beyond it a date is a mistake or an attack
 
-function numericDate(claims: JsonObject, name: string): number | undefined {
+/** A date, or undefined where the claim is absent. */
+export function numericDate(claims: JsonObject, name: string): number | undefined {
   const value = claims[name]
   if (value === undefined) return undefined
   if (typeof value !== 'number' || value < 0 || value > LAST_DATE) {
