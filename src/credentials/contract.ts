@@ -29,8 +29,8 @@ export interface Carried {
   readonly clientAttestationProof?: string | undefined
   readonly dpop?: string | undefined
   readonly transactionToken?: string | undefined
-  /** base64url SHA-256 of the body's bytes: what proofs that cover the body are compared with. */
-  bodyDigest(): string
+  /** base64url digest of the body's bytes: what proofs that cover the body are compared with. */
+  bodyDigest(hash: 'sha256' | 'sha512'): string
 }
 
 /** What an unverified credential says of where to look for trust. A look-up key, nothing more (habit 7). */
@@ -101,10 +101,10 @@ export interface OwnToken {
   readonly path: readonly string[]
 }
 
-/** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use (W-31). */
+/** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use; undefined: any that fits the key. */
 export interface BoundKey {
   readonly key: VerificationKey
-  readonly algorithm: string
+  readonly algorithm: string | undefined
 }
 
 export type ProofMethod = 'wpt' | 'http-signature' | 'attestation-pop' | 'dpop'
@@ -119,13 +119,15 @@ export interface Possession {
   readonly binding: 'none' | 'dpop' | 'mtls'
   /** `cnf` of that token (CB-01, DP-04). */
   readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
-  /** Whether the request proves all that a `cnf` claim names (P-16, TE-74); what it does not know is not proven. */
-  confirms(cnf: unknown): boolean
-  /** The proof that came with the credential itself. Throws Refusal `confirmation_unproven` where there is none, `proof_invalid` where it does not hold. */
+  /** Demands that the request proves all that the `cnf` of these claims names (P-16, TE-74). Throws Refusal `confirmation_unproven` or `claim_malformed`. */
+  confirm(claims: JsonObject): void
+  /** Judges the proof that came with a credential of its own key. Throws Refusal `confirmation_unproven` where there is none, `proof_invalid` where it does not hold. */
   prove(token: string, bound: BoundKey, subject: string): ProofMethod
 }
 
 export interface VerifyTools {
+  /** The credential as presented. */
+  readonly token: string
   /** Seconds since the epoch. */
   readonly now: number
   /** The audiences that mean us in this position, and whether others may stand beside one of them. */
@@ -165,6 +167,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly variables?: readonly string[]
   /** The default of a document's `subject`; `assertion.sub` where it does not say. */
   readonly subject?: string
+  /** The default of a document's `maxAge`, seconds; an hour where it does not say. Infinity: its credentials need not say when they were issued. */
+  readonly maxAge?: number
   /** Which keys of a SPIFFE bundle are its own. */
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */

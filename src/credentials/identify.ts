@@ -110,7 +110,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
 
   const { now, keys, ourIssuer, possession, source } = trusting
   const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
-  const pending = kind.verify(reading, issuer, { now, accepted, keys, possession, source, ourIssuer })
+  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, possession, source, ourIssuer })
   const facts = pending instanceof Promise ? await pending : pending
   if (facts.authority !== issuer.authority) {
     throw new Refusal(
@@ -154,11 +154,11 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   }
 }
 
-/** A credential that is bound to a key is good for nothing without it (P-16, TE-74); others have none to prove. */
+/** A credential that is bound to a key is good for nothing without it; others have none to prove. */
 function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
   if (claims['cnf'] === undefined) return false
-  if (possession.confirms(claims['cnf'])) return true
-  throw new Refusal('confirmation_unproven', 'the token is bound to a key (cnf) that was not proven on this request')
+  possession.confirm(claims)
+  return true
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */

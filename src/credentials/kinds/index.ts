@@ -1,3 +1,7 @@
+export { clientAttestation } from './client-attestation.ts'
 export { jwt } from './jwt.ts'
 export { ownAccessToken } from './own-access-token.ts'
 export { spiffeJwtSvid } from './spiffe-jwt-svid.ts'
+export { spiffeX509Svid } from './spiffe-x509-svid.ts'
+export { wit } from './wit.ts'
+export { x509 } from './x509.ts'

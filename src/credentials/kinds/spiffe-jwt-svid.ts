@@ -40,6 +40,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
   tokenTypes: [JWT_TYPE],
   clientTypes: new Map([['urn:ietf:params:oauth:client-assertion-type:jwt-spiffe', 'spiffe_jwt']]),
   settings,
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'jwt-svid',
   sources: ['bundle'],
 
@@ -61,7 +62,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
         throw new Refusal('token_malformed', `the header has ${shown(name)}, and a JWT-SVID has alg, kid and typ only`)
     }
     checkType(header, TYPES)
-    const expiresAt = checkedTimes(claims, { ...issuer, maxAge: Number.POSITIVE_INFINITY }, now)
+    const expiresAt = checkedTimes(claims, issuer, now)
     const audiences = audiencesOf(claims)
     checkAudience(audiences, accepted.audiences, accepted.several)
     const id = workloadOf(claims)
