@@ -34,6 +34,7 @@ export function issuerOfClient(client: Client, ourIssuer: string): TrustedIssuer
     authority: client.name,
     tokenTypes: [CLIENT_ASSERTION_TYPE],
     keys: keysOf(client.name, authentication),
+    keyUse: 'sig',
     maxStale: 3600,
     audiences: until === undefined ? [ourIssuer] : [ourIssuer, tokenEndpoint],
     ...(until === undefined ? {} : { audienceUntil: new Map([[tokenEndpoint, until]]) }),

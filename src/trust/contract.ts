@@ -6,6 +6,7 @@
 import type { Condition, Mapping } from '../lib/cel.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
+import type { Certificate } from '../lib/x509/contract.ts'
 
 export type { VerificationKey } from '../lib/jwk.ts'
 
@@ -13,11 +14,39 @@ export type { VerificationKey } from '../lib/jwk.ts'
 export const positions = ['client', 'subject', 'actor', 'assertion', 'administrator'] as const
 export type Position = (typeof positions)[number]
 
+/** Which keys of a source are meant: those of an ordinary key set, or those that a SPIFFE bundle marks for one kind of SVID (S-49, S-62, SC-23). */
+export type KeyUse = 'sig' | SvidUse
+export type SvidUse = 'jwt-svid' | 'wit-svid' | 'x509-svid'
+
+/** Members of a document's `keys`, of which it says exactly one. */
+export const keyMembers = ['discovery', 'jwksUri', 'jwks', 'bundle', 'roots'] as const
+export type KeyMember = (typeof keyMembers)[number]
+
+/** Certificates that a path may end at or go through. One frozen object for each version of a set, so that what is found under it can be kept in a WeakMap. */
+export interface Anchors {
+  readonly certificates: readonly Certificate[]
+  readonly intermediates: readonly Certificate[]
+}
+
 /** Where the keys of an issuer come from: exactly one. */
 export type KeySource =
-  | { readonly from: 'inline'; readonly keys: readonly VerificationKey[] }
+  | { readonly from: 'inline'; readonly keys: readonly VerificationKey[]; readonly anchors?: Anchors }
+  | { readonly from: 'certificates'; readonly anchors: Anchors }
   | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
+  | { readonly from: 'bundleFile'; readonly name: string }
+  | { readonly from: 'bundle'; readonly url: string; readonly profile: 'https_web'; readonly ca?: string }
+  | {
+      readonly from: 'bundle'
+      readonly url: string
+      readonly profile: 'https_spiffe'
+      /** The SPIFFE ID of the server, in every character (S-86). */
+      readonly endpointSpiffeId: string
+      /** What the server is known by; where it serves its own trust domain, only until it has given a bundle. No credential is verified by it. */
+      readonly bootstrap: readonly Certificate[]
+      /** The endpoint is of the trust domain that it serves. */
+      readonly selfServing: boolean
+    }
 
 /** A TrustedIssuer document, compiled. Times are seconds. `Settings` are what its credential kind adds. */
 export interface TrustedIssuer<Settings = unknown> {
@@ -31,6 +60,8 @@ export interface TrustedIssuer<Settings = unknown> {
   /** Declared token types and assertion types under which the credential may be presented. */
   readonly tokenTypes: readonly string[]
   readonly keys: KeySource
+  /** Keys of another use are not there, whatever the source holds. */
+  readonly keyUse: KeyUse
   readonly maxStale: number
   readonly audiences: readonly string[]
   /** Members of `audiences` that are accepted only until then, seconds since the epoch (JC-11). */
@@ -70,4 +101,6 @@ export interface KeyFinder {
    * the algorithm. Throws (or rejects with) Refusal `key_unknown` or `keys_unavailable`.
    */
   find(issuer: TrustedIssuer, kid: string | undefined, algorithm: string): VerificationKey | Promise<VerificationKey>
+  /** Where certificate paths of the issuer end: one certificate or more. Throws (or rejects with) the same. */
+  anchors(issuer: TrustedIssuer): Anchors | Promise<Anchors>
 }
