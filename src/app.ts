@@ -25,6 +25,7 @@ import { createEvents, type Events } from './telemetry/events.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
+import { bundlesDir } from './trust/bundles-dir.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
@@ -48,6 +49,9 @@ export interface AppOptions {
   /** Milliseconds between two looks at the version of the documents, beneath LISTEN/NOTIFY. */
   readonly pollMs?: number
 }
+
+/** Milliseconds between two looks at which bundles are due; a bundle says itself how often it is. */
+const BUNDLE_POLL_MS = 5000
 
 /** What both doors stand on. */
 export interface App {
@@ -78,13 +82,16 @@ export async function openApp(options: AppOptions): Promise<App> {
     fetch: guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) }),
     clock,
     secret: secretsDir(config.secretsDir),
+    bundleFile: bundlesDir(config.bundlesDir),
     insecure: config.insecureFetch,
     onEvent: (event) => {
       if (event.event === 'refreshed') events.keysFetched(event.issuer)
       else if (event.event === 'failed') events.keysFailed(event.issuer, `${event.code}: ${event.message}`)
+      else if (event.event === 'voided') events.keysVoided(event.issuer, event.message)
       else events.keysReplaced(event.issuer)
     },
   })
+  const polling = setInterval(() => void keySets.poll(), BUNDLE_POLL_MS).unref()
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
   const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
@@ -112,6 +119,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     snapshots,
     formats: joined,
     async close() {
+      clearInterval(polling)
       keySets.close()
       await snapshots.close()
       await database.close()

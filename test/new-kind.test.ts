@@ -12,6 +12,7 @@ import { readJwk } from '../src/lib/jwk.ts'
 import { Refusal } from '../src/refusal.ts'
 import type { TokenKind } from '../src/tokens/contract.ts'
 import type { TrustedIssuer } from '../src/trust/contract.ts'
+import { NO_ANCHORS } from '../src/trust/key-set.ts'
 import { type CredentialSample, credentialKindConformance } from './conformance/credential-kind.ts'
 import { document, startCambist } from './harness/cambist.ts'
 import { kinds as documented } from './harness/documentation.ts'
@@ -119,7 +120,11 @@ describe('the conformance run, which takes the new kind as it is', () => {
     return {
       token,
       issuer: { authority: 'town-hall', clockSkew: 30 } as TrustedIssuer,
-      tools: { now, accepted: { audiences: ['us'], several: false }, keys: { find: () => reading.key } },
+      tools: {
+        now,
+        accepted: { audiences: ['us'], several: false },
+        keys: { find: () => reading.key, anchors: () => NO_ANCHORS },
+      },
       expected: { claims: { bearer: 'alice' }, expiresAt: now + 60 },
       tampered: [
         ['another bearer', token.replace('alice', 'bob'), ['signature_invalid']],

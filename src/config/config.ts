@@ -33,6 +33,7 @@ export interface Config {
   readonly keyEncryptionKeyFiles: readonly string[]
   readonly adminTokenFile: string | undefined
   readonly secretsDir: string | undefined
+  readonly bundlesDir: string | undefined
   readonly quickstart: boolean
   readonly workers: number
   readonly logLevel: string
@@ -113,6 +114,7 @@ export function readConfig(env: Environment): Config {
     keyEncryptionKeyFiles: keyFiles,
     adminTokenFile: env.CAMBIST_ADMIN_TOKEN_FILE,
     secretsDir: env.CAMBIST_SECRETS_DIR,
+    bundlesDir: env.CAMBIST_BUNDLES_DIR,
     quickstart: quickstart === 'on' && url === undefined,
     workers: workers(env.CAMBIST_WORKERS, fault),
     logLevel,

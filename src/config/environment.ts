@@ -22,6 +22,7 @@ export const variables = {
   CAMBIST_DATA_DIR: 'the embedded database and the development secrets',
   CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'comma-separated files of 32 bytes base64url; the first wraps, all unwrap',
   CAMBIST_SECRETS_DIR: 'secrets that documents may name',
+  CAMBIST_BUNDLES_DIR: 'SPIFFE bundles that documents may name, a file each',
   CAMBIST_ADMIN_TOKEN_FILE: 'bootstrap administrator token: one line',
   CAMBIST_QUICKSTART: 'on: a new embedded database begins with examples/quickstart',
   CAMBIST_WORKERS: 'number of processes at the workloads’ door',

@@ -5,10 +5,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
+import type { Snapshot } from '../documents/contract.ts'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
+import { bundle, REFRESH_HINT } from './bundle.ts'
 import { createEngine } from './engine.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
@@ -102,8 +104,9 @@ function routesOf(road: Road): Router {
       .sort(),
     issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
   }
-  const metadataOf = perKeyring((keyring) => JSON.stringify(metadata(described, keyring)))
-  const jwksOf = perKeyring((keyring) => JSON.stringify(keyring.published))
+  const metadataOf = once((keyring: Keyring) => JSON.stringify(metadata(described, keyring)))
+  const jwksOf = once((keyring: Keyring) => JSON.stringify(keyring.published))
+  const bundleOf = once((snapshot: Snapshot) => JSON.stringify(bundle(snapshot)))
   for (const name of ['oauth-authorization-server', 'openid-configuration']) {
     router.get(`/.well-known/${name}`, (ctx) =>
       publish(ctx as unknown as Context, metadataOf(road.snapshots.current().keyring), 'application/json', 3600),
@@ -111,6 +114,9 @@ function routesOf(road: Road): Router {
   }
   router.get('/jwks', (ctx) =>
     publish(ctx as unknown as Context, jwksOf(road.snapshots.current().keyring), 'application/jwk-set+json', 300),
+  )
+  router.get('/bundle', (ctx) =>
+    publish(ctx as unknown as Context, bundleOf(road.snapshots.current()), 'application/json', REFRESH_HINT),
   )
   router.get('/authorize', (ctx) =>
     problem(
@@ -123,12 +129,12 @@ function routesOf(road: Road): Router {
   return router
 }
 
-/** Texts that change with the signing keys alone are made once for each set. */
-function perKeyring(text: (keyring: Keyring) => string): (keyring: Keyring) => string {
-  const made = new WeakMap<Keyring, string>()
-  return (keyring) => {
-    const known = made.get(keyring) ?? text(keyring)
-    made.set(keyring, known)
+/** Texts are made once for each set of signing keys, or each snapshot, that they change with. */
+function once<Of extends object>(text: (of: Of) => string): (of: Of) => string {
+  const made = new WeakMap<Of, string>()
+  return (of) => {
+    const known = made.get(of) ?? text(of)
+    made.set(of, known)
     return known
   }
 }

@@ -8,6 +8,8 @@ export interface Events extends ExchangeEvents {
   keysFailed(issuer: string, why: string): void
   /** Not one key of the last good set is in the new one (T6). */
   keysReplaced(issuer: string): void
+  /** An authentic bundle has no keys for us any more (S-71). */
+  keysVoided(issuer: string, why: string): void
   snapshotInForce(version: number): void
   snapshotRefused(version: number, why: string): void
   changed(version: number, author: string, what: string): void
@@ -34,6 +36,10 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.warn({ issuer, why }, 'the keys of an issuer cannot be fetched; the last good ones serve until maxStale')
     },
     keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),
+    keysVoided(issuer, why) {
+      metrics.keyFetches.inc({ issuer, outcome: 'voided' })
+      logger.warn({ issuer, why }, 'the bundle of an issuer takes back what it said')
+    },
     snapshotInForce(version) {
       metrics.snapshotVersion.set(version)
       logger.debug({ version }, 'documents in force')

@@ -30,9 +30,23 @@ export interface Anchors {
 
 /** Where the keys of an issuer come from: exactly one. */
 export type KeySource =
-  | { readonly from: 'inline'; readonly keys: readonly VerificationKey[] }
+  | { readonly from: 'inline'; readonly keys: readonly VerificationKey[]; readonly anchors?: Anchors }
+  | { readonly from: 'certificates'; readonly anchors: Anchors }
   | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
+  | { readonly from: 'bundleFile'; readonly name: string }
+  | { readonly from: 'bundle'; readonly url: string; readonly profile: 'https_web'; readonly ca?: string }
+  | {
+      readonly from: 'bundle'
+      readonly url: string
+      readonly profile: 'https_spiffe'
+      /** The SPIFFE ID of the server, in every character (S-86). */
+      readonly endpointSpiffeId: string
+      /** What the server is known by; where it serves its own trust domain, only until it has given a bundle. No credential is verified by it. */
+      readonly bootstrap: readonly Certificate[]
+      /** The endpoint is of the trust domain that it serves. */
+      readonly selfServing: boolean
+    }
 
 /**
  * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token

@@ -16,6 +16,9 @@ export const fetchFailureCodes = [
   'issuer_mismatch', // a discovery document of somebody else
   'keys_elsewhere', // a discovery document that leads to another origin
   'no_keys', // a key set without a usable key
+  'endpoint', // a server that does not prove the SPIFFE ID of the document
+  'sequence', // a bundle older than the one that is known
+  'file', // a file in CAMBIST_BUNDLES_DIR that cannot be read
   'secret', // the secret that the document names cannot be sent
   'closed',
 ] as const

@@ -6,10 +6,12 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import type { Secret } from '../lib/secret.ts'
 import { FetchFailure } from './fetch-failure.ts'
 import { type FetchTarget, fetchTarget } from './fetch-target.ts'
 import { isPublicAddress } from './public-address.ts'
+import type { SpiffeServer } from './spiffe-endpoint.ts'
 
 /** A secret with the one host it may be sent to: `host`, or `host:port` where the port is not 443. */
 export interface BoundSecret {
@@ -21,6 +23,8 @@ export interface FetchRequest {
   readonly accept: string
   /** Trust anchors (PEM) for this fetch, instead of those of the system (P-17). */
   readonly ca?: string
+  /** The server is known by its SPIFFE ID, instead of by its name and the anchors of the system (S-86). */
+  readonly spiffe?: SpiffeServer
   /** Sent as bearer token. Without it no Authorization header goes out (K-6). */
   readonly bearer?: BoundSecret
   /** Ends the fetch from outside; its reason should be a FetchFailure. */
@@ -53,6 +57,8 @@ const MAX_BYTES = 256 * 1024
 const DEADLINE = 3000
 /** Of one name: more are an attempt at something. */
 const MAX_ADDRESSES = 32
+/** Certificates that a server may present. */
+const MAX_CHAIN = 10
 const MEDIA_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/jwk-set+json'])
 
 /** Makes the way out. Each fetch resolves anew, checks every address, and connects to an address it has checked, on a connection of its own. */
@@ -60,6 +66,11 @@ export function guardedFetch(rules: FetchRules): Fetch {
   const { insecure, resolve = resolveBySystem, bytes = MAX_BYTES, milliseconds = DEADLINE } = rules
   return async (url, request) => {
     const target = fetchTarget(url, insecure)
+    if (request.spiffe !== undefined && !target.https)
+      throw new FetchFailure(
+        'url',
+        `${target.url} must begin with https://, since its server is known by its SPIFFE ID`,
+      )
     if (request.bearer !== undefined) checkBearer(target, request.bearer)
     const ending = new AbortController()
     const deadline = setTimeout(() => {
@@ -130,7 +141,7 @@ function ended(signal: AbortSignal): Promise<never> {
 /** One GET on a connection of its own. Every event by which a hostile server could end it leads to one rejection (T28, T44). */
 function exchange(
   target: FetchTarget,
-  { accept, ca, bearer }: FetchRequest,
+  { accept, ca, spiffe, bearer }: FetchRequest,
   addresses: LookupAddress[],
   bytes: number,
   signal: AbortSignal,
@@ -164,6 +175,7 @@ function exchange(
           rejectUnauthorized: true,
           ...(isIP(target.hostname) === 0 ? { servername: target.hostname } : {}),
           ...(ca === undefined ? {} : { ca }),
+          ...(spiffe === undefined ? {} : knownById(spiffe)),
         })
       : httpRequest({ ...settings, agent })
     const stop = () => fail(signal.reason)
@@ -215,6 +227,26 @@ function exchange(
     if (signal.aborted) stop()
     else request.end()
   })
+}
+
+/** No session is ever resumed here, so the chain is judged on every connection, before a byte of the request is sent. */
+function knownById(server: SpiffeServer) {
+  return {
+    ca: [...server.ca],
+    // What a bundle holds is trusted as it stands, self-signed or not (S-29).
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_name: string, leaf: PeerCertificate) => server.fault(chainOf(leaf)),
+  }
+}
+
+function chainOf(leaf: PeerCertificate): readonly Buffer[] {
+  const chain: Buffer[] = []
+  let one: Partial<DetailedPeerCertificate> | undefined = leaf
+  while (one?.raw !== undefined && chain.length < MAX_CHAIN) {
+    chain.push(one.raw)
+    one = one.issuerCertificate === one ? undefined : one.issuerCertificate
+  }
+  return chain
 }
 
 /** Answers with the addresses that were checked, whoever asks again: a name cannot change between check and connection (T27). */

@@ -1,22 +1,30 @@
 import { createHash } from 'node:crypto'
-import { isJsonObject, type JsonObject, parseJsonObject } from '../lib/json.ts'
-import { readJwks, type VerificationKey } from '../lib/jwk.ts'
+import { canonicalJson, isJsonObject, type JsonObject, parseJsonObject } from '../lib/json.ts'
+import { readJwks } from '../lib/jwk.ts'
+import type { BundleSource } from './bundle-source.ts'
 import type { KeySource, TrustedIssuer } from './contract.ts'
 import { FetchFailure } from './fetch-failure.ts'
 import { fetchTarget } from './fetch-target.ts'
 import type { Fetch, FetchRequest } from './guarded-fetch.ts'
+import { type KeySet, keySet } from './key-set.ts'
 import type { FindSecret } from './secrets-dir.ts'
 
-export type RemoteSource = Exclude<KeySource, { readonly from: 'inline' }>
+export type RemoteSource = Exclude<KeySource, { readonly from: 'inline' | 'certificates' }>
+type JwksSource = Exclude<RemoteSource, BundleSource>
 
 /** A key set as it was fetched. */
 export interface FetchedKeys {
-  readonly keys: readonly VerificationKey[]
+  readonly set: KeySet
   /** Phrases about keys of the set that are not used. */
   readonly skipped: readonly string[]
-  /** Seconds, as the server says; undefined where it does not. */
-  readonly maxAge: number | undefined
+  /** Milliseconds for which it need not be fetched again. */
+  readonly freshFor: number
 }
+
+/** Milliseconds for which a fetched set is fresh: what the server says within bounds (P-12), and where it says nothing. */
+const FRESH_AT_LEAST = 60_000
+const FRESH_AT_MOST = 86_400_000
+const FRESH_BY_DEFAULT = 600_000
 
 export interface FetchTools {
   readonly fetch: Fetch
@@ -34,13 +42,16 @@ const ACCEPT_METADATA = 'application/json'
  * names never share one (T43), and an issuer whose document changed elsewhere keeps its own.
  */
 export function sourceDigest(issuer: TrustedIssuer, source: RemoteSource): string {
-  const where = source.from === 'discovery' ? source.issuer : source.url
-  const parts = [issuer.name, issuer.authority, source.from, where, source.ca ?? null, source.bearerToken ?? null]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  const known = source.from === 'bundle' && source.profile === 'https_spiffe' ? source.bootstrap : []
+  const where = { ...source, bootstrap: known.map(({ fingerprint }) => fingerprint) }
+  return createHash('sha256')
+    .update(canonicalJson([issuer.name, issuer.authority, issuer.keyUse, where]))
+    .digest('base64url')
 }
 
-/** The URL that an administrator knows the source by. */
+/** The URL, or the name of the file, that an administrator knows the source by. */
 export function sourceUrl(source: RemoteSource): string {
+  if (source.from === 'bundleFile') return `${source.name} in CAMBIST_BUNDLES_DIR`
   return source.from === 'discovery' ? metadataUrl(source.issuer) : source.url
 }
 
@@ -49,8 +60,8 @@ export function metadataUrl(issuer: string): string {
   return `${issuer.endsWith('/') ? issuer.slice(0, -1) : issuer}/.well-known/openid-configuration`
 }
 
-/** Fetches the keys. Rejects with FetchFailure; a set without a usable key is one. */
-export async function fetchKeys(source: RemoteSource, tools: FetchTools): Promise<FetchedKeys> {
+/** Fetches a JWK Set. Rejects with FetchFailure; a set without a usable key is one. */
+export async function fetchJwks(source: JwksSource, tools: FetchTools): Promise<FetchedKeys> {
   const bearer = source.bearerToken === undefined ? undefined : await tools.secret(source.bearerToken)
   const request = {
     signal: tools.signal,
@@ -66,7 +77,12 @@ export async function fetchKeys(source: RemoteSource, tools: FetchTools): Promis
       'no_keys',
       `the key set at ${url} has no usable key${skipped[0] === undefined ? '' : `: ${skipped[0]}`}`,
     )
-  return { keys, skipped, maxAge }
+  return { set: keySet(keys), skipped, freshFor: freshness(maxAge) }
+}
+
+function freshness(maxAge: number | undefined): number {
+  if (maxAge === undefined) return FRESH_BY_DEFAULT
+  return Math.min(FRESH_AT_MOST, Math.max(FRESH_AT_LEAST, maxAge * 1000))
 }
 
 /** The `jwks_uri` of the issuer's own metadata (P-3, T6): the same issuer, the same origin, https. */

@@ -1,12 +1,12 @@
 import { formatDuration } from '../lib/duration.ts'
 import type { Fault } from '../lib/fault.ts'
-import type { TrustedIssuer } from './contract.ts'
+import type { Anchors, KeySource, TrustedIssuer } from './contract.ts'
 import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
 
 const DAY = 86_400
 
-/** What is allowed in a TrustedIssuer document but doubtful. */
-export function lintTrustedIssuer(issuer: TrustedIssuer): readonly Fault[] {
+/** What is allowed in a TrustedIssuer document but doubtful. `now`: seconds since the epoch. */
+export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly Fault[] {
   const found: Fault[] = []
   const warn = (path: string, message: string) => void found.push({ path, message })
   const { keys } = issuer
@@ -16,7 +16,12 @@ export function lintTrustedIssuer(issuer: TrustedIssuer): readonly Fault[] {
       `${issuer.authority} is what every cluster calls itself by default (K-8); give this cluster an issuer of its own, or at least audiences that name it and that no other cluster's tokens carry`,
     )
   }
-  if (keys.from === 'inline') {
+  if (keys.from === 'inline' && keys.anchors !== undefined) {
+    warn(
+      'spec.keys.bundle.inline',
+      'a bundle that is written here does not follow when the trust domain rotates its keys or takes them back; keep it current, or use url or file',
+    )
+  } else if (keys.from === 'inline') {
     warn(
       'spec.keys.jwks',
       'keys that are written here do not follow when the issuer rotates its own, and its credentials are then refused; keep them current, or use discovery or jwksUri',
@@ -29,6 +34,8 @@ export function lintTrustedIssuer(issuer: TrustedIssuer): readonly Fault[] {
     warn('spec.keys.jwksUri', 'keys that come over http can be replaced on the way')
   if (keys.from === 'discovery' && keys.issuer.startsWith('http:'))
     warn('spec.keys.discovery', 'keys that come over http can be replaced on the way')
+  if (keys.from === 'bundle') found.push(...lintEndpoint(keys))
+  if (keys.from === 'certificates') found.push(...lintAuthorities(keys.anchors, now))
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
     if (issuer[field] > DAY) warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
   }
@@ -47,4 +54,24 @@ export function lintTrustedIssuer(issuer: TrustedIssuer): readonly Fault[] {
   if (issuer.act === 'keep')
     warn('spec.act', 'this issuer may say of its credentials that others act for their subjects, and is believed')
   return found
+}
+
+function lintEndpoint(keys: Extract<KeySource, { readonly from: 'bundle' }>): readonly Fault[] {
+  if (keys.url.startsWith('http:'))
+    return [{ path: 'spec.keys.bundle.url', message: 'a bundle that comes over http can be replaced on the way' }]
+  if (keys.profile === 'https_web' || keys.selfServing) return []
+  return [
+    {
+      path: 'spec.keys.bundle.endpointSpiffeId',
+      message: `${keys.endpointSpiffeId} is of another trust domain than the bundle, so what its server is known by (inline) does not follow when that domain rotates its keys; keep it current`,
+    },
+  ]
+}
+
+function lintAuthorities({ certificates, intermediates }: Anchors, now: number): readonly Fault[] {
+  const over = (path: string, written: Anchors['certificates']) =>
+    written.flatMap(({ notAfter }, index) =>
+      notAfter >= now ? [] : [{ path, message: `certificate ${index + 1} has expired, so nothing is valid under it` }],
+    )
+  return [...over('spec.keys.roots', certificates), ...over('spec.keys.intermediates', intermediates)]
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
 import { nearestName } from '../lib/nearest.ts'
-import { positions } from './contract.ts'
+import { BUNDLE_NAME } from './bundles-dir.ts'
+import { type KeyMember, type KeyUse, positions } from './contract.ts'
 import * as presets from './presets/index.ts'
 import { SECRET_NAME } from './secrets-dir.ts'
 
@@ -11,6 +12,10 @@ export interface CredentialKindForm {
   readonly tokenTypes: readonly string[]
   /** An object schema: what an issuer of this kind says beside what all say. */
   readonly settings: z.ZodType
+  /** Which keys of a SPIFFE bundle are its own; an ordinary key set has those of use `sig`. */
+  readonly keyUse?: KeyUse
+  /** Members of a document's `keys` that it takes; `discovery`, `jwksUri` and `jwks` where it does not say. */
+  readonly sources?: readonly KeyMember[]
   authority(settings: never): string
 }
 
@@ -35,6 +40,12 @@ const duration = z.string('is a duration such as 90s, 5m or 1h').refine((value) 
 })
 const expression = z.string('is a CEL expression, in quotes').min(1, 'is empty')
 
+const pem = z.string('is PEM text').max(262_144, 'is longer than 262144 characters')
+const bundleKeys = z.looseObject(
+  { keys: z.array(z.unknown(), 'is a list of JWKs') },
+  'is a SPIFFE bundle: an object with a list named keys',
+)
+
 const keys = z.strictObject(
   {
     discovery: z.literal(true, 'is true, or the field is left out').optional(),
@@ -45,7 +56,24 @@ const keys = z.strictObject(
         'is a JWK Set: an object with a list named keys',
       )
       .optional(),
-    ca: z.string('is PEM text').max(262_144, 'is longer than 262144 characters').optional(),
+    bundle: z
+      .strictObject(
+        {
+          url: text(2048).optional(),
+          profile: oneOf(['https_web', 'https_spiffe']).optional(),
+          endpointSpiffeId: text(2048).optional(),
+          inline: bundleKeys.optional(),
+          file: z
+            .string('is a name')
+            .regex(BUNDLE_NAME, 'is the name of a file in CAMBIST_BUNDLES_DIR: letters, digits, dots, - and _, no path')
+            .optional(),
+        },
+        'says where the SPIFFE bundle is: url, inline or file',
+      )
+      .optional(),
+    roots: pem.optional(),
+    intermediates: pem.optional(),
+    ca: pem.optional(),
     bearerToken: z
       .strictObject({
         secret: z
@@ -54,7 +82,7 @@ const keys = z.strictObject(
       })
       .optional(),
   },
-  'says where the keys are: one of discovery, jwksUri and jwks',
+  'says where the keys are: one of discovery, jwksUri, jwks, bundle and roots',
 )
 
 const common = {

@@ -74,7 +74,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
   const settings = kind === undefined ? undefined : settingsOf(kind, written, faults)
   const authority = kind === undefined || settings === undefined ? '' : kind.authority(settings as never)
   if (settings !== undefined) checkAuthority(authority, written, context, faults)
-  const source = compileKeys(written.keys, authority, context.insecureFetch, faults)
+  const source = compileKeys(written.keys, { ...kind, authority, insecure: context.insecureFetch }, faults)
   const seconds = (field: 'maxStale' | 'maxLifetime' | 'maxAge' | 'clockSkew', fallback: number): number => {
     const value = written[field]
     return value === undefined ? fallback : (parseDuration(value) ?? fallback)
@@ -91,6 +91,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     authority,
     tokenTypes: kind?.tokenTypes ?? [],
     keys: source,
+    keyUse: kind?.keyUse ?? 'sig',
     maxStale: seconds('maxStale', 3600),
     audiences: Object.freeze([...new Set(written.audiences)]),
     multipleAudiences: written.multipleAudiences ?? false,

@@ -1,61 +1,98 @@
-import { X509Certificate } from 'node:crypto'
 import type { Fault } from '../lib/fault.ts'
 import { readJwks } from '../lib/jwk.ts'
-import type { KeySource } from './contract.ts'
+import { type KeyMember, type KeySource, type KeyUse, keyMembers } from './contract.ts'
 import { FetchFailure } from './fetch-failure.ts'
 import { fetchTarget } from './fetch-target.ts'
 import { metadataUrl } from './key-source.ts'
+import { compileBundle, type WrittenBundle } from './written-bundle.ts'
+import { anchorsOf, checkCertificates } from './written-certificates.ts'
 
 /** `spec.keys` of a TrustedIssuer document. */
 export interface WrittenKeys {
   readonly discovery?: true | undefined
   readonly jwksUri?: string | undefined
   readonly jwks?: unknown
+  readonly bundle?: WrittenBundle | undefined
+  readonly roots?: string | undefined
+  readonly intermediates?: string | undefined
   readonly ca?: string | undefined
   readonly bearerToken?: { readonly secret: string } | undefined
 }
 
-const MAX_CERTIFICATES = 32
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g
+/** Whose keys they are, and what may be said of them. */
+export interface KeysOf {
+  readonly authority: string
+  /** Of the credential kind, as CredentialKindForm has them. */
+  readonly name?: string
+  readonly keyUse?: KeyUse
+  readonly sources?: readonly KeyMember[]
+  /** Lower-case `host:port` values; undefined: what may be fetched here is not judged. */
+  readonly insecure: ReadonlySet<string> | undefined
+}
 
-/** Where the keys come from; undefined where that has faults. `insecure` undefined: what may be fetched here is not judged. */
-export function compileKeys(
-  written: WrittenKeys,
-  authority: string,
-  insecure: ReadonlySet<string> | undefined,
-  faults: Fault[],
-): KeySource | undefined {
+const USUAL_SOURCES: readonly KeyMember[] = ['discovery', 'jwksUri', 'jwks']
+
+/** Where the keys come from; undefined where that has faults. */
+export function compileKeys(written: WrittenKeys, of: KeysOf, faults: Fault[]): KeySource | undefined {
   const before = faults.length
-  const { discovery, jwksUri, jwks, ca, bearerToken } = written
-  const said = Object.entries({ discovery, jwksUri, jwks }).flatMap(([name, value]) =>
-    value === undefined ? [] : [name],
-  )
-  if (said.length !== 1) {
-    const what = said.length === 0 ? 'says nothing' : `says ${said.join(' and ')}`
-    faults.push({ path: 'spec.keys', message: `${what}, and must say exactly one of discovery, jwksUri and jwks` })
-  }
-  if (jwks !== undefined) {
-    for (const [name, value] of Object.entries({ ca, bearerToken })) {
-      if (value !== undefined)
-        faults.push({ path: `spec.keys.${name}`, message: 'is for keys that are fetched, and these are written here' })
-    }
-  }
-  if (ca !== undefined) checkCertificates(ca, faults)
-  if (jwksUri !== undefined) checkUrl(jwksUri, 'spec.keys.jwksUri', insecure, faults)
-  if (discovery !== undefined && authority !== '')
-    checkUrl(metadataUrl(authority), 'spec.keys.discovery', insecure, faults)
+  const { discovery, jwksUri, jwks, bundle, roots, intermediates, ca, bearerToken } = written
+  checkMembers(written, of, faults)
+  if (ca !== undefined) checkCertificates(ca, 'spec.keys.ca', faults)
+  const checked = (url: string, path: string) => checkUrl(url, path, of.insecure, faults)
+  if (jwksUri !== undefined) checked(jwksUri, 'spec.keys.jwksUri')
+  if (discovery !== undefined && of.authority !== '') checked(metadataUrl(of.authority), 'spec.keys.discovery')
   const keys = jwks === undefined ? [] : inlineKeys(jwks, faults)
+  const anchors = roots === undefined ? undefined : anchorsOf(roots, intermediates, faults)
+  const source = bundle === undefined ? undefined : compileBundle(bundle, { ...of, ca, checkUrl: checked }, faults)
   if (faults.length > before) return undefined
 
+  if (source !== undefined) return source
+  if (anchors !== undefined) return Object.freeze({ from: 'certificates', anchors })
   if (jwks !== undefined) return Object.freeze({ from: 'inline', keys })
   const further = {
     ...(ca === undefined ? {} : { ca }),
     ...(bearerToken === undefined ? {} : { bearerToken: bearerToken.secret }),
   }
   return jwksUri === undefined
-    ? Object.freeze({ from: 'discovery', issuer: authority, ...further })
+    ? Object.freeze({ from: 'discovery', issuer: of.authority, ...further })
     : Object.freeze({ from: 'jwksUri', url: jwksUri, ...further })
 }
+
+/** Exactly one source, one that the kind takes, and beside it nothing that is for another. */
+function checkMembers(written: WrittenKeys, { name, sources = USUAL_SOURCES }: KeysOf, faults: Fault[]): void {
+  const said = keyMembers.filter((member) => written[member] !== undefined)
+  const taken = listed(sources)
+  if (said.length !== 1) {
+    const what = said.length === 0 ? 'says nothing' : `says ${said.join(' and ')}`
+    const remedy = sources.length === 1 ? taken : `exactly one of ${taken}`
+    faults.push({ path: 'spec.keys', message: `${what}, and must say ${remedy}` })
+  }
+  for (const member of said) {
+    if (name !== undefined && !sources.includes(member)) {
+      faults.push({
+        path: `spec.keys.${member}`,
+        message: `is nothing that credentials ${name} are verified by; say ${taken}`,
+      })
+    }
+  }
+  const refuse = (member: 'ca' | 'bearerToken' | 'intermediates', message: string) => {
+    if (written[member] !== undefined) faults.push({ path: `spec.keys.${member}`, message })
+  }
+  if (written.jwks !== undefined || written.roots !== undefined) {
+    for (const member of ['ca', 'bearerToken'] as const)
+      refuse(member, 'is for keys that are fetched, and these are written here')
+  }
+  if (written.bundle !== undefined) {
+    refuse('bearerToken', 'is for discovery and jwksUri; a bundle endpoint asks nobody who he is (S-83)')
+    if (written.bundle.url === undefined)
+      refuse('ca', 'is for keys that are fetched over https, and this bundle is not')
+  }
+  if (written.roots === undefined)
+    refuse('intermediates', 'is for credentials whose roots stand beside it; say roots, or leave it out')
+}
+
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
 function inlineKeys(jwks: unknown, faults: Fault[]) {
   const { keys, faults: found } = readJwks(jwks)
@@ -83,24 +120,3 @@ function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | und
 }
 
 const EVERYTHING = { has: () => true }
-
-function checkCertificates(pem: string, faults: Fault[]): void {
-  const path = 'spec.keys.ca'
-  const blocks = pem.match(CERTIFICATE) ?? []
-  if (pem.includes('PRIVATE KEY'))
-    faults.push({
-      path,
-      message: 'holds a private key; keep only the certificates, and renew that key: it has been seen',
-    })
-  if (blocks.length === 0 || blocks.length > MAX_CERTIFICATES) {
-    faults.push({ path, message: `holds ${blocks.length} certificates in PEM; 1 to ${MAX_CERTIFICATES} are taken` })
-    return
-  }
-  for (const [index, block] of blocks.entries()) {
-    try {
-      new X509Certificate(block)
-    } catch {
-      faults.push({ path, message: `certificate ${index + 1} cannot be read` })
-    }
-  }
-}

@@ -47,6 +47,7 @@ function jwtSample(): CredentialSample {
     authority: cluster.issuer,
     tokenTypes: jwt.tokenTypes,
     keys: { from: 'inline', keys: set.keys },
+    keyUse: 'sig',
     maxStale: 3600,
     audiences: [US],
     multipleAudiences: false,
@@ -74,6 +75,7 @@ function jwtSample(): CredentialSample {
           if (key === undefined) throw new Refusal('key_unknown', 'no such key')
           return key
         },
+        anchors: () => set.anchors,
       },
     },
     expected: {

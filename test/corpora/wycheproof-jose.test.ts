@@ -67,7 +67,7 @@ async function verdict(group: Group, jws: string): Promise<Reason | 'accepted' |
     await jwt.verify({ ...reading, signingInput: `${header}.${payload}` }, issuer, {
       now: NOW,
       accepted: { audiences: ['us'], several: false },
-      keys: { find },
+      keys: { find, anchors: () => set.anchors },
     })
     return 'accepted'
   } catch (error) {

@@ -1,3 +1,4 @@
+import { seconds, systemClock } from '../../lib/clock.ts'
 import type { TrustedIssuer } from '../../trust/contract.ts'
 import { lintTrustedIssuer } from '../../trust/lint.ts'
 import { compileTrustedIssuer, trustedIssuerSchema } from '../../trust/trusted-issuer.ts'
@@ -17,5 +18,5 @@ export const trustedIssuer: NounKind<TrustedIssuer> = {
       ...(adminAudience === undefined ? {} : { adminAudience }),
       ...(insecureFetch === undefined ? {} : { insecureFetch }),
     }),
-  lint: lintTrustedIssuer,
+  lint: (issuer) => lintTrustedIssuer(issuer, seconds(systemClock)),
 }

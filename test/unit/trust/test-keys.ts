@@ -25,6 +25,7 @@ export function issuerWith(keys: KeySource, more: Partial<TrustedIssuer> = {}): 
     authority: 'https://issuer.example',
     tokenTypes: ['urn:ietf:params:oauth:token-type:jwt'],
     keys,
+    keyUse: 'sig',
     maxStale: 3600,
     audiences: ['https://cambist.example'],
     multipleAudiences: false,
