@@ -106,7 +106,7 @@ export interface HttpRequest {
 export interface HttpSignatureChanges {
   /** Covered components, instead of those that the profile demands for this request. */
   readonly covered?: readonly string[]
-  /** Parameters, spelt as they stand in the field; undefined leaves one out. */
+  /** Parameters, spelt as they stand in the field, '' for true in short; undefined leaves one out. */
   readonly parameters?: Readonly<Record<string, string | undefined>>
   readonly label?: string
   /** Of `Content-Digest`. */
@@ -138,7 +138,7 @@ export function httpSignature(
     ...parameters,
   }
   const input = `(${components.map((name) => `"${name}"`).join(' ')})${Object.entries(written)
-    .map(([name, value]) => (value === undefined ? '' : `;${name}=${value}`))
+    .map(([name, value]) => (value === undefined ? '' : `;${name}${value === '' ? '' : `=${value}`}`))
     .join('')}`
   const { pathname, search } = new URL(request.url)
   const derived: Record<string, string> = {
