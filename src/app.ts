@@ -27,6 +27,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
+import { OnlineChecks } from './trust/online-checks.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
 
 /** The registers, joined here and handed in everywhere. Tests add to them. */
@@ -60,6 +61,7 @@ export interface App {
   readonly database: Database
   readonly keys: Keys
   readonly keySets: KeySets
+  readonly onlineChecks: OnlineChecks
   readonly compiler: Compiler
   readonly snapshots: Snapshots
   readonly formats: Formats
@@ -74,16 +76,24 @@ export async function openApp(options: AppOptions): Promise<App> {
   const metrics = createMetrics()
   const events = createEvents(logger, metrics)
 
+  const fetch = guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) })
+  const secret = secretsDir(config.secretsDir)
   const keySets = new KeySets({
-    fetch: guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) }),
+    fetch,
     clock,
-    secret: secretsDir(config.secretsDir),
+    secret,
     insecure: config.insecureFetch,
     onEvent: (event) => {
       if (event.event === 'refreshed') events.keysFetched(event.issuer)
       else if (event.event === 'failed') events.keysFailed(event.issuer, `${event.code}: ${event.message}`)
       else events.keysReplaced(event.issuer)
     },
+  })
+  const onlineChecks = new OnlineChecks({
+    fetch,
+    clock,
+    secret,
+    onFailure: ({ issuer, code, message }) => events.statusUnanswered(issuer, `${code}: ${message}`),
   })
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
@@ -108,11 +118,13 @@ export async function openApp(options: AppOptions): Promise<App> {
     database,
     keys,
     keySets,
+    onlineChecks,
     compiler,
     snapshots,
     formats: joined,
     async close() {
       keySets.close()
+      onlineChecks.close()
       await snapshots.close()
       await database.close()
     },

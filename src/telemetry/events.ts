@@ -8,6 +8,8 @@ export interface Events extends ExchangeEvents {
   keysFailed(issuer: string, why: string): void
   /** Not one key of the last good set is in the new one (T6). */
   keysReplaced(issuer: string): void
+  /** An issuer could not be asked about a credential of its own. */
+  statusUnanswered(issuer: string, why: string): void
   snapshotInForce(version: number): void
   snapshotRefused(version: number, why: string): void
   changed(version: number, author: string, what: string): void
@@ -34,6 +36,8 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.warn({ issuer, why }, 'the keys of an issuer cannot be fetched; the last good ones serve until maxStale')
     },
     keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),
+    statusUnanswered: (issuer, why) =>
+      logger.warn({ issuer, why }, 'an issuer cannot be asked about its credentials; they are refused until it can'),
     snapshotInForce(version) {
       metrics.snapshotVersion.set(version)
       logger.debug({ version }, 'documents in force')

@@ -19,6 +19,18 @@ export type KeySource =
   | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
 
+/**
+ * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token
+ * introspection (RFC 7662). `bearerToken` names a secret; `maxAge` is for how many seconds a yes is believed.
+ */
+export interface OnlineCheck {
+  readonly protocol: 'tokenReview' | 'introspection'
+  readonly url: string
+  readonly ca?: string
+  readonly bearerToken?: string
+  readonly maxAge: number
+}
+
 /** A TrustedIssuer document, compiled. Times are seconds. `Settings` are what its credential kind adds. */
 export interface TrustedIssuer<Settings = unknown> {
   readonly name: string
@@ -32,6 +44,7 @@ export interface TrustedIssuer<Settings = unknown> {
   readonly tokenTypes: readonly string[]
   readonly keys: KeySource
   readonly maxStale: number
+  readonly onlineCheck?: OnlineCheck | undefined
   readonly audiences: readonly string[]
   /** Members of `audiences` that are accepted only until then, seconds since the epoch (JC-11). */
   readonly audienceUntil?: ReadonlyMap<string, number>
@@ -61,6 +74,27 @@ export interface Preset {
   readonly fills: Readonly<Record<string, unknown>>
   /** A credential as the platform makes it, for documentation and tests. */
   readonly sample: { readonly header: JsonObject; readonly claims: JsonObject }
+}
+
+/** A verified credential as its issuer is asked about it. */
+export interface AskedCredential {
+  readonly token: string
+  /** What records know the credential by (`useId`); not secret. */
+  readonly id: string
+  /** The verified `sub`; an answer about another subject is a no. */
+  readonly subject?: string | undefined
+  /** Seconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** Whether credentials that verify still hold in the eyes of their issuers (P-19). */
+export interface StatusChecks {
+  /**
+   * Returns where the issuer's document says no `onlineCheck`, or where the issuer says yes: at once where it said so a
+   * moment ago. Throws (or rejects with) Refusal `status_refused` where it says no, and `status_unavailable` where it
+   * cannot be asked, since nobody's yes is a no.
+   */
+  check(issuer: TrustedIssuer, credential: AskedCredential): void | Promise<void>
 }
 
 /** Finds keys of issuers. Synchronous when the set is in memory, which is the rule on the road. */

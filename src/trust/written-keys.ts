@@ -40,7 +40,7 @@ export function compileKeys(
         faults.push({ path: `spec.keys.${name}`, message: 'is for keys that are fetched, and these are written here' })
     }
   }
-  if (ca !== undefined) checkCertificates(ca, faults)
+  if (ca !== undefined) checkCertificates(ca, 'spec.keys.ca', faults)
   if (jwksUri !== undefined) checkUrl(jwksUri, 'spec.keys.jwksUri', insecure, faults)
   if (discovery !== undefined && authority !== '')
     checkUrl(metadataUrl(authority), 'spec.keys.discovery', insecure, faults)
@@ -72,7 +72,7 @@ function inlineKeys(jwks: unknown, faults: Fault[]) {
 }
 
 /** Where nobody says what this process may fetch, everything that some process may fetch is allowed. */
-function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | undefined, faults: Fault[]): void {
+export function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | undefined, faults: Fault[]): void {
   try {
     fetchTarget(url, insecure ?? EVERYTHING)
   } catch (error) {
@@ -84,8 +84,7 @@ function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | und
 
 const EVERYTHING = { has: () => true }
 
-function checkCertificates(pem: string, faults: Fault[]): void {
-  const path = 'spec.keys.ca'
+export function checkCertificates(pem: string, path: string, faults: Fault[]): void {
   const blocks = pem.match(CERTIFICATE) ?? []
   if (pem.includes('PRIVATE KEY'))
     faults.push({
