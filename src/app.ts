@@ -28,6 +28,7 @@ import * as tokenKindRegister from './tokens/kinds/index.ts'
 import { bundlesDir } from './trust/bundles-dir.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
+import { OnlineChecks } from './trust/online-checks.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
 
 /** The registers, joined here and handed in everywhere. Tests add to them. */
@@ -64,6 +65,7 @@ export interface App {
   readonly database: Database
   readonly keys: Keys
   readonly keySets: KeySets
+  readonly onlineChecks: OnlineChecks
   readonly compiler: Compiler
   readonly snapshots: Snapshots
   readonly formats: Formats
@@ -78,10 +80,12 @@ export async function openApp(options: AppOptions): Promise<App> {
   const metrics = createMetrics()
   const events = createEvents(logger, metrics)
 
+  const fetch = guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) })
+  const secret = secretsDir(config.secretsDir)
   const keySets = new KeySets({
-    fetch: guardedFetch({ insecure: config.insecureFetch, ...(resolve === undefined ? {} : { resolve }) }),
+    fetch,
     clock,
-    secret: secretsDir(config.secretsDir),
+    secret,
     bundleFile: bundlesDir(config.bundlesDir),
     insecure: config.insecureFetch,
     onEvent: (event) => {
@@ -92,6 +96,12 @@ export async function openApp(options: AppOptions): Promise<App> {
     },
   })
   const polling = setInterval(() => void keySets.poll(), BUNDLE_POLL_MS).unref()
+  const onlineChecks = new OnlineChecks({
+    fetch,
+    clock,
+    secret,
+    onFailure: ({ issuer, code, message }) => events.statusUnanswered(issuer, `${code}: ${message}`),
+  })
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
   const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
@@ -115,12 +125,14 @@ export async function openApp(options: AppOptions): Promise<App> {
     database,
     keys,
     keySets,
+    onlineChecks,
     compiler,
     snapshots,
     formats: joined,
     async close() {
       clearInterval(polling)
       keySets.close()
+      onlineChecks.close()
       await snapshots.close()
       await database.close()
     },

@@ -10,6 +10,8 @@ export interface Events extends ExchangeEvents {
   keysReplaced(issuer: string): void
   /** An authentic bundle has no keys for us any more (S-71). */
   keysVoided(issuer: string, why: string): void
+  /** An issuer could not be asked about a credential of its own. */
+  statusUnanswered(issuer: string, why: string): void
   snapshotInForce(version: number): void
   snapshotRefused(version: number, why: string): void
   changed(version: number, author: string, what: string): void
@@ -40,6 +42,8 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       metrics.keyFetches.inc({ issuer, outcome: 'voided' })
       logger.warn({ issuer, why }, 'the bundle of an issuer takes back what it said')
     },
+    statusUnanswered: (issuer, why) =>
+      logger.warn({ issuer, why }, 'an issuer cannot be asked about its credentials; they are refused until it can'),
     snapshotInForce(version) {
       metrics.snapshotVersion.set(version)
       logger.debug({ version }, 'documents in force')

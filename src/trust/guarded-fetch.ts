@@ -1,6 +1,6 @@
 /**
- * The one way out to the network (T26 to T28, F8, JV-08). It is used for keys of issuers that an administrator named,
- * and for nothing that a token says.
+ * The one way out to the network (T26 to T28, F8, JV-08). It is used for the keys of issuers that an administrator named,
+ * and to ask such an issuer about a credential of its own; never for an address that a token says.
  */
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
@@ -29,7 +29,21 @@ export interface FetchRequest {
   readonly bearer?: BoundSecret
   /** Ends the fetch from outside; its reason should be a FetchFailure. */
   readonly signal?: AbortSignal
+  /** GET where it is left out. Only a POST has a body. */
+  readonly method?: 'GET' | 'POST'
+  readonly body?: string
+  readonly contentType?: 'application/json' | 'application/x-www-form-urlencoded'
+  /** Headers of a request that somebody else has signed, sent as they were signed; no other header can be set. */
+  readonly signedHeaders?: Readonly<Partial<Record<SignedHeader, string>>>
+  /** Statuses that are an answer; 200 alone where it is left out. */
+  readonly statuses?: readonly number[]
+  /** Media types that an answer may have, without parameters; JSON and JWK Sets where it is left out. */
+  readonly mediaTypes?: readonly string[]
 }
+
+/** What AWS Signature Version 4 is carried in. */
+const SIGNED_HEADERS = ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const
+export type SignedHeader = (typeof SIGNED_HEADERS)[number]
 
 export interface Fetched {
   readonly body: Buffer
@@ -59,7 +73,7 @@ const DEADLINE = 3000
 const MAX_ADDRESSES = 32
 /** Certificates that a server may present. */
 const MAX_CHAIN = 10
-const MEDIA_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/jwk-set+json'])
+const MEDIA_TYPES: readonly string[] = ['application/json', 'application/jwk-set+json']
 
 /** Makes the way out. Each fetch resolves anew, checks every address, and connects to an address it has checked, on a connection of its own. */
 export function guardedFetch(rules: FetchRules): Fetch {
@@ -101,7 +115,10 @@ function checkBearer(target: FetchTarget, { host }: BoundSecret): void {
   if (!target.https) throw new FetchFailure('secret', `a secret is not sent to ${target.address} over http`)
   const address = /:\d+$/.test(host) ? host : `${host}:443`
   if (address.toLowerCase() !== target.address) {
-    throw new FetchFailure('secret', `the secret may be sent to ${host} only, and the keys are at ${target.address}`)
+    throw new FetchFailure(
+      'secret',
+      `the secret may be sent to ${host} only, and this request is for ${target.address}`,
+    )
   }
 }
 
@@ -138,29 +155,25 @@ function ended(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** One GET on a connection of its own. Every event by which a hostile server could end it leads to one rejection (T28, T44). */
+/** One request on a connection of its own. Every event by which a hostile server could end it leads to one rejection (T28, T44). */
 function exchange(
   target: FetchTarget,
-  { accept, ca, spiffe, bearer }: FetchRequest,
+  asked: FetchRequest,
   addresses: LookupAddress[],
   bytes: number,
   signal: AbortSignal,
 ): Promise<Fetched> {
+  const { ca, method = 'GET' } = asked
+  const body = method === 'POST' ? (asked.body ?? '') : undefined
   const settings = {
-    method: 'GET',
+    method,
     host: target.hostname,
     port: target.port,
     path: target.path,
     lookup: pinned(addresses),
     maxHeaderSize: 16 * 1024,
     insecureHTTPParser: false,
-    headers: {
-      accept,
-      'accept-encoding': 'identity',
-      'user-agent': 'cambist',
-      connection: 'close',
-      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer.token.reveal()}` }),
-    },
+    headers: headersOf(asked, body),
   }
   const agent = target.https
     ? new HttpsAgent({ keepAlive: false, maxCachedSessions: 0 })
@@ -200,7 +213,7 @@ function exchange(
         const failure = failureOf(error, target)
         fail(failure.code === 'connect' ? interrupted : failure)
       })
-      const refusal = refusalOf(response, target, bytes)
+      const refusal = refusalOf(response, target, bytes, asked)
       if (refusal !== undefined) {
         fail(refusal)
         return
@@ -225,7 +238,7 @@ function exchange(
     })
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
-    else request.end()
+    else request.end(body)
   })
 }
 
@@ -249,6 +262,24 @@ function chainOf(leaf: PeerCertificate): readonly Buffer[] {
   return chain
 }
 
+/** A header that is not of the list is left out, whoever hands it in. */
+function headersOf({ accept, bearer, contentType, signedHeaders = {} }: FetchRequest, body: string | undefined) {
+  const signed = SIGNED_HEADERS.flatMap((name) => {
+    const value = signedHeaders[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return {
+    ...Object.fromEntries(signed),
+    accept,
+    'accept-encoding': 'identity',
+    'user-agent': 'cambist',
+    connection: 'close',
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer.token.reveal()}` }),
+    ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+    ...(body === undefined || contentType === undefined ? {} : { 'content-type': contentType }),
+  }
+}
+
 /** Answers with the addresses that were checked, whoever asks again: a name cannot change between check and connection (T27). */
 function pinned(addresses: LookupAddress[]): LookupFunction {
   return (_hostname, options, answer) => {
@@ -258,7 +289,12 @@ function pinned(addresses: LookupAddress[]): LookupFunction {
   }
 }
 
-function refusalOf(response: IncomingMessage, target: FetchTarget, bytes: number): FetchFailure | undefined {
+function refusalOf(
+  response: IncomingMessage,
+  target: FetchTarget,
+  bytes: number,
+  { statuses = [200], mediaTypes = MEDIA_TYPES }: FetchRequest,
+): FetchFailure | undefined {
   const { statusCode = 0, headers } = response
   if (statusCode >= 300 && statusCode < 400) {
     return new FetchFailure(
@@ -266,16 +302,17 @@ function refusalOf(response: IncomingMessage, target: FetchTarget, bytes: number
       `${target.url} redirects (${statusCode}); redirects are not followed, write the final URL`,
     )
   }
-  if (statusCode !== 200) return new FetchFailure('status', `${target.url} answered with status ${statusCode}`)
+  if (!statuses.includes(statusCode))
+    return new FetchFailure('status', `${target.url} answered with status ${statusCode}`)
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return new FetchFailure('encoding', `${target.url} answered with a compressed body, which was not asked for`)
   }
   const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  if (!MEDIA_TYPES.has(mediaType)) {
+  if (!mediaTypes.includes(mediaType)) {
     return new FetchFailure(
       'media_type',
-      `${target.url} answered with another content type than application/json or application/jwk-set+json`,
+      `${target.url} answered with another content type than ${mediaTypes.join(' or ')}`,
     )
   }
   if (Number(headers['content-length'] ?? 0) > bytes) {

@@ -36,6 +36,13 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     warn('spec.keys.discovery', 'keys that come over http can be replaced on the way')
   if (keys.from === 'bundle') found.push(...lintEndpoint(keys))
   if (keys.from === 'certificates') found.push(...lintAuthorities(keys.anchors, now))
+  if (issuer.onlineCheck?.url.startsWith('http:') === true) {
+    const { protocol } = issuer.onlineCheck
+    warn(
+      `spec.onlineCheck.${protocol}.url`,
+      'credentials that are sent over http can be read on the way, and the answer replaced',
+    )
+  }
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
     if (issuer[field] > DAY) warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
   }

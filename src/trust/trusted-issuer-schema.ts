@@ -40,7 +40,33 @@ const duration = z.string('is a duration such as 90s, 5m or 1h').refine((value) 
 })
 const expression = z.string('is a CEL expression, in quotes').min(1, 'is empty')
 
-const pem = z.string('is PEM text').max(262_144, 'is longer than 262144 characters')
+const certificates = z.string('is PEM text').max(262_144, 'is longer than 262144 characters')
+const secret = z.strictObject({
+  secret: z
+    .string('is a name')
+    .regex(SECRET_NAME, 'is the name of a secret in CAMBIST_SECRETS_DIR: lower-case letters, digits and -'),
+})
+
+/** Where and how an issuer is asked about its credentials (UC-106). */
+const onlineCheck = z.strictObject(
+  {
+    tokenReview: z
+      .strictObject(
+        { url: text(2048), ca: certificates.optional(), bearerToken: secret },
+        'says url, bearerToken and, where it is private, ca',
+      )
+      .optional(),
+    introspection: z
+      .strictObject(
+        { url: text(2048), ca: certificates.optional(), bearerToken: secret.optional() },
+        'says url and, where they are needed, ca and bearerToken',
+      )
+      .optional(),
+    maxAge: duration.optional(),
+  },
+  'says how the issuer is asked: one of tokenReview and introspection',
+)
+
 const bundleKeys = z.looseObject(
   { keys: z.array(z.unknown(), 'is a list of JWKs') },
   'is a SPIFFE bundle: an object with a list named keys',
@@ -71,16 +97,10 @@ const keys = z.strictObject(
         'says where the SPIFFE bundle is: url, inline or file',
       )
       .optional(),
-    roots: pem.optional(),
-    intermediates: pem.optional(),
-    ca: pem.optional(),
-    bearerToken: z
-      .strictObject({
-        secret: z
-          .string('is a name')
-          .regex(SECRET_NAME, 'is the name of a secret in CAMBIST_SECRETS_DIR: lower-case letters, digits and -'),
-      })
-      .optional(),
+    roots: certificates.optional(),
+    intermediates: certificates.optional(),
+    ca: certificates.optional(),
+    bearerToken: secret.optional(),
   },
   'says where the keys are: one of discovery, jwksUri, jwks, bundle and roots',
 )
@@ -89,6 +109,7 @@ const common = {
   disabled: flag.optional(),
   preset: oneOf(Object.keys(presets)).optional(),
   keys,
+  onlineCheck: onlineCheck.optional(),
   maxStale: duration.optional(),
   audiences: z
     .array(text(1024), 'is a list of texts: what credentials for us have in aud')

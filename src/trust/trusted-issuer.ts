@@ -9,6 +9,7 @@ import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
 import { SHARED_ISSUERS } from './shared-issuers.ts'
 import { COMMON_FIELDS, type CredentialKindForm, settingsShape, trustedIssuerSchema } from './trusted-issuer-schema.ts'
 import { compileKeys, type WrittenKeys } from './written-keys.ts'
+import { compileOnlineCheck, type WrittenOnlineCheck } from './written-online-check.ts'
 
 /** What TrustedIssuer documents are compiled under. */
 export interface TrustContext {
@@ -35,6 +36,7 @@ interface Written {
   readonly audiences: readonly string[]
   readonly disabled?: boolean | undefined
   readonly credential?: string | undefined
+  readonly onlineCheck?: WrittenOnlineCheck | undefined
   readonly maxStale?: string | undefined
   readonly multipleAudiences?: boolean | undefined
   readonly uses?: readonly Position[] | undefined
@@ -93,6 +95,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     keys: source,
     keyUse: kind?.keyUse ?? 'sig',
     maxStale: seconds('maxStale', 3600),
+    onlineCheck: compileOnlineCheck(written.onlineCheck, context.insecureFetch, faults),
     audiences: Object.freeze([...new Set(written.audiences)]),
     multipleAudiences: written.multipleAudiences ?? false,
     uses: new Set(written.uses ?? (['client', 'subject', 'actor', 'assertion'] as const)),

@@ -109,7 +109,7 @@ function inlineKeys(jwks: unknown, faults: Fault[]) {
 }
 
 /** Where nobody says what this process may fetch, everything that some process may fetch is allowed. */
-function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | undefined, faults: Fault[]): void {
+export function checkUrl(url: string, path: string, insecure: ReadonlySet<string> | undefined, faults: Fault[]): void {
   try {
     fetchTarget(url, insecure ?? EVERYTHING)
   } catch (error) {

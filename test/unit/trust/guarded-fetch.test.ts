@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/lib/secret.ts'
 import { FetchFailure, type FetchFailureCode } from '../../../src/trust/fetch-failure.ts'
-import { type FetchRules, guardedFetch, type Resolve } from '../../../src/trust/guarded-fetch.ts'
+import { type FetchRequest, type FetchRules, guardedFetch, type Resolve } from '../../../src/trust/guarded-fetch.ts'
 import { type Handler, identityFor, json, serve } from './hostile-server.ts'
 
 const NAME = 'issuer.example'
@@ -66,6 +67,70 @@ describe('what is fetched', () => {
   it('takes application/jwk-set+json with parameters', async () => {
     const { body } = await from(json({}, { 'content-type': 'application/JWK-set+json; charset=utf-8' }))
     expect(body.toString()).toBe('{}')
+  })
+})
+
+describe('what is posted', () => {
+  async function posted(request: Partial<FetchRequest>, status = 200) {
+    const seen: { method?: string | undefined; body: string; headers: IncomingHttpHeaders }[] = []
+    await using server = await serve((asked, response) => {
+      let body = ''
+      asked.on('data', (part) => {
+        body += part
+      })
+      asked.on('end', () => {
+        seen.push({ method: asked.method, body, headers: asked.headers })
+        response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
+      })
+    }, identity)
+    const fetch = guardedFetch({ insecure: new Set([`${NAME}:${server.port}`]), resolve: toLoopback })
+    const url = `https://${NAME}:${server.port}/`
+    await fetch(url, { accept: ACCEPT, ca: identity.cert, method: 'POST', ...request })
+    return seen
+  }
+
+  it('is the body with its length and type, on the same terms as a GET', async () => {
+    const [sent] = await posted({ body: '{"é":1}', contentType: 'application/json' })
+    expect(sent).toMatchObject({
+      method: 'POST',
+      body: '{"é":1}',
+      headers: {
+        'content-type': 'application/json',
+        'content-length': '8',
+        'accept-encoding': 'identity',
+        connection: 'close',
+      },
+    })
+    expect(sent?.headers).not.toHaveProperty('transfer-encoding')
+  })
+
+  it('may have headers that somebody else has signed, and no others', async () => {
+    const signedHeaders = {
+      'x-amz-date': '20261123T000000Z',
+      authorization: 'AWS4-HMAC-SHA256 x',
+      host: 'evil',
+      te: 'x',
+    }
+    const [sent] = await posted({ body: 'Action=GetCallerIdentity', signedHeaders })
+    expect(sent?.headers).toMatchObject({ 'x-amz-date': '20261123T000000Z', authorization: 'AWS4-HMAC-SHA256 x' })
+    expect(sent?.headers.host).toMatch(/^issuer\.example:\d+$/)
+    expect(sent?.headers).not.toHaveProperty('te')
+  })
+
+  it('cannot have a line in a header', async () => {
+    const error = await failure(posted({ body: '', signedHeaders: { 'x-amz-date': 'a\r\nx: y' } }))
+    expect(error.code).toBe('connect')
+  })
+
+  it('is answered with 201 where that is an answer, and with no other status', async () => {
+    expect(await posted({ body: '', statuses: [200, 201] }, 201)).toHaveLength(1)
+    expect((await failure(posted({ body: '', statuses: [200, 201] }, 202))).code).toBe('status')
+    expect((await failure(posted({ body: '' }, 201))).code).toBe('status')
+    expect((await failure(posted({ body: '', statuses: [307] }, 307))).code).toBe('redirect')
+  })
+
+  it('is answered in a media type that was asked for', async () => {
+    expect((await failure(posted({ body: '', mediaTypes: ['application/x'] }))).code).toBe('media_type')
   })
 })
 

@@ -37,6 +37,7 @@ const context = {
   insecureFetch: new Set(['10.0.0.7:8080']),
 }
 const good = { credential: 'jwt', issuer: 'https://issuer.example', keys: { discovery: true }, audiences: [US] }
+const ASK = { url: 'https://api.prod.example/reviews', bearerToken: { secret: 'reviewer' } }
 const compile = (spec: unknown, name = 'prod') => compileTrustedIssuer(name, spec, context)
 
 function faultsOf(spec: unknown, name = 'prod'): Record<string, string> {
@@ -124,6 +125,23 @@ describe('a document', () => {
     expect(issuer.instance?.value(seen)).toBe('r')
   })
 
+  it('says how its issuer is asked about a credential', () => {
+    const { cert } = identityFor('issuer.example')
+    const url = 'https://api.prod.example/apis/authentication.k8s.io/v1/tokenreviews'
+    const bearerToken = { secret: 'reviewer' }
+    expect(compile(good).onlineCheck).toBeUndefined()
+    expect(compile({ ...good, onlineCheck: { tokenReview: { url, ca: cert, bearerToken } } }).onlineCheck).toEqual({
+      protocol: 'tokenReview',
+      url,
+      ca: cert,
+      bearerToken: 'reviewer',
+      maxAge: 10,
+    })
+    const issuer = compile({ ...good, onlineCheck: { introspection: { url }, maxAge: '5m' } })
+    expect(issuer.onlineCheck).toEqual({ protocol: 'introspection', url, maxAge: 300 })
+    expect(Object.isFrozen(issuer.onlineCheck)).toBe(true)
+  })
+
   it('has all its faults told at once, each with its place', () => {
     const faults = faultsOf(
       {
@@ -175,6 +193,21 @@ describe('a document', () => {
     ['spec.issuer', { ...good, issuer: US }, 'built-in issuer self'],
     ['spec.issuer', { ...good, issuer: 'https://issuer.example ' }, 'spaces'],
     ['spec.keys', { ...good, keys: {} }, 'says nothing'],
+    ['spec.onlineCheck', { ...good, onlineCheck: {} }, 'says nothing'],
+    ['spec.onlineCheck', { ...good, onlineCheck: { tokenReview: ASK, introspection: ASK } }, 'exactly one of'],
+    ['spec.onlineCheck.tokenReview.bearerToken', { ...good, onlineCheck: { tokenReview: { url: ASK.url } } }, ''],
+    [
+      'spec.onlineCheck.tokenReview.url',
+      { ...good, onlineCheck: { tokenReview: { ...ASK, url: 'https://10.0.0.1/' } } },
+      'not a public address',
+    ],
+    [
+      'spec.onlineCheck.introspection.url',
+      { ...good, onlineCheck: { introspection: { url: 'http://login.example/' } } },
+      'CAMBIST_INSECURE_FETCH',
+    ],
+    ['spec.onlineCheck.tokenReview.ca', { ...good, onlineCheck: { tokenReview: { ...ASK, ca: 'x' } } }, 'holds 0'],
+    ['spec.onlineCheck.maxAge', { ...good, onlineCheck: { introspection: ASK, maxAge: '6m' } }, 'is too much'],
     ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri and jwks'],
     ['spec.keys.discovery', { ...good, keys: { discovery: false } }, 'is true'],
     ['spec.keys.discovery', { ...good, issuer: 'http://issuer.example' }, 'write their URL as keys.jwksUri'],
@@ -373,6 +406,7 @@ describe('lint', () => {
     ['spec.issuer', { issuer: 'https://kubernetes.default.svc', keys: { jwksUri: 'https://k.example/jwks' } }],
     ['spec.keys.jwks', { keys: { jwks: { keys: [ecJwk('a')] } } }],
     ['spec.keys.jwksUri', { keys: { jwksUri: 'http://10.0.0.7:8080/jwks' } }],
+    ['spec.onlineCheck.tokenReview.url', { onlineCheck: { tokenReview: { ...ASK, url: 'http://10.0.0.7:8080/' } } }],
     ['spec.maxLifetime', { maxLifetime: '25h' }],
     ['spec.maxAge', { maxAge: '2d' }],
     ['spec.multipleAudiences', { multipleAudiences: true }],
