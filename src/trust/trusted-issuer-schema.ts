@@ -59,7 +59,7 @@ const keys = z.strictObject(
 
 const common = {
   disabled: flag.optional(),
-  preset: oneOf(Object.keys(presets)).optional(),
+  preset: oneOf(Object.values(presets).map(({ name }) => name)).optional(),
   keys,
   maxStale: duration.optional(),
   audiences: z
