@@ -9,6 +9,7 @@ import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
 import { trustedIssuer } from './kinds/trusted-issuer.ts'
+import { rulesByName } from './rules-by-name.ts'
 
 type Nouns = Compiled['nouns']
 
@@ -23,6 +24,7 @@ export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
     ...clientsInVain(nouns),
     ...unreachableTargets(nouns),
     ...permitsInVain(nouns),
+    ...rulesByName(nouns),
   ]
 }
 

@@ -110,6 +110,8 @@ export interface TrustedIssuer<Settings = unknown> {
   readonly subject: Mapping
   readonly instance: Mapping | undefined
   readonly attributes: readonly (readonly [name: string, mapping: Mapping])[]
+  /** As in Preset; {} where nothing is known. */
+  readonly renameable?: Preset['renameable']
 }
 
 /** What a platform's issuers have in common, as data. A new one is one file in presets/ and one line in presets/index.ts. */
@@ -119,6 +121,8 @@ export interface Preset {
   readonly summary: string
   /** Strangers share the issuer, so a document must say `tenant` and `tenants` (P-4). */
   readonly sharedIssuer: boolean
+  /** Names that pass to others when their owner lets go of them, each with what stays: for warnings (P-5, G-5). */
+  readonly renameable?: Readonly<Record<string, string>>
   /** Fields of a document's spec; what the document says itself wins, but its `condition` stands beside this one. */
   readonly fills: Readonly<Record<string, unknown>>
   /** A credential as the platform makes it, for documentation and tests. */

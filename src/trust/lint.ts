@@ -2,6 +2,7 @@ import { formatDuration } from '../lib/duration.ts'
 import type { Fault } from '../lib/fault.ts'
 import type { Anchors, KeySource, TrustedIssuer } from './contract.ts'
 import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
+import { namesRead } from './renameable.ts'
 
 const DAY = 86_400
 
@@ -57,6 +58,14 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
       'spec.singleUse',
       'a pod presents the same token until the kubelet rotates it, so its second exchange will be refused (P-9)',
     )
+  }
+  for (const [field, mapping] of [['tenant', issuer.tenant?.mapping] as const, ['subject', issuer.subject] as const]) {
+    for (const [name, id] of namesRead(issuer, mapping?.source ?? '')) {
+      warn(
+        `spec.${field}`,
+        `${name} can be renamed, and the name then be taken by somebody else; read ${id === 'ids' ? 'sub' : id}, which stays (P-5, T21)`,
+      )
+    }
   }
   if (issuer.act === 'keep')
     warn('spec.act', 'this issuer may say of its credentials that others act for their subjects, and is believed')

@@ -107,7 +107,7 @@ const keys = z.strictObject(
 
 const common = {
   disabled: flag.optional(),
-  preset: oneOf(Object.keys(presets)).optional(),
+  preset: oneOf(Object.values(presets).map(({ name }) => name)).optional(),
   keys,
   onlineCheck: onlineCheck.optional(),
   maxStale: duration.optional(),

@@ -112,6 +112,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     subject: mapping(written.subject ?? 'assertion.sub', 'spec.subject', faults),
     instance: written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', faults),
     attributes: attributesOf(written.attributes ?? {}, faults),
+    renameable: preset?.renameable ?? presetOfIssuer(authority)?.renameable ?? {},
   }
   const { keys, subject } = issuer
   if (faults.length > 0 || keys === undefined || subject === undefined) throw new Faults(faults)
@@ -186,6 +187,11 @@ function checkAuthority(authority: string, written: Written, context: TrustConte
   }
 }
 
+/** The preset that an issuer of public name has, whether or not its document names one. */
+function presetOfIssuer(authority: string): Preset | undefined {
+  return Object.values(presets).find(({ fills }) => fills['issuer'] === authority)
+}
+
 /** Why strangers share the issuer; undefined where they do not. */
 function sharedBecause(preset: Preset | undefined, authority: string): string | undefined {
   if (preset?.sharedIssuer === true) return `preset ${preset.name}`
@@ -195,14 +201,19 @@ function sharedBecause(preset: Preset | undefined, authority: string): string | 
 function tenantOf(written: Written, shared: string | undefined, faults: Fault[]): TrustedIssuer['tenant'] {
   const { tenant, tenants } = written
   if (tenant === undefined || tenants === undefined) {
-    const missing = tenant === undefined ? 'tenant' : 'tenants'
-    if (shared !== undefined) {
+    if (tenant !== undefined) {
+      const why = shared === undefined ? '' : `, and strangers share the issuer (${shared})`
       faults.push({
-        path: `spec.${missing}`,
+        path: 'spec.tenants',
+        message: `is missing${why}: tenant reads ${tenant}, so list those of its values that are ours`,
+      })
+    } else if (shared !== undefined) {
+      faults.push({
+        path: 'spec.tenant',
         message: `is missing, and strangers share the issuer (${shared}): say in tenant which claim is the immutable id of the customer, and in tenants which of them are ours`,
       })
-    } else if (tenant !== undefined || tenants !== undefined) {
-      faults.push({ path: `spec.${missing}`, message: 'is missing: tenant and tenants stand together, or not at all' })
+    } else if (tenants !== undefined) {
+      faults.push({ path: 'spec.tenant', message: 'is missing: tenant and tenants stand together, or not at all' })
     }
     return undefined
   }
