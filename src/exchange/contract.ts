@@ -24,6 +24,8 @@ export interface Asked {
   /** W3C trace id, '' where none came. */
   readonly traceId: string
   readonly parameters: Parameters
+  /** The client's certificates, DER, leaf first, the leaf's key proven by TLS: to us, or to a trusted proxy. */
+  readonly certificate?: readonly Buffer[]
   /** Set where the door itself must refuse (a body it cannot read, an Authorization scheme nobody offers): recorded like any other. */
   readonly refusal?: Refusal
 }
