@@ -18,6 +18,7 @@ import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { RateByKey, sourceOf } from './lib/rate.ts'
+import type { ListenOptions } from './server/listen.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { type Database, openDatabase } from './storage/database.ts'
 import { openLedger, type PostgresLedger } from './storage/ledger.ts'
@@ -179,8 +180,22 @@ export async function openWorkloads(
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  return { door: await workloadsDoor({ road, hosts: config.hosts, onFailure: events.failed }), ledger }
+  const { hosts, clientCertificates: certificates } = config
+  return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
 }
+
+/** Where the workloads' door is listened at: one place, and one more that asks for client certificates where it is configured. */
+export function workloadsListeners(
+  { listen, clientCertificates }: Config,
+  tls: Secrets['tls'],
+): readonly [ListenOptions, ListenOptions?] {
+  const { listen: asking, header } = clientCertificates
+  const plain = { ...listen, tls, ...(header === undefined ? {} : { headerBytes: WITH_CERTIFICATES }) }
+  return asking === undefined ? [plain] : [plain, { ...asking, tls, clientCertificates: true }]
+}
+
+/** Bytes of a request's head in which a proxy hands on the largest chain that is taken, percent-encoded, and its leaf once more (HC-06). */
+const WITH_CERTIFICATES = 160 * 1024
 
 export interface AdministrationOptions {
   /** Prometheus text of the whole server. */

@@ -1,6 +1,6 @@
 /** Which process does what, and when: the database, the migrations, the doors, and the stop. */
 
-import { type App, administration, followSchedule, openApp, openWorkloads } from './app.ts'
+import { type App, administration, followSchedule, openApp, openWorkloads, workloadsListeners } from './app.ts'
 import type { Config } from './config/config.ts'
 import { readSecrets, type Secrets } from './config/secrets.ts'
 import { apply } from './documents/apply.ts'
@@ -142,17 +142,17 @@ async function openDoors(
 /** The workloads' door in this process, with the ledger that it writes to. */
 async function openWorkloadsHere(app: App, address: DatabaseAddress): Promise<{ close(): Promise<void> }> {
   const { config, secrets } = app
-  const { door, ledger } = await openWorkloads(app, address)
+  const opened = new AsyncDisposableStack()
   try {
-    const listening = await listen({ ...config.listen, tls: secrets.tls }, door)
-    return {
-      async close() {
-        await listening.close(GRACE_MS)
-        await ledger.close()
-      },
-    }
+    const { door, ledger } = await openWorkloads(app, address)
+    opened.defer(() => ledger.close())
+    const listening: Listening[] = []
+    opened.defer(async () => void (await Promise.all(listening.map((one) => one.close(GRACE_MS)))))
+    for (const options of workloadsListeners(config, secrets.tls))
+      if (options) listening.push(await listen(options, door))
+    return { close: () => opened.disposeAsync() }
   } catch (error) {
-    await ledger.close()
+    await opened.disposeAsync()
     throw error
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Fault, Faults } from '../lib/fault.ts'
+import { type ClientCertificates, hostOf, readClientCertificates } from './client-certificates.ts'
 import type { Environment, VariableName } from './environment.ts'
 
 export interface Address {
@@ -22,6 +23,7 @@ export interface Config {
   readonly hosts: ReadonlySet<string>
   readonly listen: Address
   readonly tls: TlsFiles | undefined
+  readonly clientCertificates: ClientCertificates
   readonly admin: {
     readonly listen: Address
     readonly hosts: ReadonlySet<string>
@@ -60,7 +62,11 @@ export function readConfig(env: Environment): Config {
       `${JSON.stringify(trustDomain)} is not a trust domain: use lower-case letters, digits, dots, dashes and underscores, such as prod.example`,
     )
   }
-  const hosts = new Set([...(issuer === undefined ? [] : [issuer.host]), ...list(env.CAMBIST_HOSTS)])
+  const tls = tlsFiles(env, 'CAMBIST_TLS_CERT', 'CAMBIST_TLS_KEY', fault)
+  const mtlsListen = env.CAMBIST_MTLS_LISTEN === undefined ? undefined : address(env, 'CAMBIST_MTLS_LISTEN', '', fault)
+  const clientCertificates = readClientCertificates(env, { listen: mtlsListen, tls }, fault)
+  const own = [issuer?.host ?? '', hostOf(clientCertificates.url)].filter((host) => host !== '')
+  const hosts = new Set([...own, ...list(env.CAMBIST_HOSTS)])
   const dataDir = resolve(env.CAMBIST_DATA_DIR ?? '.cambist')
   const url = env.DATABASE_URL
   if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
@@ -102,7 +108,8 @@ export function readConfig(env: Environment): Config {
     trustDomain,
     hosts,
     listen,
-    tls: tlsFiles(env, 'CAMBIST_TLS_CERT', 'CAMBIST_TLS_KEY', fault),
+    tls,
+    clientCertificates,
     admin: {
       listen: adminListen,
       hosts: adminHosts(adminListen, list(env.CAMBIST_ADMIN_HOSTS)),

@@ -18,6 +18,13 @@ export const variables = {
   CAMBIST_TLS_KEY: 'key file of the workloads’ door',
   CAMBIST_ADMIN_TLS_CERT: 'certificate file of the administrators’ door',
   CAMBIST_ADMIN_TLS_KEY: 'key file of the administrators’ door',
+  CAMBIST_MTLS_LISTEN:
+    'address of a second listener that asks for client certificates, with the certificate of CAMBIST_TLS_CERT',
+  CAMBIST_MTLS_URL:
+    'public base URL where client certificates are asked for (mtls_endpoint_aliases); the issuer stays the same',
+  CAMBIST_TRUSTED_PROXIES:
+    'addresses and CIDR blocks of proxies: their X-Forwarded-For and certificate header are believed',
+  CAMBIST_CLIENT_CERT_HEADER: 'how trusted proxies hand client certificates on: rfc9440, xfcc or nginx',
   DATABASE_URL: 'PostgreSQL 15 or newer; absent: embedded',
   CAMBIST_DATA_DIR: 'the embedded database and the development secrets',
   CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'comma-separated files of 32 bytes base64url; the first wraps, all unwrap',
@@ -52,14 +59,6 @@ export const cliVariables = {
   CAMBIST_ADMIN_URL: 'the administrators’ door that commands talk to',
 } as const
 
-/** Variables of later work that a configuration may already name; said to be without effect, never silently ignored. */
-const RESERVED: ReadonlySet<string> = new Set([
-  'CAMBIST_MTLS_LISTEN',
-  'CAMBIST_MTLS_URL',
-  'CAMBIST_TRUSTED_PROXIES',
-  'CAMBIST_CLIENT_CERT_HEADER',
-])
-
 /** Names that tests and the project's own tools read. */
 const TOOLS: ReadonlySet<string> = new Set(['CAMBIST_CORPORA'])
 
@@ -79,7 +78,6 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '') continue
     if (Object.hasOwn(variables, name)) values[name as VariableName] = value
-    else if (RESERVED.has(name)) warnings.push(`${name} has no effect in this version`)
     else if (name.startsWith('CAMBIST_') && !Object.hasOwn(cliVariables, name) && !TOOLS.has(name)) {
       const near = nearestName(name, Object.keys(variables))
       warnings.push(`${name} is not a variable of Cambist${near === undefined ? '' : `; did you mean ${near}?`}`)

@@ -6,6 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { Snapshot } from '../documents/contract.ts'
+import type { ClientCertificates } from '../config/client-certificates.ts'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
@@ -20,6 +21,8 @@ export interface WorkloadsDoor {
   readonly road: Road
   /** Lower-case `Host` values that are answered. */
   readonly hosts: ReadonlySet<string>
+  /** How client certificates come in. */
+  readonly certificates: ClientCertificates
   onFailure(id: string, error: unknown): void
 }
 
@@ -31,9 +34,9 @@ const ids = new WeakMap<IncomingMessage, string>()
  * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export async function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): Promise<RequestListener> {
-  const exchangeToken = tokenEndpoint(road)
-  const throughEngine = await application(road, onFailure)
+export async function workloadsDoor({ road, hosts, certificates, onFailure }: WorkloadsDoor): Promise<RequestListener> {
+  const exchangeToken = tokenEndpoint(road, certificates)
+  const throughEngine = await application(road, certificates, onFailure)
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
@@ -62,9 +65,13 @@ export async function workloadsDoor({ road, hosts, onFailure }: WorkloadsDoor): 
 const TOKEN_PATH = '/token'
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
-async function application(road: Road, onFailure: WorkloadsDoor['onFailure']): Promise<RequestListener> {
+async function application(
+  road: Road,
+  certificates: ClientCertificates,
+  onFailure: WorkloadsDoor['onFailure'],
+): Promise<RequestListener> {
   const engine = await createEngine(road.issuer)
-  const routes = routesOf(road)
+  const routes = routesOf(road, certificates)
   engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
   engine.use(closed(routes))
@@ -95,7 +102,7 @@ function refused(ctx: Context, refusal: Refusal): void {
 
 const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
 
-function routesOf(road: Road): Router {
+function routesOf(road: Road, certificates: ClientCertificates): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
@@ -103,6 +110,8 @@ function routesOf(road: Road): Router {
       .filter((type) => !type.includes(':client-assertion-type:'))
       .sort(),
     issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
+    certificates: certificates.listen !== undefined || certificates.header !== undefined,
+    mtlsUrl: certificates.url,
   }
   const metadataOf = once((keyring: Keyring) => JSON.stringify(metadata(described, keyring)))
   const jwksOf = once((keyring: Keyring) => JSON.stringify(keyring.published))

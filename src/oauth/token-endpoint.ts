@@ -3,6 +3,7 @@ import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
 import { isKnownParameter } from '../exchange/request.ts'
 import { Refusal } from '../refusal.ts'
+import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
 import { parseForm } from './form.ts'
 import { wireOf } from './refusals.ts'
@@ -15,11 +16,12 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
 /** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
 export function tokenEndpoint(
   road: Road,
+  certificates: CertificateRules,
 ): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
   let underWay = 0
   return async (message, response, id) => {
     // Not before it is all here: who keeps back the rest of a body must not take the place of who does not.
-    const request = await asked(message, id, road)
+    const request = await asked(message, id, road, certificates)
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
@@ -35,17 +37,19 @@ export function tokenEndpoint(
   }
 }
 
-async function asked(message: IncomingMessage, id: string, { clock }: Road): Promise<Asked> {
+async function asked(message: IncomingMessage, id: string, { clock }: Road, rules: CertificateRules): Promise<Asked> {
   const opening = {
     id,
     receivedAt: clock.now(),
     startedAt: clock.monotonic(),
-    remote: message.socket.remoteAddress ?? '',
+    remote: remoteOf(message, rules.proxies),
     traceId: traceIdOf(message.headers['traceparent']),
   }
   try {
+    const certificate = certificatesOf(message, rules)
     checkHead(message)
-    return { ...opening, parameters: parseForm(await readBody(message)) }
+    const parameters = parseForm(await readBody(message))
+    return { ...opening, parameters, ...(certificate === undefined ? {} : { certificate }) }
   } catch (error) {
     if (error instanceof Refusal) return { ...opening, parameters: NOTHING, refusal: error }
     throw error

@@ -2,10 +2,12 @@
  * server/ owns sockets and processes: listeners with their limits and deadlines, TLS, graceful stop, worker processes.
  * What is answered on them belongs to the doors.
  */
+import { constants, type X509Certificate } from 'node:crypto'
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { newId } from '../lib/ids.ts'
 
 export interface Listening {
@@ -21,6 +23,32 @@ export interface ListenOptions {
   readonly port: number
   /** PEM; with it the listener speaks TLS only. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Asks every client for its certificate (W-73); whose it is and whether it is believed is not settled here. Needs `tls`. */
+  readonly clientCertificates?: boolean
+  /** Bytes that the head of a request may have; 16 KiB where it is not said. */
+  readonly headerBytes?: number
+}
+
+/** Enough of what a peer presented to see that it is too much. */
+const PRESENTED_AT_MOST = 11
+const presented = new WeakMap<Socket, readonly Buffer[]>()
+
+/**
+ * The certificates of the peer, DER, leaf first, as it sent them in the handshake of this connection, which proved the
+ * leaf's key; empty where it sent none, and undefined where the listener does not ask. At most one more than is taken.
+ */
+export const peerCertificates = (socket: Socket): readonly Buffer[] | undefined => presented.get(socket)
+
+/** Not getPeerCertificate(): that puts the chain in order and completes it from the system's store (MT-06). */
+function noteCertificates(socket: TLSSocket): void {
+  const chain: Buffer[] = []
+  for (
+    let certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+    certificate !== undefined && chain.length < PRESENTED_AT_MOST;
+    certificate = certificate.issuerCertificate
+  )
+    chain.push(certificate.raw)
+  presented.set(socket, chain)
 }
 
 /** A door's listener. Slow and idle peers are cut by the server itself (L10). Rejects with a sentence where the address cannot be had. */
@@ -36,9 +64,23 @@ export async function listen(options: ListenOptions, door: RequestListener): Pro
   }
 }
 
-function create({ tls }: ListenOptions, door: RequestListener): Server {
+/**
+ * Every chain passes the handshake and is judged by our own rules later (MT-04, MT-07). Nothing is resumed: a session
+ * keeps the leaf and forgets the certificates behind it, and a resumed handshake proves no key. Nothing is renegotiated:
+ * what was noted of a connection stays true of it.
+ */
+const ASKING = {
+  requestCert: true,
+  rejectUnauthorized: false,
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+}
+
+function create(
+  { tls, clientCertificates = false, headerBytes = 16_384 }: ListenOptions,
+  door: RequestListener,
+): Server {
   const limits = {
-    maxHeaderSize: 16_384,
+    maxHeaderSize: headerBytes,
     headersTimeout: 10_000,
     requestTimeout: 15_000,
     keepAliveTimeout: 65_000,
@@ -50,7 +92,8 @@ function create({ tls }: ListenOptions, door: RequestListener): Server {
   const server =
     tls === undefined
       ? createPlainServer(limits, door)
-      : createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }, door)
+      : createTlsServer({ ...limits, ...tls, ...(clientCertificates ? ASKING : {}), minVersion: 'TLSv1.2' }, door)
+  if (clientCertificates) server.prependListener('secureConnection', noteCertificates)
   server.on('clientError', unreadable)
   server.maxHeadersCount = 100
   server.maxRequestsPerSocket = 0
@@ -58,7 +101,7 @@ function create({ tls }: ListenOptions, door: RequestListener): Server {
 }
 
 const UNREADABLE: Readonly<Record<string, readonly [status: string, sentence: string]>> = {
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The header of the request is larger than 16 KiB.'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The header of the request is too large.'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
 }
 const NO_HTTP = ['400 Bad Request', 'This is not a request of HTTP/1.1.'] as const

@@ -163,7 +163,7 @@ function exchange(
   bytes: number,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const { ca, method = 'GET' } = asked
+  const { ca, spiffe, method = 'GET' } = asked
   const body = method === 'POST' ? (asked.body ?? '') : undefined
   const settings = {
     method,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { administration, openApp, openWorkloads } from '../../src/app.ts'
+import { administration, openApp, openWorkloads, workloadsListeners } from '../../src/app.ts'
 import { readConfig } from '../../src/config/config.ts'
 import type { Environment } from '../../src/config/environment.ts'
 import type { Formats } from '../../src/documents/contract.ts'
@@ -43,6 +43,8 @@ export type Form = Record<string, string | readonly string[] | undefined>
 
 export interface TestServer {
   readonly issuer: string
+  /** Base URL of the listener that asks for client certificates; '' where there is none. */
+  readonly mtls: string
   readonly admin: string
   readonly adminToken: string
   readonly clock: TestClock
@@ -66,6 +68,8 @@ export interface TestServerOptions {
   readonly formats?: Formats
   readonly database?: TestDatabase
   readonly clock?: TestClock
+  /** PEM of a server: with it there is a second listener that asks for client certificates. */
+  readonly mtls?: { readonly cert: string; readonly key: string }
   /** Documents instead of the base ones. */
   readonly documents?: readonly object[]
 }
@@ -108,7 +112,7 @@ export function baseDocuments(cluster: Cluster): object[] {
 export async function startCambist(options: TestServerOptions = {}): Promise<TestServer> {
   const database = options.database ?? (await testDatabase())
   const clock = options.clock ?? new TestClock()
-  const [port, adminPort] = await freePorts(2)
+  const [port, adminPort, mtlsPort] = await freePorts(options.mtls === undefined ? 2 : 3)
   const directory = mkdtempSync(join(tmpdir(), 'cambist-test-'))
   const issuer = options.env?.CAMBIST_ISSUER ?? `http://127.0.0.1:${port}`
   const config = readConfig({
@@ -118,6 +122,14 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     CAMBIST_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     CAMBIST_DATA_DIR: directory,
     CAMBIST_WORKERS: '1',
+    ...(options.mtls === undefined
+      ? {}
+      : {
+          CAMBIST_MTLS_LISTEN: `127.0.0.1:${mtlsPort}`,
+          CAMBIST_MTLS_URL: `https://127.0.0.1:${mtlsPort}`,
+          CAMBIST_TLS_CERT: 'as given',
+          CAMBIST_TLS_KEY: 'as given',
+        }),
     ...options.env,
   })
   const adminToken = `cambist_admin_${randomBytes(32).toString('base64url')}`
@@ -127,7 +139,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
       keyEncryptionKeys: [Buffer.alloc(32, 7)],
       adminToken: new Secret(adminToken),
       adminTokenFile: 'admin-token',
-      tls: undefined,
+      tls: options.mtls,
       adminTls: undefined,
     },
     address: database.address,
@@ -136,13 +148,17 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     ...(options.formats === undefined ? {} : { formats: options.formats }),
   })
   const { door, ledger } = await openWorkloads(app, database.address)
-  const workloads = await listen({ ...config.listen, tls: undefined }, door)
+  // The first listener of a test is plain; the second cannot be.
+  const [first, second] = workloadsListeners(config, options.mtls)
+  const workloads = await listen({ ...first, tls: undefined }, door)
+  const mtls = second === undefined ? undefined : await listen(second, door)
   const administrators = await listen(
     { ...config.admin.listen, tls: undefined },
     await administration(app, { metrics: () => app.metrics.registry.metrics(), listening: () => true }),
   )
   afterAll(async () => {
     await workloads.close(500)
+    await mtls?.close(500)
     await administrators.close(500)
     await ledger.close()
     await app.close()
@@ -153,6 +169,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const cluster = new Cluster({ audience: issuer, now: clock.seconds })
   const server: TestServer = {
     issuer,
+    mtls: mtls?.url ?? '',
     admin: administrators.url,
     adminToken,
     clock,
