@@ -170,10 +170,12 @@ export async function openWorkloads(
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
     issuer: config.issuer,
+    endpoints: endpointsOf(config),
     trustDomain: config.trustDomain,
     clock,
     snapshots: app.snapshots,
     keys: app.keySets,
+    status: app.onlineChecks,
     credentialKinds: credentialKinds(app.formats.credentialKinds),
     tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
     ledger,
@@ -183,6 +185,10 @@ export async function openWorkloads(
   const { hosts, clientCertificates: certificates } = config
   return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
 }
+
+/** Our own URLs of the token endpoint, which proofs of possession are made for. */
+const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
+  [issuer, url].flatMap((base) => (base === undefined ? [] : `${base}/token`))
 
 /** Where the workloads' door is listened at: one place, and one more that asks for client certificates where it is configured. */
 export function workloadsListeners(

@@ -36,7 +36,8 @@ export function lintClient(client: Client): readonly Fault[] {
       })
     }
   }
-  if (client.authentication?.tokenEndpointAudienceUntil !== undefined) {
+  const { authentication } = client
+  if (authentication?.method === 'private_key_jwt' && authentication.tokenEndpointAudienceUntil !== undefined) {
     warnings.push({
       path: 'spec.authentication.tokenEndpointAudienceUntil',
       message:

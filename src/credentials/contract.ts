@@ -11,7 +11,7 @@ import type { VerificationKey } from '../lib/jwk.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import type { About, Reason } from '../refusal.ts'
-import type { CredentialSource, KeyFinder, KeyMember, KeySource, KeyUse, TrustedIssuer } from '../trust/contract.ts'
+import type { KeyFinder, KeyMember, KeySource, KeyUse, TrustedIssuer } from '../trust/contract.ts'
 
 /**
  * What comes with a request beside its form: credentials and proofs of possession in header fields, and the certificate
@@ -123,6 +123,8 @@ export interface Possession {
   confirm(claims: JsonObject): void
   /** Judges the proof that came with a credential of its own key. Throws Refusal `confirmation_unproven` where there is none, `proof_invalid` where it does not hold. */
   prove(token: string, bound: BoundKey, subject: string): ProofMethod
+  /** Throws Refusal `proof_invalid` where the request has a proof of a credential that it does not have: ignored, it would be a silent fall-back (T24, T45). */
+  checkAllUsed(): void
 }
 
 export interface VerifyTools {
@@ -136,8 +138,6 @@ export interface VerifyTools {
   readonly possession: Possession
   /** Who we are: what credentials without an audience are made for. */
   readonly ourIssuer: string
-  /** Asks the address that the issuer's document names, and no other, for kinds whose check is made there. */
-  readonly source: CredentialSource
 }
 
 /**

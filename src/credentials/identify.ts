@@ -14,7 +14,7 @@ import {
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { type Reason, Refusal } from '../refusal.ts'
-import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import type { KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type { AnyCredentialKind, Mark, OwnToken, Possession, VerifiedFacts } from './contract.ts'
@@ -33,7 +33,6 @@ export interface Trusting {
   readonly kinds: CredentialKinds
   readonly issuers: TrustIndex
   readonly keys: KeyFinder
-  readonly source: CredentialSource
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
@@ -84,6 +83,14 @@ export function credentialKinds(register: readonly AnyCredentialKind[]): Credent
   })
 }
 
+/** The client authentication methods of the register: a kind's own, and those of registered clients that are their own issuers. */
+export function authenticationMethodsOf({ ofClients }: CredentialKinds): readonly string[] {
+  const methods = new Set(['private_key_jwt', 'self_signed_tls_client_auth', 'attest_jwt_client_auth_dpop'])
+  for (const kinds of ofClients.values())
+    for (const kind of kinds) for (const name of kind.clientTypes?.values() ?? []) methods.add(name)
+  return [...methods]
+}
+
 /** Longest credential that is read at all (T12). */
 export const MAX_TOKEN_LENGTH = 16_384
 
@@ -108,9 +115,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
 
-  const { now, keys, ourIssuer, possession, source } = trusting
+  const { now, keys, ourIssuer, possession } = trusting
   const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
-  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, possession, source, ourIssuer })
+  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, possession, ourIssuer })
   const facts = pending instanceof Promise ? await pending : pending
   if (facts.authority !== issuer.authority) {
     throw new Refusal(

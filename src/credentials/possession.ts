@@ -78,6 +78,12 @@ class ProofsOfRequest implements Possession {
     return method
   }
 
+  checkAllUsed(): void {
+    const { workloadProof } = this.#carried
+    if (workloadProof !== undefined && ![...this.#proven.values()].includes('wpt'))
+      throw new Refusal('proof_invalid', 'the request has a WPT, and no credential that it proves')
+  }
+
   #judge(token: string, { key, algorithm }: BoundKey, subject: string): ProofMethod {
     const { workloadProof, workloadIdentityToken, message, transactionToken } = this.#carried
     const { clientAttestation, clientAttestationProof } = this.#carried
@@ -119,6 +125,7 @@ const NOTHING: Possession = Object.freeze({
   prove(): never {
     throw unproven('that key')
   },
+  checkAllUsed() {},
 })
 
 function unproven(what: string): Refusal {

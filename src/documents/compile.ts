@@ -1,6 +1,7 @@
 import { sharedKeys } from '../clients/client.ts'
 import { clientIndex } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
+import { ownIssuer } from '../credentials/own-issuer.ts'
 import { issuerOfClient } from '../credentials/registered-client.ts'
 import { Faults } from '../lib/fault.ts'
 import { nearestName } from '../lib/nearest.ts'
@@ -8,6 +9,7 @@ import { type PolicyIndex, policyIndex } from '../policy/index-policies.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import { targetIndex } from '../targets/target-index.ts'
+import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
@@ -59,7 +61,9 @@ export class Compiler {
     // A database that was put back to an older state gives its versions again, to other documents.
     if (state.version < this.#newest) this.#kept.clear()
     this.#newest = state.version
-    const { issuers, clients, targets, policies } = this.compile(state.documents)
+    const keyring = this.#context.openKeys(state.keys)
+    const own = ownIssuer(this.#context.ourIssuer, keyring.published)
+    const { issuers, clients, targets, policies } = this.compile(state.documents, own)
     const present = new Set(state.documents.map(keyOf))
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key)
     return Object.freeze({
@@ -68,12 +72,13 @@ export class Compiler {
       clients,
       targets,
       policies,
-      keyring: this.#context.openKeys(state.keys),
+      keyring,
+      revoked: revokedBy(state.revocations),
     })
   }
 
-  /** Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
-  compile(documents: readonly Compilable[]): Compiled {
+  /** `own` is the issuer of our own tokens, where there are keys. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
+  compile(documents: readonly Compilable[], own?: TrustedIssuer): Compiled {
     const faults: DocumentFault[] = []
     const byKind = this.#byKind(documents, faults)
     const nouns = {
@@ -86,8 +91,9 @@ export class Compiler {
     const together = <T>(kind: string, make: () => T): T | undefined =>
       attempt(make, (path, message) => faults.push({ kind, name: '', path, message }))
     const { ourIssuer } = this.#context
-    const ofClients = [...nouns.clients.values()].flatMap((each) => issuerOfClient(each, ourIssuer) ?? [])
-    const issuers = together('TrustedIssuer', () => trustIndex([...nouns.issuers.values(), ...ofClients]))
+    const builtIn = [...nouns.clients.values()].flatMap((each) => issuerOfClient(each, ourIssuer) ?? [])
+    if (own !== undefined) builtIn.push(own)
+    const issuers = together('TrustedIssuer', () => trustIndex([...nouns.issuers.values(), ...builtIn]))
     const targets = together('Target', () => targetIndex(nouns.targets.values()))
     for (const shared of sharedKeys(nouns.clients.values())) {
       const message = `has a key that client ${shared.with} has as well, so that whoever holds it could speak as both; give each client keys of its own`

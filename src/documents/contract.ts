@@ -12,6 +12,7 @@ import type { Fault } from '../lib/fault.ts'
 import type { PolicyIndex } from '../policy/index-policies.ts'
 import type { TargetIndex } from '../targets/contract.ts'
 import type { TokenKind } from '../tokens/contract.ts'
+import type { Revocation, Revoked } from '../tokens/revocations.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
 
 export const API_VERSION = 'cambist/v1'
@@ -82,6 +83,7 @@ export interface StoredState {
   readonly version: number
   readonly documents: readonly StoredDocument[]
   readonly keys: readonly StoredKey[]
+  readonly revocations: readonly Revocation[]
 }
 
 /** A compiled, frozen state. An exchange reads one snapshot from beginning to end and records its version. */
@@ -92,6 +94,8 @@ export interface Snapshot {
   readonly targets: TargetIndex
   readonly policies: PolicyIndex
   readonly keyring: Keyring
+  /** Why a token of ours counts no longer; undefined where it does. */
+  readonly revoked: Revoked
 }
 
 export type Action = 'created' | 'updated' | 'deleted' | 'unchanged'
@@ -132,6 +136,7 @@ export interface StateChange {
   readonly put: readonly Document[]
   readonly delete: readonly { readonly kind: string; readonly name: string }[]
   readonly putKeys: readonly StoredKey[]
+  readonly putRevocations?: readonly Revocation[]
   /** kids of signing keys to forget. */
   readonly removeKeys?: readonly string[]
   readonly changes: readonly Change[]

@@ -62,6 +62,7 @@ export async function identifyParties(
   witness.subject(subject)
   const actor = request.actor === undefined ? undefined : await identified('actor', request.actor)
   if (actor !== undefined) witness.actor(actor)
+  possession.checkAllUsed()
 
   if (client === undefined) {
     client = foundClient(subject, actor, request, snapshot)

@@ -7,6 +7,7 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { Snapshot } from '../documents/contract.ts'
 import type { ClientCertificates } from '../config/client-certificates.ts'
+import { authenticationMethodsOf } from '../credentials/identify.ts'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
@@ -106,9 +107,8 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
-    subjectTokenTypes: [...road.credentialKinds.keys()]
-      .filter((type) => !type.includes(':client-assertion-type:'))
-      .sort(),
+    subjectTokenTypes: [...road.credentialKinds.ofTokens.keys()].sort(),
+    authenticationMethods: authenticationMethodsOf(road.credentialKinds),
     issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
     certificates: certificates.listen !== undefined || certificates.header !== undefined,
     mtlsUrl: certificates.url,

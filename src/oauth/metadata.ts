@@ -7,17 +7,32 @@ export interface MetadataInput {
   /** Declared types that some credential kind answers to, and token types that some token kind issues. */
   readonly subjectTokenTypes: readonly string[]
   readonly issuedTokenTypes: readonly string[]
+  /** Names of client authentication methods by which some credential kind comes in. */
+  readonly authenticationMethods: readonly string[]
   /** Whether client certificates come in at all, and the base URL where they are asked for. */
   readonly certificates: boolean
   readonly mtlsUrl: string | undefined
 }
+
+/** Registered names, and those that drafts register (MD-04, MD-06, AB-10, SC-01); ways in that have none are not listed. */
+const STANDARD_METHODS = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'spiffe_jwt',
+  'spiffe_x509',
+  'spiffe_wit',
+  'attest_jwt_client_auth',
+  'attest_jwt_client_auth_dpop',
+] as const
+const BY_TLS: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /**
  * Authorization server metadata (RFC 8414 §2, MD-01 to MD-06), equal under both well-known names. The members below
  * `response_types_supported` say nothing of workloads; real relying parties refuse a document without them (interfaces.md).
  */
 export function metadata(
-  { issuer, subjectTokenTypes, issuedTokenTypes, certificates, mtlsUrl }: MetadataInput,
+  { issuer, subjectTokenTypes, issuedTokenTypes, authenticationMethods, certificates, mtlsUrl }: MetadataInput,
   keyring: Keyring,
 ): Record<string, unknown> {
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
@@ -27,8 +42,14 @@ export function metadata(
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: [TOKEN_EXCHANGE],
     // `none`: a workload whose subject token proves which client it is authenticates with nothing else.
-    token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+    token_endpoint_auth_methods_supported: [
+      ...STANDARD_METHODS.filter((name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name))),
+      'none',
+    ],
     token_endpoint_auth_signing_alg_values_supported: [...algorithms.keys()],
+    client_attestation_signing_alg_values_supported: [...algorithms.keys()],
+    client_attestation_pop_signing_alg_values_supported: [...algorithms.keys()],
+    dpop_signing_alg_values_supported: [...algorithms.keys()],
     // CB-06, CB-07. The issuer is the same at the alias, and so is the audience of assertions (CB-08).
     ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: { token_endpoint: `${mtlsUrl}/token` } }),

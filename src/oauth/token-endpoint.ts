@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Carried } from '../credentials/contract.ts'
 import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
 import { isKnownParameter } from '../exchange/request.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
+import { carriedOf } from './carried.ts'
 import { parseForm } from './form.ts'
 import { wireOf } from './refusals.ts'
 
 /** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */
 const MAX_UNDER_WAY = 1024
 const NOTHING: Parameters = new Map()
+const EMPTY: Carried = Object.freeze({ bodyDigest: () => '' })
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
 
 /** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
@@ -48,10 +51,10 @@ async function asked(message: IncomingMessage, id: string, { clock }: Road, rule
   try {
     const certificate = certificatesOf(message, rules)
     checkHead(message)
-    const parameters = parseForm(await readBody(message))
-    return { ...opening, parameters, ...(certificate === undefined ? {} : { certificate }) }
+    const body = await readBody(message)
+    return { ...opening, parameters: parseForm(body), carried: carriedOf(message, body, certificate) }
   } catch (error) {
-    if (error instanceof Refusal) return { ...opening, parameters: NOTHING, refusal: error }
+    if (error instanceof Refusal) return { ...opening, parameters: NOTHING, carried: EMPTY, refusal: error }
     throw error
   }
 }
@@ -65,15 +68,6 @@ function checkHead({ url = '', headers }: IncomingMessage): void {
       if (isKnownParameter(name)) throw new Refusal('parameter_in_query', `${name} came in the query`)
     }
   }
-  if (headers['authorization'] !== undefined) {
-    throw new Refusal(
-      'authentication_scheme',
-      'the request came with an Authorization header, and no scheme is offered',
-    )
-  }
-  // Who proves a key wants a token that is bound to it; a bearer token instead would be a silent fall-back (T24, T45).
-  if (headers['dpop'] !== undefined)
-    throw new Refusal('dpop_invalid', 'the request came with a DPoP proof, which binds nothing yet')
   checkMediaType(headers['content-type'] ?? '')
   if ((headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new Refusal('media_type', 'the body has a Content-Encoding')
@@ -126,6 +120,7 @@ export function writeAnswer(response: ServerResponse, answer: Answer, message?: 
 
 /** RFC 6749 §5.2: a challenge for the scheme that was tried. */
 function challenge(authorization: string): string {
+  if (/^wpt\b/i.test(authorization)) return 'WPT' // without parameters (W-47)
   return /^basic\b/i.test(authorization) ? 'Basic realm="cambist"' : 'Bearer realm="cambist"'
 }
 

@@ -32,11 +32,11 @@ export function claimsOf(batch: readonly Item[]): readonly Claim[] {
   return claims.sort((a, b) => (a.key < b.key ? -1 : 1))
 }
 
-/** Writes each claim as one cambist.record_mark_1. */
+/** Writes each claim as one cambist.record_mark_2. */
 export function writeClaims(rows: BinaryRows, claims: readonly Claim[]): Buffer {
   for (const [number, { item, mark }] of claims.entries()) {
     const { record } = item.entry
-    rows.row(7)
+    rows.row(8)
     rows.int4(number)
     rows.uuid(record.id)
     rows.int8(record.snapshotVersion)
@@ -44,6 +44,7 @@ export function writeClaims(rows: BinaryRows, claims: readonly Claim[]): Buffer 
     rows.text(mark.issuer)
     rows.text(mark.id)
     rows.int8(mark.until)
+    rows.text(mark.holder)
   }
   return rows.end()
 }

@@ -31,8 +31,8 @@ const ATTEMPTS = 3
 const SILENCE_MS = 250
 const COMMITTED: Committed = Object.freeze({ outcome: 'committed' })
 const STATEMENT = Object.freeze({
-  name: 'commit_records_1',
-  text: 'SELECT state_version, taken FROM cambist.commit_records_1($1, $2)',
+  name: 'commit_records_2',
+  text: 'SELECT state_version, taken FROM cambist.commit_records_2($1, $2)',
   rowMode: 'array' as const,
 })
 
@@ -193,7 +193,7 @@ class GroupCommit implements PostgresLedger {
     try {
       const result = await client.query<unknown[]>({ ...STATEMENT, values })
       const row = result.rows[0]
-      if (row === undefined) throw new Error('cambist.commit_records_1 returned no row.')
+      if (row === undefined) throw new Error('cambist.commit_records_2 returned no row.')
       return row
     } finally {
       clearTimeout(timer)
@@ -280,7 +280,7 @@ async function demandWritable(client: pg.Client): Promise<void> {
 async function findTypes(client: pg.Client): Promise<{ readonly entries: number; readonly marks: number }> {
   const { rows } = await client.query<{ entries: number; marks: number }>(
     `SELECT 'cambist.record_entry_1'::regtype::oid::int8::float8 AS entries,
-            'cambist.record_mark_1'::regtype::oid::int8::float8 AS marks`,
+            'cambist.record_mark_2'::regtype::oid::int8::float8 AS marks`,
   )
   if (rows[0] === undefined) throw new Error('The database does not know the types of the ledger.')
   return rows[0]

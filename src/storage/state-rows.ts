@@ -7,6 +7,7 @@ import {
   type StoredState,
 } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
+import type { Revocation } from '../tokens/revocations.ts'
 
 interface DocumentRow {
   kind: string
@@ -28,6 +29,15 @@ interface KeyRow {
   remove_at: string | null
 }
 
+interface RevocationRow {
+  what: Revocation['what']
+  value: string
+  at: string
+  until: string
+  reason: string
+  author: string
+}
+
 /** Everything, as the transaction of `client` sees it. */
 export async function readState(client: ClientBase): Promise<StoredState> {
   const state = await client.query<{ version: string }>('SELECT version FROM cambist.state')
@@ -35,10 +45,14 @@ export async function readState(client: ClientBase): Promise<StoredState> {
     'SELECT kind, name, labels, spec, changed_in FROM cambist.documents ORDER BY kind COLLATE "C", name COLLATE "C"',
   )
   const keys = await client.query<KeyRow>('SELECT * FROM cambist.signing_keys ORDER BY created_at, kid COLLATE "C"')
+  const revocations = await client.query<RevocationRow>(
+    'SELECT what, value, at, until, reason, author FROM cambist.revocations',
+  )
   return {
     version: Number(state.rows[0]?.version),
     documents: documents.rows.map(documentOf),
     keys: keys.rows.map(keyOf),
+    revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
   }
 }
 
@@ -102,6 +116,7 @@ export async function writeChange(client: ClientBase, change: StateChange, versi
     )
   }
   await writeKeys(client, change)
+  await writeRevocations(client, change)
   await client.query('INSERT INTO cambist.revisions (version, author, message, changes) VALUES ($1, $2, $3, $4)', [
     version,
     change.author,
@@ -135,6 +150,18 @@ async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: State
        backend = excluded.backend, wrapped = excluded.wrapped, created_at = excluded.created_at,
        active_at = excluded.active_at, retired_at = excluded.retired_at, remove_at = excluded.remove_at`,
     [JSON.stringify(rows)],
+  )
+}
+
+/** One that is said again reaches further, and never less far. */
+async function writeRevocations(client: ClientBase, { putRevocations = [] }: StateChange): Promise<void> {
+  if (putRevocations.length === 0) return
+  await client.query(
+    `INSERT INTO cambist.revocations AS known (what, value, at, until, reason, author)
+     SELECT r.* FROM json_to_recordset($1) AS r (what text, value text, at bigint, until bigint, reason text, author text)
+     ON CONFLICT (what, value) DO UPDATE SET at = greatest(known.at, excluded.at),
+       until = greatest(known.until, excluded.until), reason = excluded.reason, author = excluded.author`,
+    [JSON.stringify(putRevocations)],
   )
 }
 

@@ -20,7 +20,7 @@ const INTERVAL_MS = 30_000
 const SLACK = 300
 const BATCH = 1000
 
-/** Takes expired one-use marks away from time to time, in one process of all. */
+/** Takes expired one-use marks and revocations away from time to time, in one process of all. */
 export function startSweeping(database: { readonly pool: pg.Pool }, options: SweepOptions): Sweeping {
   const { pool } = database
   let round: Promise<unknown> = Promise.resolve()
@@ -28,7 +28,10 @@ export function startSweeping(database: { readonly pool: pg.Pool }, options: Swe
   const timer = setInterval(() => {
     if (busy) return
     busy = true
-    round = asLeader(pool, 'sweep', () => sweepMarks(pool))
+    round = asLeader(pool, 'sweep', async () => {
+      await sweepMarks(pool)
+      await sweepRevocations(pool)
+    })
       .catch(options.onTrouble)
       .finally(() => {
         busy = false
@@ -75,4 +78,11 @@ export async function sweepMarks(pool: pg.Pool): Promise<number> {
     swept += rowCount ?? 0
     if ((rowCount ?? 0) < BATCH) return swept
   }
+}
+
+/** Deletes the revocations of tokens that have all expired: no decision can tell. */
+export async function sweepRevocations(pool: pg.Pool): Promise<void> {
+  await pool.query('DELETE FROM cambist.revocations WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1', [
+    SLACK,
+  ])
 }

@@ -160,15 +160,3 @@ export interface KeyFinder {
   /** Where certificate paths of the issuer end: one certificate or more. Throws (or rejects with) the same. */
   anchors(issuer: TrustedIssuer): Anchors | Promise<Anchors>
 }
-
-/** An answer of a credential's source. */
-export interface SourceAnswer {
-  readonly status: number
-  readonly body: Buffer
-}
-
-/** The way to the one address that an issuer's document names, for kinds whose credentials are checked there. */
-export interface CredentialSource {
-  /** POSTs to `url`, which must be of the document and never of the credential. Rejects with Refusal `status_unavailable`. */
-  post(url: string, request: { readonly headers: ReadonlyMap<string, string>; readonly body: Buffer }): Promise<SourceAnswer>
-}

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
 import { nearestName } from '../lib/nearest.ts'
 import { BUNDLE_NAME } from './bundles-dir.ts'
-import { type KeyMember, type KeyUse, positions } from './contract.ts'
+import { type KeyMember, type KeySource, type KeyUse, positions } from './contract.ts'
 import * as presets from './presets/index.ts'
 import { SECRET_NAME } from './secrets-dir.ts'
 
@@ -16,7 +16,17 @@ export interface CredentialKindForm {
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes; `discovery`, `jwksUri` and `jwks` where it does not say. */
   readonly sources?: readonly KeyMember[]
+  /** Declared types in the position `client`. */
+  readonly clientTypes?: ReadonlyMap<string, string>
+  /** Its credentials name no audience. */
+  readonly audience?: 'none'
+  readonly variables?: readonly string[]
+  readonly subject?: string
+  readonly maxAge?: number
+  /** No document says it. */
+  readonly builtIn?: true
   authority(settings: never): string
+  lookUp?(keys: KeySource): readonly string[]
 }
 
 const text = (max: number) =>
@@ -114,7 +124,8 @@ const common = {
   audiences: z
     .array(text(1024), 'is a list of texts: what credentials for us have in aud')
     .min(1, 'is empty, so no credential could be meant for us')
-    .max(64, 'has more than 64 members'),
+    .max(64, 'has more than 64 members')
+    .optional(),
   multipleAudiences: flag.optional(),
   uses: z
     .array(oneOf(positions), `is a list of ${positions.join(', ')}`)
@@ -125,6 +136,7 @@ const common = {
   maxAge: duration.optional(),
   clockSkew: duration.optional(),
   singleUse: flag.optional(),
+  firstUse: oneOf(['any', 'bind']).optional(),
   tenant: expression.optional(),
   tenants: z
     .array(text(1024), 'is a list of texts; put numbers in quotes')
@@ -141,9 +153,9 @@ export const COMMON_FIELDS: ReadonlySet<string> = new Set([...Object.keys(common
 
 /** The `spec` of a TrustedIssuer document as written. Which fields a document must have is decided once its preset is filled in. */
 export function trustedIssuerSchema(kinds: readonly CredentialKindForm[]) {
-  const names = kinds.map((kind) => kind.name)
+  const names = kinds.flatMap((kind) => (kind.builtIn ? [] : kind.name))
   return z.strictObject({
-    ...settingsFields(kinds),
+    ...settingsFields(kinds.filter((kind) => kind.builtIn !== true)),
     credential: oneOf(names).optional(),
     ...common,
   })

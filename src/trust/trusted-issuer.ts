@@ -21,7 +21,7 @@ export interface TrustContext {
   readonly adminAudience?: string
 }
 
-/** What `tenant`, `condition`, `subject`, `instance` and `attributes` can see (interfaces.md, "CEL sees"). */
+/** What `tenant`, `condition`, `subject`, `instance` and `attributes` see of a credential, where its kind does not say otherwise (interfaces.md, "CEL sees"). */
 export const ISSUER_VARIABLES = ['assertion', 'header'] as const
 
 const MAX_CLOCK_SKEW = 60 // P-2
@@ -33,7 +33,7 @@ const PRESETS: ReadonlyMap<string, Preset> = new Map(Object.values(presets).map(
 /** A document's spec with its preset filled in. */
 interface Written {
   readonly keys: WrittenKeys
-  readonly audiences: readonly string[]
+  readonly audiences?: readonly string[] | undefined
   readonly disabled?: boolean | undefined
   readonly credential?: string | undefined
   readonly onlineCheck?: WrittenOnlineCheck | undefined
@@ -45,6 +45,7 @@ interface Written {
   readonly maxAge?: string | undefined
   readonly clockSkew?: string | undefined
   readonly singleUse?: boolean | undefined
+  readonly firstUse?: 'any' | 'bind' | undefined
   readonly tenant?: string | undefined
   readonly tenants?: readonly string[] | undefined
   readonly subject?: string | undefined
@@ -85,33 +86,37 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
   if (clockSkew > MAX_CLOCK_SKEW) {
     faults.push({ path: 'spec.clockSkew', message: `${written.clockSkew} is too much; ${MAX_CLOCK_SKEW}s is the most` })
   }
+  const variables = kind?.variables ?? ISSUER_VARIABLES
   const issuer = {
     name,
     disabled: written.disabled ?? false,
     credential: kind?.name ?? '',
     settings,
     authority,
-    tokenTypes: kind?.tokenTypes ?? [],
+    lookUp: source === undefined ? [] : (kind?.lookUp?.(source) ?? [authority]),
+    variables,
+    tokenTypes: [...(kind?.tokenTypes ?? []), ...(kind?.clientTypes?.keys() ?? [])],
     keys: source,
     keyUse: kind?.keyUse ?? 'sig',
     maxStale: seconds('maxStale', 3600),
     onlineCheck: compileOnlineCheck(written.onlineCheck, context.insecureFetch, faults),
-    audiences: Object.freeze([...new Set(written.audiences)]),
+    audiences: audiencesOf(written, kind, faults),
     multipleAudiences: written.multipleAudiences ?? false,
     uses: new Set(written.uses ?? (['client', 'subject', 'actor', 'assertion'] as const)),
     act: written.act ?? 'refuse',
     maxLifetime: seconds('maxLifetime', 86_400),
-    maxAge: seconds('maxAge', 3600),
+    maxAge: seconds('maxAge', kind?.maxAge ?? 3600),
     clockSkew,
     singleUse: written.singleUse ?? false,
-    tenant: tenantOf(written, sharedBecause(preset, authority), faults),
+    firstUse: written.firstUse ?? 'any',
+    tenant: tenantOf(written, sharedBecause(preset, authority), variables, faults),
     conditions: Object.freeze([
-      ...conditionsOf(preset?.fills['condition'], faults),
-      ...conditionsOf(own.condition, faults),
+      ...conditionsOf(preset?.fills['condition'], variables, faults),
+      ...conditionsOf(own.condition, variables, faults),
     ]),
-    subject: mapping(written.subject ?? 'assertion.sub', 'spec.subject', faults),
-    instance: written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', faults),
-    attributes: attributesOf(written.attributes ?? {}, faults),
+    subject: mapping(written.subject ?? kind?.subject ?? 'assertion.sub', 'spec.subject', variables, faults),
+    instance: written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', variables, faults),
+    attributes: attributesOf(written.attributes ?? {}, variables, faults),
     renameable: preset?.renameable ?? presetOfIssuer(authority)?.renameable ?? {},
   }
   const { keys, subject } = issuer
@@ -124,9 +129,9 @@ function kindOf(
   kinds: readonly CredentialKindForm[],
   faults: Fault[],
 ): CredentialKindForm | undefined {
-  const kind = kinds.find((one) => one.name === written.credential)
+  const kind = kinds.find((one) => one.name === written.credential && one.builtIn !== true)
   if (kind === undefined) {
-    const known = kinds.map((one) => one.name).join(', ')
+    const known = kinds.flatMap((one) => (one.builtIn ? [] : one.name)).join(', ')
     faults.push({
       path: 'spec.credential',
       message: `is missing; say what the issuer's credentials are (${known}), or name a preset`,
@@ -170,7 +175,7 @@ function checkAuthority(authority: string, written: Written, context: TrustConte
       message: `${authority} is our own issuer; tokens of ours belong to the built-in issuer ${SELF_ISSUER}`,
     })
   }
-  for (const [index, audience] of written.audiences.entries()) {
+  for (const [index, audience] of (written.audiences ?? []).entries()) {
     const path = `spec.audiences[${index}]`
     if (audience === authority || DEFAULT_CLUSTER_ISSUERS.has(audience)) {
       faults.push({
@@ -192,13 +197,36 @@ function presetOfIssuer(authority: string): Preset | undefined {
   return Object.values(presets).find(({ fills }) => fills['issuer'] === authority)
 }
 
+/** Credentials of most kinds say whom they are for, and those of the others are bound to a key instead. */
+function audiencesOf(
+  { audiences }: Written,
+  kind: CredentialKindForm | undefined,
+  faults: Fault[],
+): readonly string[] {
+  if (kind?.audience !== 'none') {
+    if (audiences === undefined)
+      faults.push({ path: 'spec.audiences', message: 'is missing; say what credentials that are meant for us have in aud' })
+  } else if (audiences !== undefined) {
+    faults.push({
+      path: 'spec.audiences',
+      message: `is not a field of credential ${kind.name}: its credentials name no audience, and are bound to a key instead`,
+    })
+  }
+  return Object.freeze([...new Set(audiences)])
+}
+
 /** Why strangers share the issuer; undefined where they do not. */
 function sharedBecause(preset: Preset | undefined, authority: string): string | undefined {
   if (preset?.sharedIssuer === true) return `preset ${preset.name}`
   return SHARED_ISSUERS.has(authority) ? authority : undefined
 }
 
-function tenantOf(written: Written, shared: string | undefined, faults: Fault[]): TrustedIssuer['tenant'] {
+function tenantOf(
+  written: Written,
+  shared: string | undefined,
+  variables: readonly string[],
+  faults: Fault[],
+): TrustedIssuer['tenant'] {
   const { tenant, tenants } = written
   if (tenant === undefined || tenants === undefined) {
     if (tenant !== undefined) {
@@ -217,11 +245,15 @@ function tenantOf(written: Written, shared: string | undefined, faults: Fault[])
     }
     return undefined
   }
-  const compiled = mapping(tenant, 'spec.tenant', faults)
+  const compiled = mapping(tenant, 'spec.tenant', variables, faults)
   return compiled === undefined ? undefined : Object.freeze({ mapping: compiled, allowed: new Set(tenants) })
 }
 
-function attributesOf(written: Readonly<Record<string, string>>, faults: Fault[]): TrustedIssuer['attributes'] {
+function attributesOf(
+  written: Readonly<Record<string, string>>,
+  variables: readonly string[],
+  faults: Fault[],
+): TrustedIssuer['attributes'] {
   const attributes: (readonly [string, Mapping])[] = []
   const names = Object.keys(written)
   if (names.length > MAX_ATTRIBUTES)
@@ -235,20 +267,20 @@ function attributesOf(written: Readonly<Record<string, string>>, faults: Fault[]
         path,
         message: `${JSON.stringify(name)} is not a name: letters, digits and _, a letter first, 64 at most`,
       })
-    const compiled = mapping(written[name] ?? '', path, faults)
+    const compiled = mapping(written[name] ?? '', path, variables, faults)
     if (compiled !== undefined) attributes.push(Object.freeze([name, compiled] as const))
   }
   return Object.freeze(attributes)
 }
 
-function conditionsOf(source: unknown, faults: Fault[]): readonly Condition[] {
+function conditionsOf(source: unknown, variables: readonly string[], faults: Fault[]): readonly Condition[] {
   if (typeof source !== 'string') return []
-  const compiled = collected(() => compileCondition(source, ISSUER_VARIABLES), faults, 'spec.condition')
+  const compiled = collected(() => compileCondition(source, variables), faults, 'spec.condition')
   return compiled === undefined ? [] : [compiled]
 }
 
-function mapping(source: string, path: string, faults: Fault[]): Mapping | undefined {
-  return collected(() => compileMapping(source, ISSUER_VARIABLES), faults, path)
+function mapping(source: string, path: string, variables: readonly string[], faults: Fault[]): Mapping | undefined {
+  return collected(() => compileMapping(source, variables), faults, path)
 }
 
 /** What `make` makes, or undefined with its faults collected. `path` is where they are, if they do not know it themselves. */

@@ -19,6 +19,8 @@ import {
 
 const settings = z.strictObject({ issuer: z.string(), algorithms: z.custom<ReadonlySet<string>>() })
 
+export type OwnSettings = z.output<typeof settings>
+
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'jwt'])
 /** Hops that a chain of exchanges may have; each makes the token longer (T19). */

@@ -1,0 +1,35 @@
+import type { OwnToken } from '../credentials/contract.ts'
+
+/** By what a revocation names tokens of ours. */
+export const revocable = ['jti', 'tokenHash', 'lineage', 'client', 'subject'] as const
+export type Revocable = (typeof revocable)[number]
+
+/** Every token of ours that has this, and was issued up to `at`, counts no longer. Seconds since the epoch. */
+export interface Revocation {
+  readonly what: Revocable
+  readonly value: string
+  readonly at: number
+  /** When the last token that it can mean has expired. */
+  readonly until: number
+  readonly reason: string
+  readonly author: string
+}
+
+/** Why a token counts no longer, in a sentence for the administrator; undefined where it does. */
+export type Revoked = (token: OwnToken, tokenHash: string, subject: string) => string | undefined
+
+/** The judgement by a set of revocations: map look-ups only, however many there are. */
+export function revokedBy(revocations: readonly Revocation[]): Revoked {
+  if (revocations.length === 0) return () => undefined
+  const byName = new Map(revocations.map((one) => [nameOf(one.what, one.value), one]))
+  return ({ id, client, lineage, issuedAt }, tokenHash, subject) => {
+    const names: Readonly<Record<Revocable, string>> = { jti: id, tokenHash, lineage, client, subject }
+    for (const what of revocable) {
+      const found = byName.get(nameOf(what, names[what]))
+      if (found !== undefined && issuedAt <= found.at) return `the tokens of ${what} ${names[what]} were revoked: ${found.reason}`
+    }
+    return undefined
+  }
+}
+
+const nameOf = (what: Revocable, value: string): string => `${what}:${value}`
