@@ -16,9 +16,13 @@ const good = (changes: Claims = {}, header: Claims = {}, key = holder) =>
 
 describe('verifyWpt takes', () => {
   it('a proof of this request, and answers the mark that spends it', () => {
-    expect(verifyWpt(good({ jti: 'once', exp: NOW + 299.5 }), of, at())).toEqual({
+    expect(verifyWpt(good({ jti: 'once', exp: NOW + 300 }), of, at())).toEqual({
       mark: { purpose: 'wpt', issuer: of.key.thumbprint, id: 'once', until: NOW + 300 },
     })
+  })
+
+  it('an end within a second, and keeps the mark until the next', () => {
+    expect(verifyWpt(good({ exp: NOW + 0.5 }), of, at()).mark.until).toBe(NOW + 1)
   })
 
   it.each([
