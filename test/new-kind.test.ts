@@ -12,12 +12,12 @@ import { readJwk } from '../src/lib/jwk.ts'
 import { Refusal } from '../src/refusal.ts'
 import type { TokenKind } from '../src/tokens/contract.ts'
 import type { TrustedIssuer } from '../src/trust/contract.ts'
-import { NO_ANCHORS } from '../src/trust/key-set.ts'
 import { type CredentialSample, credentialKindConformance } from './conformance/credential-kind.ts'
 import { document, startCambist } from './harness/cambist.ts'
 import { kinds as documented } from './harness/documentation.ts'
 import { refusal } from './harness/refusal.ts'
 import { decode, SigningKey, TYPE } from './harness/tokens.ts'
+import { verifyTools } from './harness/verify-tools.ts'
 
 interface Note {
   readonly notary: string
@@ -50,7 +50,7 @@ const note: CredentialKind<{ notary: string }, Note> = {
       signature: Buffer.from(signature, 'hex'),
     }
   },
-  locate: ({ notary, reader }) => ({ authority: notary, audiences: [reader] }),
+  locate: ({ notary, reader }) => ({ authorities: [notary], audiences: [reader] }),
   async verify({ notary, bearer, reader, until, signed, signature }, issuer, { now, accepted, keys }) {
     if (until + issuer.clockSkew <= now) throw new Refusal('expired', `expired ${now - until} s ago`)
     if (!accepted.audiences.includes(reader)) throw new Refusal('audience_mismatch', 'the note is for another reader')
@@ -120,11 +120,7 @@ describe('the conformance run, which takes the new kind as it is', () => {
     return {
       token,
       issuer: { authority: 'town-hall', clockSkew: 30 } as TrustedIssuer,
-      tools: {
-        now,
-        accepted: { audiences: ['us'], several: false },
-        keys: { find: () => reading.key, anchors: () => NO_ANCHORS },
-      },
+      tools: verifyTools({ now, audiences: ['us'], keys: [reading.key] }),
       expected: { claims: { bearer: 'alice' }, expiresAt: now + 60 },
       tampered: [
         ['another bearer', token.replace('alice', 'bob'), ['signature_invalid']],

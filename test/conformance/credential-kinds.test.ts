@@ -3,10 +3,10 @@ import type { AnyCredentialKind } from '../../src/credentials/contract.ts'
 import * as register from '../../src/credentials/kinds/index.ts'
 import { jwt } from '../../src/credentials/kinds/jwt.ts'
 import { readJwks } from '../../src/lib/jwk.ts'
-import { Refusal } from '../../src/refusal.ts'
 import type { TrustedIssuer } from '../../src/trust/contract.ts'
 import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
+import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
 
 const NOW = 1_800_000_000
@@ -45,6 +45,8 @@ function jwtSample(): CredentialSample {
     credential: jwt.name,
     settings: jwt.settings.parse({ issuer: cluster.issuer }),
     authority: cluster.issuer,
+    lookUp: [cluster.issuer],
+    variables: ['assertion', 'header'],
     tokenTypes: jwt.tokenTypes,
     keys: { from: 'inline', keys: set.keys },
     keyUse: 'sig',
@@ -57,6 +59,7 @@ function jwtSample(): CredentialSample {
     maxAge: 86_400,
     clockSkew: 30,
     singleUse: false,
+    firstUse: 'any',
     tenant: undefined,
     conditions: [],
     subject: { source: 'assertion.sub', value: () => '' } as unknown as TrustedIssuer['subject'],
@@ -66,18 +69,7 @@ function jwtSample(): CredentialSample {
   return {
     token,
     issuer,
-    tools: {
-      now: NOW,
-      accepted: { audiences: [US], several: false },
-      keys: {
-        find(_, kid, algorithm) {
-          const key = set.pick(kid, algorithm)
-          if (key === undefined) throw new Refusal('key_unknown', 'no such key')
-          return key
-        },
-        anchors: () => set.anchors,
-      },
-    },
+    tools: verifyTools({ now: NOW, keys: set.keys }),
     expected: {
       uri: undefined,
       useId: 'one',

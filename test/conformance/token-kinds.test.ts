@@ -58,6 +58,7 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
     id: '01a20b80-cb83-71a7-8e49-793db2574a2b',
     lineage: '01a20b80-cb83-71a7-8e49-793db2574a2b',
     path: ['checkout'],
+    confirmation: undefined,
     claims,
   }
 }

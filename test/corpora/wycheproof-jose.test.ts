@@ -7,10 +7,10 @@ import { readJwk } from '../../src/lib/jwk.ts'
 import { isCanonicalBase64url } from '../../src/lib/jws.ts'
 import { type Reason, Refusal } from '../../src/refusal.ts'
 import type { TrustedIssuer } from '../../src/trust/contract.ts'
-import { keySet } from '../../src/trust/key-set.ts'
 import { baseDocuments, document, type Form, startCambist, type TestServer } from '../harness/cambist.ts'
 import { corpus } from '../harness/corpora.ts'
 import { segment, TYPE } from '../harness/tokens.ts'
+import { verifyTools } from '../harness/verify-tools.ts'
 
 interface Row {
   readonly tcId: number
@@ -47,28 +47,19 @@ const CLAIMS = { iss: 'https://wycheproof.example', sub: 'x', aud: 'us', iat: NO
 async function verdict(group: Group, jws: string): Promise<Reason | 'accepted' | 'key refused'> {
   const reading = readJwk(mended(group.public ?? {}))
   if ('fault' in reading) return 'key refused'
-  const set = keySet([reading.key])
+  const { key } = reading
   const issuer = {
     ...{ name: 'wycheproof', disabled: false, credential: 'jwt', authority: CLAIMS.iss, audiences: ['us'] },
     settings: { issuer: CLAIMS.iss, algorithms: new Set(algorithms.keys()), typ: new Set(['', 'jwt']) },
     ...{ maxLifetime: 3600, maxAge: 3600, clockSkew: 30 },
   } as unknown as TrustedIssuer<{ issuer: string; algorithms: Set<string>; typ: Set<string> }>
-  const find = (_: unknown, kid: string | undefined, algorithm: string) => {
-    const key = set.pick(kid, algorithm)
-    if (key === undefined) throw new Refusal('key_unknown', 'no such key')
-    return key
-  }
   const [header = '', payload = '', signature = ''] = jws.split('.')
   try {
     // The payloads are no claims: the spelling of each segment is read in its own place.
     if (jws.split('.').length !== 3 || !/^[A-Za-z0-9_-]*$/.test(payload) || !isCanonicalBase64url(payload))
       return 'token_malformed'
     const reading = jwt.read(`${header}.${segment(CLAIMS)}.${signature}`)
-    await jwt.verify({ ...reading, signingInput: `${header}.${payload}` }, issuer, {
-      now: NOW,
-      accepted: { audiences: ['us'], several: false },
-      keys: { find, anchors: () => set.anchors },
-    })
+    await jwt.verify({ ...reading, signingInput: `${header}.${payload}` }, issuer, verifyTools({ now: NOW, audiences: ['us'], keys: [key] }))
     return 'accepted'
   } catch (error) {
     if (error instanceof Refusal) return error.reason

@@ -1,6 +1,7 @@
 import type { Revision, StateChange, StateStore, StoredDocument, StoredState } from '../../src/documents/contract.ts'
 import type { StoredKey } from '../../src/keys/contract.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import type { Revocation } from '../../src/tokens/revocations.ts'
 
 const keyOf = ({ kind, name }: { kind: string; name: string }) => `${kind}/${name}`
 
@@ -9,6 +10,7 @@ export class MemoryStateStore implements StateStore {
   #version = 0
   #documents = new Map<string, StoredDocument>()
   #keys = new Map<string, StoredKey>()
+  readonly #revocations = new Map<string, Revocation>()
   readonly #revisions: Revision[] = []
   readonly #watchers = new Set<(version: number) => void>()
   readonly #clock: Clock
@@ -28,6 +30,7 @@ export class MemoryStateStore implements StateStore {
       version: this.#version,
       documents: byName.map(([, document]) => document),
       keys: [...this.#keys.values()],
+      revocations: [...this.#revocations.values()],
     })
   }
 
@@ -52,6 +55,11 @@ export class MemoryStateStore implements StateStore {
     }
     for (const kid of change.removeKeys ?? []) this.#keys.delete(kid)
     for (const key of change.putKeys) this.#keys.set(key.kid, key)
+    for (const one of change.putRevocations ?? []) {
+      const known = this.#revocations.get(`${one.what}:${one.value}`)
+      const [at, until] = [Math.max(one.at, known?.at ?? 0), Math.max(one.until, known?.until ?? 0)]
+      this.#revocations.set(`${one.what}:${one.value}`, { ...one, at, until })
+    }
     const { author, message, changes } = change
     this.#revisions.unshift({ version, at: this.#clock.now(), author, message, changes })
     for (const watcher of this.#watchers) watcher(version)

@@ -1,4 +1,5 @@
 /** UC-106, P-19, K-2: the signature is good, and the issuer says no. T7, T35, T38: what asking may cost and tell. */
+import { verifyTools } from '../../harness/verify-tools.ts'
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
@@ -387,9 +388,8 @@ describe('a cluster with an API server, over TLS', () => {
     })
     /** Verified as the road does it, then asked. */
     const present = async () => {
-      const keys = { find: (_: unknown, kid: string | undefined, name: string) => set.pick(kid, name)! }
-      const accepted = { audiences: [US], several: false }
-      const facts = await jwt.verify(jwt.read(token), issuer as never, { now: clock.now() / 1000, accepted, keys })
+      const tools = verifyTools({ now: clock.now() / 1000, audiences: [US], keys: set.keys })
+      const facts = await jwt.verify(jwt.read(token), issuer as never, tools)
       await checks.check(issuer, {
         token,
         id: facts.useId,

@@ -1,0 +1,39 @@
+import type { Carried, VerifyTools } from '../../src/credentials/contract.ts'
+import { possessionOf } from '../../src/credentials/possession.ts'
+import type { VerificationKey } from '../../src/lib/jwk.ts'
+import { Refusal } from '../../src/refusal.ts'
+import { keySet } from '../../src/trust/key-set.ts'
+
+const US = 'https://cambist.example'
+
+/** What a kind is handed to verify with: keys of one set, and what the request carries, which is nothing where it is not said. */
+export function verifyTools(options: {
+  readonly now: number
+  readonly token?: string
+  readonly audiences?: readonly string[]
+  readonly keys: readonly VerificationKey[]
+  readonly anchors?: () => ReturnType<VerifyTools['keys']['anchors']>
+  readonly carried?: Partial<Carried>
+}): VerifyTools {
+  const { now, token = '', audiences = [US], carried = {} } = options
+  const set = keySet(options.keys)
+  return {
+    token,
+    now,
+    accepted: { audiences, several: false },
+    keys: {
+      find(_, kid, algorithm) {
+        const key = set.pick(kid, algorithm)
+        if (key === undefined) throw new Refusal('key_unknown', 'no such key')
+        return key
+      },
+      anchors: options.anchors ?? (() => set.anchors),
+    },
+    possession: possessionOf(
+      { bodyDigest: () => '', ...carried },
+      { endpoints: [`${US}/token`], ourIssuer: US, now },
+      () => {},
+    ),
+    ourIssuer: US,
+  }
+}
