@@ -1,0 +1,40 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Document } from '../../src/documents/contract.ts'
+import { readDocuments } from '../../src/documents/read.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..', 'docs', 'recipes')
+
+/** One set of documents that a page shows, and what it says that the record shows of an exchange under them. */
+export interface Recipe {
+  readonly page: string
+  readonly issuer: Document
+  readonly documents: readonly Document[]
+  /** Labels of `cambist audit show`, with their values. */
+  readonly record: ReadonlyMap<string, string>
+}
+
+/** Every block of documents with a preset, of every page, in the order of the pages; what needs no preset has tests of its own. */
+export function recipes(): readonly Recipe[] {
+  return globSync('*.md', { cwd: ROOT })
+    .sort()
+    .flatMap((page) => recipesOf(page, readFileSync(join(ROOT, page), 'utf8')))
+}
+
+function recipesOf(page: string, text: string): readonly Recipe[] {
+  const found: Recipe[] = []
+  for (const [, language, block = ''] of text.matchAll(/```(\w+)\n([\s\S]*?)```/g)) {
+    if (language === 'yaml' && block.includes('apiVersion: cambist/')) {
+      const documents = readDocuments(block, 'application/yaml')
+      const issuer = documents.find(({ kind }) => kind === 'TrustedIssuer')
+      if (issuer?.spec['preset'] !== undefined) found.push({ page, issuer, documents, record: new Map() })
+    }
+    const last = found.at(-1)
+    if (language === 'text' && last !== undefined) {
+      const lines = block.trim().split('\n')
+      const record = new Map(lines.map((line) => line.split(/ {2,}/, 2) as [string, string]))
+      found[found.length - 1] = { ...last, record }
+    }
+  }
+  return found
+}
