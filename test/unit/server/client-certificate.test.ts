@@ -107,10 +107,6 @@ describe('the listener that asks for certificates', async () => {
     await expect(renegotiated).rejects.toThrow(/no renegotiation/i)
   })
 
-  it('refuses TLS 1.1', async () => {
-    await expect(postTls(asking.url, { chain: client, version: 'TLSv1.1' })).rejects.toThrow()
-  })
-
   it('sees the certificate in every request of a connection', async () => {
     const lines = ['Connection: keep-alive']
     const answer = await postTls(asking.url, {
