@@ -19,10 +19,10 @@ const DAY = 24 * 3600 * 1000
 /** A chain of so many certificates, each signed by the one behind it; padding makes the leaf larger. Valid around the real time, which TLS reads. */
 export async function makeChain(length: number, { padding = 0 }: { padding?: number } = {}): Promise<Chain> {
   const certificates: x509.X509Certificate[] = []
-  let issuer: CryptoKeyPair | undefined
+  let issuer: webcrypto.CryptoKeyPair | undefined
   let key = ''
   for (let index = length - 1; index >= 0; index--) {
-    const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
+    const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: `0${index + 1}`,
       subject: `CN=certificate ${index}`,

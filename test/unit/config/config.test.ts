@@ -92,6 +92,100 @@ describe('readConfig', () => {
   })
 })
 
+describe('client certificates', () => {
+  const TLS = { CAMBIST_TLS_CERT: 'cert.pem', CAMBIST_TLS_KEY: 'key.pem' }
+  const MTLS = { ...TLS, CAMBIST_MTLS_LISTEN: '0.0.0.0:8443', CAMBIST_MTLS_URL: 'https://mtls.cambist.example' }
+
+  it('come in nowhere unless it is said', () => {
+    const { clientCertificates } = readConfig({})
+    expect(clientCertificates).toMatchObject({ listen: undefined, url: undefined, header: undefined })
+    expect(clientCertificates.proxies.rules).toEqual([])
+  })
+
+  it('come by a listener of their own, whose host is answered too', () => {
+    const config = readConfig(MTLS)
+    expect(config.clientCertificates).toMatchObject({
+      listen: { host: '0.0.0.0', port: 8443 },
+      url: 'https://mtls.cambist.example',
+      header: undefined,
+    })
+    expect([...config.hosts]).toEqual(['127.0.0.1:8400', 'mtls.cambist.example'])
+  })
+
+  it.each(['rfc9440', 'xfcc', 'nginx'] as const)('come from trusted proxies in the form %s', (header) => {
+    const config = readConfig({
+      CAMBIST_CLIENT_CERT_HEADER: header,
+      CAMBIST_TRUSTED_PROXIES: '10.0.0.7, 10.1.0.0/16,fd00:1::/64,::1',
+      CAMBIST_MTLS_URL: 'https://mtls.cambist.example:8443',
+    })
+    expect(config.clientCertificates.header).toBe(header)
+    expect(config.hosts).toContain('mtls.cambist.example:8443')
+    const { proxies } = config.clientCertificates
+    for (const one of ['10.0.0.7', '10.1.255.1']) expect(proxies.check(one, 'ipv4')).toBe(true)
+    for (const one of ['10.0.0.8', '10.2.0.1']) expect(proxies.check(one, 'ipv4')).toBe(false)
+    for (const one of ['::1', 'fd00:1::2', '::ffff:10.1.2.3']) expect(proxies.check(one, 'ipv6')).toBe(true)
+    for (const one of ['::2', 'fd00:1:0:1::2', '::ffff:10.2.2.3']) expect(proxies.check(one, 'ipv6')).toBe(false)
+  })
+
+  it('has trusted proxies without the header too: they tell addresses', () => {
+    expect(faultsOf({ CAMBIST_TRUSTED_PROXIES: '10.0.0.7' })).toEqual([])
+  })
+
+  it('reports what is missing beside what is there, all together', () => {
+    const faults = faultsOf({ CAMBIST_MTLS_LISTEN: '0.0.0.0:8443', CAMBIST_CLIENT_CERT_HEADER: 'pem' })
+    expect(faults.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      expect.stringMatching(/^CAMBIST_CLIENT_CERT_HEADER "pem" is not one of rfc9440, xfcc, nginx/),
+      expect.stringMatching(/^CAMBIST_CLIENT_CERT_HEADER needs CAMBIST_TRUSTED_PROXIES/),
+      expect.stringMatching(/^CAMBIST_MTLS_LISTEN .*set CAMBIST_TLS_CERT and CAMBIST_TLS_KEY/),
+      expect.stringMatching(/^CAMBIST_MTLS_URL is required with CAMBIST_MTLS_LISTEN/),
+    ])
+    expect(faultsOf({ ...MTLS, CAMBIST_MTLS_LISTEN: '8443' })[0]?.path).toBe('CAMBIST_MTLS_LISTEN')
+  })
+
+  it('has no URL where nobody asks for a certificate', () => {
+    expect(faultsOf({ CAMBIST_MTLS_URL: 'https://mtls.cambist.example' })).toEqual([
+      { path: 'CAMBIST_MTLS_URL', message: expect.stringContaining('set CAMBIST_MTLS_LISTEN') },
+    ])
+  })
+
+  it.each([
+    ['http://127.0.0.1:8443', 'https://127.0.0.1:8443'],
+    ['https://mtls.cambist.example/', 'https://mtls.cambist.example'],
+    ['https://mtls.cambist.example/token', 'https://mtls.cambist.example'],
+    ['https://a@mtls.cambist.example', 'https://mtls.cambist.example'],
+    ['https://mtls.cambist.example:443', 'https://mtls.cambist.example'],
+    ['HTTPS://mtls.cambist.example', 'https://mtls.cambist.example'],
+    ['mtls.cambist.example', 'https://mtls.cambist.example'],
+  ])('refuses the URL %s', (url, plain) => {
+    expect(faultsOf({ ...MTLS, CAMBIST_MTLS_URL: url })).toEqual([
+      { path: 'CAMBIST_MTLS_URL', message: expect.stringContaining(`write ${plain}`) },
+    ])
+  })
+
+  it.each([
+    'proxy.example',
+    '10.0.0',
+    '10.0.0.0/33',
+    'fd00::/129',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0.0/-1',
+    '10.0.0.0/0x8',
+    '10.0.0.0/255.0.0.0',
+    'fe80::1%eth0',
+    '[::1]',
+    '*',
+  ])('refuses %s as a proxy', (proxy) => {
+    expect(faultsOf({ CAMBIST_TRUSTED_PROXIES: `10.0.0.7,${proxy}` })).toEqual([
+      { path: 'CAMBIST_TRUSTED_PROXIES', message: expect.stringContaining(`${JSON.stringify(proxy)} is neither`) },
+    ])
+  })
+
+  it.each(['0.0.0.0/0', '::/0'])('T14: never takes everybody for a proxy (%s)', (everybody) => {
+    expect(faultsOf({ CAMBIST_TRUSTED_PROXIES: everybody })[0]?.message).toContain('is every address')
+  })
+})
+
 describe('readEnvironment', () => {
   it('warns of an unknown variable with the nearest name, and of nothing else', () => {
     const { values, warnings } = readEnvironment({
