@@ -46,7 +46,10 @@ export function compileAuthentication(
   const before = faults.length
   for (const [field, value] of Object.entries(written)) {
     if (value !== undefined && field !== 'method' && !FIELDS[method].includes(field))
-      faults.push({ path: `${AT}.${field}`, message: `is not a field of ${method}, which has ${FIELDS[method].join(', ')}` })
+      faults.push({
+        path: `${AT}.${field}`,
+        message: `is not a field of ${method}, which has ${FIELDS[method].join(', ')}`,
+      })
   }
   const compiled = byMethod(written, faults)
   return faults.length > before ? undefined : compiled
@@ -178,7 +181,13 @@ function checkSpiffeId(text: string, faults: Fault[]): void {
   }
   const id = parseSpiffeId(text.replace(/\*\*?/g, 'x'))
   if (id === undefined || id.path === '')
-    faults.push({ path, message: `${JSON.stringify(text)} is not the SPIFFE ID of a workload, such as spiffe://prod.example/checkout` })
+    faults.push({
+      path,
+      message: `${JSON.stringify(text)} is not the SPIFFE ID of a workload, such as spiffe://prod.example/checkout`,
+    })
   else if (/^spiffe:\/\/[^/]*\*|^spiffe:\/\/[^/]+\/\*\*?$/.test(text))
-    faults.push({ path, message: `${JSON.stringify(text)} is a whole trust domain; name at least one segment of the path (SC-63)` })
+    faults.push({
+      path,
+      message: `${JSON.stringify(text)} is a whole trust domain; name at least one segment of the path (SC-63)`,
+    })
 }

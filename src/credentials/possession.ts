@@ -100,7 +100,10 @@ class ProofsOfRequest implements Possession {
     if (algorithm !== undefined) {
       const of = { token, key, algorithm }
       if (workloadProof !== undefined) {
-        this.#onMark(verifyWpt(workloadProof, of, { ...this.#at, ...(transactionToken === undefined ? {} : { transactionToken }) }).mark)
+        this.#onMark(
+          verifyWpt(workloadProof, of, { ...this.#at, ...(transactionToken === undefined ? {} : { transactionToken }) })
+            .mark,
+        )
         return 'wpt'
       }
       // A message signature covers the header field, so it proves the key of the token in that field and of no other.
@@ -129,7 +132,10 @@ const NOTHING: Possession = Object.freeze({
 })
 
 function unproven(what: string): Refusal {
-  return new Refusal('confirmation_unproven', `the credential is bound to a key, and the request does not prove ${what}`)
+  return new Refusal(
+    'confirmation_unproven',
+    `the credential is bound to a key, and the request does not prove ${what}`,
+  )
 }
 
 /** A connection has one certificate, however many requests come on it. */

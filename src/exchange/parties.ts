@@ -100,11 +100,7 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(
-  authenticated: Identified,
-  request: ExchangeRequest,
-  snapshot: Snapshot,
-): Facts['client'] {
+function authenticatedClient(authenticated: Identified, request: ExchangeRequest, snapshot: Snapshot): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
     const client = snapshot.clients.byName(principal.subject)

@@ -122,14 +122,15 @@ function authenticationOf(parameters: Parameters, carried: Carried): DeclaredTok
 function within(token: string | undefined, name: string, tokenType: string): DeclaredToken | undefined {
   if (token === undefined) return undefined
   if (token.length > MAX_TOKEN_LENGTH)
-    throw new Refusal('parameter_too_long', `${name} has ${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
+    throw new Refusal(
+      'parameter_too_long',
+      `${name} has ${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`,
+    )
   return { token, tokenType }
 }
 
 const certificateOf = ({ certificate }: Carried): DeclaredToken | undefined =>
-  certificate === undefined
-    ? undefined
-    : { token: certificateToken(certificate), tokenType: CARRIED_TYPE.certificate }
+  certificate === undefined ? undefined : { token: certificateToken(certificate), tokenType: CARRIED_TYPE.certificate }
 
 function missing(name: string): never {
   throw new Refusal('parameter_missing', `${name} is missing`)

@@ -16,7 +16,10 @@ export function carriedOf(message: IncomingMessage, body: Buffer, certificate: r
   const { headers } = message
   const bodyDigest: Carried['bodyDigest'] = (algorithm) => hash(algorithm, body, 'base64url')
   if (headers['workload-proof-token'] !== undefined)
-    throw new Refusal('proof_invalid', 'Workload-Proof-Token is of an older draft; the proof stands in Authorization: WPT')
+    throw new Refusal(
+      'proof_invalid',
+      'Workload-Proof-Token is of an older draft; the proof stands in Authorization: WPT',
+    )
   const clientAttestation = single(message, 'oauth-client-attestation', 'proof_invalid')
   const clientAttestationProof = single(message, 'oauth-client-attestation-pop', 'proof_invalid')
   if (clientAttestationProof !== undefined && clientAttestation === undefined)
@@ -34,7 +37,11 @@ export function carriedOf(message: IncomingMessage, body: Buffer, certificate: r
   }
 }
 
-function single({ headers }: IncomingMessage, name: string, reason: 'proof_invalid' | 'dpop_invalid'): string | undefined {
+function single(
+  { headers }: IncomingMessage,
+  name: string,
+  reason: 'proof_invalid' | 'dpop_invalid',
+): string | undefined {
   const value = headers[name]
   if (value === undefined) return undefined
   if (typeof value !== 'string' || !TOKEN68.test(value))

@@ -26,7 +26,8 @@ export function revokedBy(revocations: readonly Revocation[]): Revoked {
     const names: Readonly<Record<Revocable, string>> = { jti: id, tokenHash, lineage, client, subject }
     for (const what of revocable) {
       const found = byName.get(nameOf(what, names[what]))
-      if (found !== undefined && issuedAt <= found.at) return `the tokens of ${what} ${names[what]} were revoked: ${found.reason}`
+      if (found !== undefined && issuedAt <= found.at)
+        return `the tokens of ${what} ${names[what]} were revoked: ${found.reason}`
     }
     return undefined
   }

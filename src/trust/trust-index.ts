@@ -47,7 +47,8 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
   const byType = new Map<string, ReadonlyMap<string, Namesakes>>()
   for (const [tokenType, authorities] of grouped) {
     const entries = new Map<string, Namesakes>()
-    for (const [authority, namesakes] of authorities) entries.set(authority, indexed(authority, namesakes, told, faults))
+    for (const [authority, namesakes] of authorities)
+      entries.set(authority, indexed(authority, namesakes, told, faults))
     byType.set(tokenType, entries)
   }
   if (faults.length > 0) throw new Faults(faults)

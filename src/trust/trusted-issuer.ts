@@ -115,7 +115,8 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
       ...conditionsOf(own.condition, variables, faults),
     ]),
     subject: mapping(written.subject ?? kind?.subject ?? 'assertion.sub', 'spec.subject', variables, faults),
-    instance: written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', variables, faults),
+    instance:
+      written.instance === undefined ? undefined : mapping(written.instance, 'spec.instance', variables, faults),
     attributes: attributesOf(written.attributes ?? {}, variables, faults),
     renameable: preset?.renameable ?? presetOfIssuer(authority)?.renameable ?? {},
   }
@@ -198,14 +199,13 @@ function presetOfIssuer(authority: string): Preset | undefined {
 }
 
 /** Credentials of most kinds say whom they are for, and those of the others are bound to a key instead. */
-function audiencesOf(
-  { audiences }: Written,
-  kind: CredentialKindForm | undefined,
-  faults: Fault[],
-): readonly string[] {
+function audiencesOf({ audiences }: Written, kind: CredentialKindForm | undefined, faults: Fault[]): readonly string[] {
   if (kind?.audience !== 'none') {
     if (audiences === undefined)
-      faults.push({ path: 'spec.audiences', message: 'is missing; say what credentials that are meant for us have in aud' })
+      faults.push({
+        path: 'spec.audiences',
+        message: 'is missing; say what credentials that are meant for us have in aud',
+      })
   } else if (audiences !== undefined) {
     faults.push({
       path: 'spec.audiences',

@@ -28,7 +28,13 @@ interface Ids {
   }[]
 }
 
-const NONE: Ids = { accept: [], reject: [], too_long_refuse_or_report: [], must_not_match_pairs: [], prefix_rule_tests: [] }
+const NONE: Ids = {
+  accept: [],
+  reject: [],
+  too_long_refuse_or_report: [],
+  must_not_match_pairs: [],
+  prefix_rule_tests: [],
+}
 const ids: Ids = directory === undefined ? NONE : JSON.parse(file('ids.json').toString())
 
 describe.skipIf(directory === undefined)('SPIFFE IDs', () => {
@@ -54,12 +60,15 @@ describe.skipIf(directory === undefined)('SPIFFE IDs', () => {
     expect(parsePattern(other).matches(one)).toBe(false)
   })
 
-  it.each(ids.prefix_rule_tests)('$prefix** matches what is below it, and nothing else that is an id', ({ prefix, allow, deny }) => {
-    const pattern = parsePattern(`${prefix}**`)
-    const matches = (id: string) => parseSpiffeId(id) !== undefined && pattern.matches(id)
-    expect(allow.filter((id) => !matches(id))).toEqual([])
-    expect(deny.filter(matches)).toEqual([])
-  })
+  it.each(ids.prefix_rule_tests)(
+    '$prefix** matches what is below it, and nothing else that is an id',
+    ({ prefix, allow, deny }) => {
+      const pattern = parsePattern(`${prefix}**`)
+      const matches = (id: string) => parseSpiffeId(id) !== undefined && pattern.matches(id)
+      expect(allow.filter((id) => !matches(id))).toEqual([])
+      expect(deny.filter(matches)).toEqual([])
+    },
+  )
 })
 
 describe.skipIf(directory === undefined)('bundles of go-spiffe', () => {

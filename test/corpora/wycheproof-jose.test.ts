@@ -59,7 +59,11 @@ async function verdict(group: Group, jws: string): Promise<Reason | 'accepted' |
     if (jws.split('.').length !== 3 || !/^[A-Za-z0-9_-]*$/.test(payload) || !isCanonicalBase64url(payload))
       return 'token_malformed'
     const reading = jwt.read(`${header}.${segment(CLAIMS)}.${signature}`)
-    await jwt.verify({ ...reading, signingInput: `${header}.${payload}` }, issuer, verifyTools({ now: NOW, audiences: ['us'], keys: [key] }))
+    await jwt.verify(
+      { ...reading, signingInput: `${header}.${payload}` },
+      issuer,
+      verifyTools({ now: NOW, audiences: ['us'], keys: [key] }),
+    )
     return 'accepted'
   } catch (error) {
     if (error instanceof Refusal) return error.reason

@@ -28,7 +28,10 @@ const HEADER: ReadonlySet<string> = new Set(['alg', 'kid', 'typ'])
 
 export const trustDomain = z
   .string()
-  .refine(isTrustDomain, 'is a trust domain such as prod.example: lower-case letters, digits, dots, dashes and underscores')
+  .refine(
+    isTrustDomain,
+    'is a trust domain such as prod.example: lower-case letters, digits, dots, dashes and underscores',
+  )
 
 const settings = z.strictObject({ trustDomain })
 

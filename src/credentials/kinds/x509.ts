@@ -29,7 +29,11 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   authority: () => '',
   lookUp: (keys: KeySource) =>
     keys.from === 'certificates'
-      ? [...new Set([...keys.anchors.certificates, ...keys.anchors.intermediates].map(({ subject }) => nameKey(subject)))]
+      ? [
+          ...new Set(
+            [...keys.anchors.certificates, ...keys.anchors.intermediates].map(({ subject }) => nameKey(subject)),
+          ),
+        ]
       : [],
   read: readChain,
 
@@ -40,7 +44,8 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
 
   async verify(chain, issuer, tools) {
     const { leaf } = chain
-    if (isPinned(issuer)) return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools)), uri: undefined }
+    if (isPinned(issuer))
+      return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools)), uri: undefined }
     const pending = checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
     return { ...factsOfCertificate(leaf, issuer, validUntil), uri: undefined }
@@ -68,7 +73,8 @@ function checkPinned(
   checkProven(leaf, possession)
   if (!lookUp.includes(pinKey(leaf)))
     throw new Refusal('certificate_refused', 'the certificate is not one of those that the client is registered with')
-  if (leaf.notAfter + clockSkew <= now) throw new Refusal('expired', `the certificate expired ${now - leaf.notAfter} s ago`)
+  if (leaf.notAfter + clockSkew <= now)
+    throw new Refusal('expired', `the certificate expired ${now - leaf.notAfter} s ago`)
   if (leaf.notBefore - clockSkew > now)
     throw new Refusal('not_yet_valid', `the certificate is not valid for another ${leaf.notBefore - now} s`)
   return leaf.notAfter

@@ -14,7 +14,12 @@ const { issuer, client, target, policy } = base
 
 describe('compiling documents', () => {
   it('makes a snapshot of its version that the road can ask', () => {
-    const state = { version: 7, documents: whole.map((each) => ({ ...each, changedIn: 7 })), keys: [key('ES256')], revocations: [] }
+    const state = {
+      version: 7,
+      documents: whole.map((each) => ({ ...each, changedIn: 7 })),
+      keys: [key('ES256')],
+      revocations: [],
+    }
     const snapshot = new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
     expect(snapshot.issuers.byName('prod')?.authority).toBe('https://oidc.prod.example')

@@ -1,5 +1,5 @@
 /** UC-106, P-19, K-2: the signature is good, and the issuer says no. T7, T35, T38: what asking may cost and tell. */
-import { verifyTools } from '../../harness/verify-tools.ts'
+
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
@@ -12,6 +12,7 @@ import { type FetchRequest, guardedFetch } from '../../../src/trust/guarded-fetc
 import { keySet } from '../../../src/trust/key-set.ts'
 import { OnlineChecks } from '../../../src/trust/online-checks.ts'
 import { Cluster } from '../../harness/tokens.ts'
+import { verifyTools } from '../../harness/verify-tools.ts'
 import { identityFor, serve } from './hostile-server.ts'
 import { HandClock, issuerWith } from './test-keys.ts'
 
