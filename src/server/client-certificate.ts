@@ -9,7 +9,7 @@ import { peerCertificates } from './listen.ts'
 export type CertificateRules = Pick<ClientCertificates, 'header' | 'proxies'>
 
 /** Every header that some proxy is known to carry a certificate in, whichever of them is configured (binding.md §4). */
-const KNOWN = [
+export const certificateHeaderNames: readonly string[] = [
   'client-cert',
   'client-cert-chain',
   'x-forwarded-client-cert',
@@ -19,7 +19,10 @@ const KNOWN = [
   'x-amzn-mtls-clientcert',
 ]
 /** Also in spellings that some proxy or gateway takes for the same name (T14). */
-const KNOWN_OR_ALIAS = new RegExp(`^(?:${KNOWN.map((name) => name.replaceAll('-', '[-_.]')).join('|')})$`, 'i')
+const NAME_OR_ALIAS = new RegExp(
+  `^(?:${certificateHeaderNames.map((name) => name.replaceAll('-', '[-_.]')).join('|')})$`,
+  'i',
+)
 
 /**
  * The certificates of the client, DER, leaf first, whose key was proven in a handshake with us or with a trusted proxy;
@@ -58,7 +61,7 @@ function certificateHeaders({ rawHeaders }: IncomingMessage): ReadonlyMap<string
   let found: Map<string, string[]> | undefined
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
-    if (!KNOWN_OR_ALIAS.test(name)) continue
+    if (!NAME_OR_ALIAS.test(name)) continue
     found ??= new Map()
     const values = found.get(name.toLowerCase()) ?? []
     values.push(rawHeaders[index + 1] ?? '')

@@ -27,6 +27,8 @@ export interface ListenOptions {
   readonly clientCertificates?: boolean
   /** Bytes that the head of a request may have; 16 KiB where it is not said. */
   readonly headerBytes?: number
+  /** Milliseconds that a handshake may take (L10); as long as a head where it is not said. */
+  readonly handshakeMs?: number
 }
 
 /** Enough of what a peer presented to see that it is too much. */
@@ -76,7 +78,7 @@ const ASKING = {
 }
 
 function create(
-  { tls, clientCertificates = false, headerBytes = 16_384 }: ListenOptions,
+  { tls, clientCertificates = false, headerBytes = 16_384, handshakeMs = 10_000 }: ListenOptions,
   door: RequestListener,
 ): Server {
   const limits = {
@@ -89,12 +91,15 @@ function create(
     // A door says itself what is wrong with a Host (421), so that it can say it in its own words.
     requireHostHeader: false,
   }
+  const handshake = { minVersion: 'TLSv1.2', handshakeTimeout: handshakeMs } as const
   const server =
     tls === undefined
       ? createPlainServer(limits, door)
-      : createTlsServer({ ...limits, ...tls, ...(clientCertificates ? ASKING : {}), minVersion: 'TLSv1.2' }, door)
+      : createTlsServer({ ...limits, ...tls, ...handshake, ...(clientCertificates ? ASKING : {}) }, door)
   if (clientCertificates) server.prependListener('secureConnection', noteCertificates)
   server.on('clientError', unreadable)
+  // Whoever has not come through the handshake can be told nothing, and an answer would wait for it for ever.
+  server.prependListener('tlsClientError', (_error: Error, socket: TLSSocket) => socket.destroy())
   server.maxHeadersCount = 100
   server.maxRequestsPerSocket = 0
   return server

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { developmentCluster } from '../../src/quickstart.ts'
 import { type ChildServer, startChild } from '../harness/child.ts'
+import { makeChain } from '../harness/client-chain.ts'
 import { freePorts } from '../harness/ports.ts'
+import { postTls } from '../harness/tls-client.ts'
 
 const directories: string[] = []
 afterAll(() => {
@@ -48,8 +50,8 @@ async function exchangeAt(server: ChildServer): Promise<number> {
   return response.status
 }
 
-async function started(workers: number): Promise<ChildServer> {
-  const server = await startChild({ directory: newDirectory(), workers })
+async function started(workers: number, env: Record<string, string> = {}): Promise<ChildServer> {
+  const server = await startChild({ directory: newDirectory(), workers, env })
   onTestFinished(async () => {
     server.process.kill('SIGKILL')
     await server.exited
@@ -72,6 +74,30 @@ describe('several processes', () => {
     expect(metrics).toMatch(
       /cambist_exchanges_total\{outcome="granted",reason="granted",grant="token-exchange"\} [12]\n/,
     )
+  })
+
+  it('share the port that asks for client certificates too', { timeout: 60_000 }, async () => {
+    const directory = newDirectory()
+    const [material, client] = await Promise.all([makeChain(1), makeChain(2)])
+    writeFileSync(join(directory, 'cert.pem'), material.pem.join(''))
+    writeFileSync(join(directory, 'key.pem'), material.key)
+    const [mtlsPort] = await freePorts(1)
+    const mtls = `https://127.0.0.1:${mtlsPort}`
+    const server = await started(2, {
+      CAMBIST_TLS_CERT: join(directory, 'cert.pem'),
+      CAMBIST_TLS_KEY: join(directory, 'key.pem'),
+      CAMBIST_MTLS_LISTEN: `127.0.0.1:${mtlsPort}`,
+      CAMBIST_MTLS_URL: mtls,
+    })
+    // More connections than workers, one after the other: each worker has its turn, and sees the certificate itself.
+    for (let count = 0; count < 4; count++) {
+      const answer = await postTls(mtls, { chain: client, lines: ['Client-Cert: :AA==:'] })
+      expect([answer.status, JSON.parse(answer.body)['error']]).toEqual([400, 'invalid_request'])
+      expect(answer.body).toContain('carries a client certificate in a header')
+    }
+    server.process.kill('SIGTERM')
+    expect(await server.exited).toEqual({ code: 0, signal: null })
+    await expect(postTls(mtls, { chain: client })).rejects.toThrow('ECONNREFUSED')
   })
 
   it('all end on SIGTERM, also when one has just died, and once more while they do', { timeout: 60_000 }, async () => {

@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import { BlockList } from 'node:net'
+import { BlockList, connect } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Refusal } from '../../../src/refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../../../src/server/client-certificate.ts'
@@ -118,6 +118,22 @@ describe('the listener that asks for certificates', async () => {
     const seen = [...answer.body.matchAll(/\{"seen":.*?\}/g)]
     expect(seen).toHaveLength(2)
     expect(new Set(seen.map(([text]) => text)).size).toBe(1)
+  })
+
+  it('L10: cuts who does not come through the handshake, and who speaks no TLS', async () => {
+    const hasty = await seeing(nobody, { tls: material, clientCertificates: true, handshakeMs: 20 })
+    for (const bytes of ['', '\x16\x03\x01', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n']) {
+      const heard = await new Promise<string>((resolve) => {
+        let text = ''
+        const socket = connect(hasty.port, '127.0.0.1', () => socket.write(bytes))
+        socket.on('data', (chunk) => {
+          text += chunk.toString('latin1')
+        })
+        socket.on('error', () => undefined)
+        socket.on('close', () => resolve(text))
+      })
+      expect(heard).not.toContain('HTTP')
+    }
   })
 
   it('HC-06: refuses more certificates than ten, and a leaf beyond 16 KiB', async () => {
