@@ -143,7 +143,6 @@ export class OnlineChecks implements StatusChecks {
         ...(bearer === undefined ? {} : { bearer }),
       })
       const answer = answerIn(body, check, issuer, credential)
-      asked.coolUntil = Number.NEGATIVE_INFINITY
       if (!answer.good) return this.#keep(asked, key, { said: 'no', why: answer.why }, began + NO_FOR)
       // Counted from the question: what happened afterwards, the answer does not know. A wall clock may step, so that
       // what is left of the credential's own life is turned into a time of the other clock.

@@ -80,6 +80,8 @@ export interface Message {
   readonly digest?: 'sha1' | 'sha256' | 'sha384' | 'sha512'
   readonly digestOid?: string
   readonly signatureOid?: string
+  /** Writes NULL as parameters of the signature algorithm, also where they must be left out. */
+  readonly nullParameters?: boolean
   readonly contentType?: string
   /** false: the content itself is signed. Else changes to the two attributes that there must be. */
   readonly attributes?: false | ((made: Attribute[]) => Attribute[])
@@ -171,7 +173,7 @@ function signerInfo({ certificate, privateKey }: Signer, message: Message, diges
     ...(attrs === undefined ? {} : { signedAttrs: attrs }),
     signatureAlgorithm: new SignatureAlgorithmIdentifier({
       algorithm: message.signatureOid ?? (rsa ? OID.rsa : ecdsa),
-      ...(rsa ? { parameters: null } : {}),
+      ...(rsa || message.nullParameters === true ? { parameters: null } : {}),
     }),
     signature: new OctetString(buffer(sign(digest, signed, privateKey))),
   })
@@ -183,7 +185,7 @@ export function setOf(attributes: readonly Attribute[]): Buffer {
   return tlv(0x31, content)
 }
 
-function tlv(tag: number, content: Buffer): Buffer {
+export function tlv(tag: number, content: Buffer): Buffer {
   const { length } = content
   const header = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
   return Buffer.concat([Buffer.from([tag, ...header]), content])

@@ -12,12 +12,15 @@ import {
   setOf,
   signMessage,
   streamed,
+  tlv,
 } from '../../harness/cms.ts'
 
 const CONTENT = Buffer.from('{ "accountId" : "123456789012", "instanceId" : "i-1234567890abcdef0" }')
 const signer = await makeSigner('RSA-2048')
 const other = await makeSigner('RSA-2048')
 const stranger = await makeSigner('P-256', 'CN=somebody', '02')
+/** Of another issuer, with the number of the signer's. */
+const namesake = await makeSigner('P-256', 'CN=somebody else', '01')
 const made = (message: Partial<Message> = {}) => signMessage({ content: CONTENT, signers: [signer], ...message })
 
 function fault(bytes: Uint8Array, options?: SignedDataOptions): CmsFaultCode | undefined {
@@ -84,6 +87,7 @@ describe('a message that is taken', () => {
     expect(fault(bytes)).toBe('signer')
     expect(fault(bytes, { signers: [] })).toBe('signer')
     expect(fault(bytes, { signers: [stranger.certificate] })).toBe('signer')
+    expect(fault(bytes, { signers: [namesake.certificate] })).toBe('signer')
   })
 
   it('may be written with open lengths and the content in pieces, as EC2 does', () => {
@@ -140,6 +144,7 @@ describe('a message that is refused', () => {
     ['names another digest in its signature', 'algorithm', () => made({ signatureOid: OID.rsaSha384 })],
     ['names an algorithm of another key', 'algorithm', () => made({ signatureOid: OID.ecdsaSha256 })],
     ['names RSA for a P-256 key', 'algorithm', () => made({ signers: [stranger], signatureOid: OID.rsa })],
+    ['has parameters of ECDSA', 'algorithm', () => made({ signers: [stranger], nullParameters: true })],
     ['names another digest than was used', 'digest', () => made({ digestOid: OID.sha384 })],
     ['has content that is no data', 'content', () => made({ contentType: OID.signedData })],
     [
@@ -171,6 +176,11 @@ describe('a message that is refused', () => {
     ['has bytes behind its end', 'malformed', () => Buffer.concat([made(), Buffer.from([0])])],
     ['has bytes behind its open end', 'malformed', () => Buffer.concat([streamed(made()), Buffer.from([0, 0])])],
     ['ends early', 'malformed', () => made().subarray(0, -1)],
+    [
+      'has a member that nobody knows',
+      'malformed',
+      () => tlv(0x30, Buffer.concat([...childrenOf(made()), Buffer.from([5, 0])])),
+    ],
     ['is another message', 'malformed', () => signer.certificate],
     ['is more than is read', 'too_large', () => made({ content: Buffer.alloc(65_536) })],
     ['has a herd of certificates', 'certificate', () => made({ certificates: Array(17).fill(signer.certificate) })],
