@@ -11,7 +11,7 @@ import type { VerificationKey } from '../lib/jwk.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import type { About, Reason } from '../refusal.ts'
-import type { KeyFinder, KeyMember, KeySource, KeyUse, TrustedIssuer } from '../trust/contract.ts'
+import type { KeyFinder, KeyMember, KeySource, KeyUse, Position, TrustedIssuer } from '../trust/contract.ts'
 
 /**
  * What comes with a request beside its form: credentials and proofs of possession in header fields, and the certificate
@@ -191,3 +191,11 @@ export const CARRIED_TYPE = {
 
 /** A credential kind as a register hands it in: its settings and readings are its own affair. */
 export type AnyCredentialKind = CredentialKind<unknown, unknown>
+
+/** A credential as a request brings it. */
+export interface Presented {
+  readonly position: Position
+  /** The declared type: `subject_token_type`, `actor_token_type`, `client_assertion_type`, or the place that declares it (CARRIED_TYPE). */
+  readonly tokenType: string
+  readonly token: string
+}

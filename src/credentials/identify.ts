@@ -4,34 +4,19 @@
  * to a Principal (T3, T9, T23), and a kind cannot skip a step, because it never performs one of these.
  */
 import type { ActorChain, MayAct } from '../identity/actor.ts'
-import {
-  type Attributes,
-  type AttributeValue,
-  CLIENTS_ISSUER,
-  canonicalId,
-  type Principal,
-} from '../identity/principal.ts'
+import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
-import { type Reason, Refusal } from '../refusal.ts'
+import { Refusal } from '../refusal.ts'
 import type { KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
-import type { TrustIndex } from '../trust/trust-index.ts'
 import { certificateFacts } from './certificate-facts.ts'
-import type { AnyCredentialKind, Mark, OwnToken, Possession, VerifiedFacts } from './contract.ts'
-import { isName, shown } from './jwt-checks.ts'
-
-/** A credential as a request brings it. */
-export interface Presented {
-  readonly position: Position
-  /** The declared type: `subject_token_type`, `actor_token_type`, `client_assertion_type`, or the place that declares it (CARRIED_TYPE). */
-  readonly tokenType: string
-  readonly token: string
-}
+import type { Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
+import { shown } from './jwt-checks.ts'
+import { found, type LookUp } from './look-up.ts'
+import { messageOf, principalOf, type Seen } from './principal-of.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
-export interface Trusting {
-  readonly kinds: CredentialKinds
-  readonly issuers: TrustIndex
+export interface Trusting extends LookUp {
   readonly keys: KeyFinder
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
@@ -63,32 +48,6 @@ export interface Identified {
   readonly ours: OwnToken | undefined
   /** Claimed with the record (audit/contract.ts). */
   readonly marks: readonly Mark[]
-}
-
-/** The register of credential kinds, by declared type in the position `client` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
-export interface CredentialKinds {
-  readonly ofTokens: ReadonlyMap<string, readonly AnyCredentialKind[]>
-  readonly ofClients: ReadonlyMap<string, readonly AnyCredentialKind[]>
-}
-
-export function credentialKinds(register: readonly AnyCredentialKind[]): CredentialKinds {
-  const filed = (typesOf: (kind: AnyCredentialKind) => Iterable<string>) => {
-    const kinds = new Map<string, AnyCredentialKind[]>()
-    for (const kind of register) for (const type of typesOf(kind)) kinds.set(type, [...(kinds.get(type) ?? []), kind])
-    return kinds
-  }
-  return Object.freeze({
-    ofTokens: filed((kind) => kind.tokenTypes),
-    ofClients: filed((kind) => kind.clientTypes?.keys() ?? []),
-  })
-}
-
-/** The client authentication methods of the register: a kind's own, and those of registered clients that are their own issuers. */
-export function authenticationMethodsOf({ ofClients }: CredentialKinds): readonly string[] {
-  const methods = new Set(['private_key_jwt', 'self_signed_tls_client_auth', 'attest_jwt_client_auth_dpop'])
-  for (const kinds of ofClients.values())
-    for (const kind of kinds) for (const name of kind.clientTypes?.values() ?? []) methods.add(name)
-  return [...methods]
 }
 
 /** Longest credential that is read at all (T12). */
@@ -218,87 +177,6 @@ function marksOf(
 
 const NO_MARKS: readonly Mark[] = Object.freeze([])
 
-interface Found {
-  readonly kind: AnyCredentialKind
-  readonly issuer: TrustedIssuer
-  readonly reading: unknown
-}
-
-/** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-function found({ position, token, tokenType }: Presented, { kinds, issuers }: Trusting): Found {
-  // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
-  const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
-  if (answering === undefined)
-    throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
-  let met: Found | undefined
-  let told: Told | undefined
-  let read: AnyCredentialKind['read'] | undefined
-  let reading: unknown
-  for (const kind of answering) {
-    try {
-      if (kind.read !== read) {
-        reading = kind.read(token)
-        read = kind.read
-      }
-      const outcome = foundAs(kind, reading, tokenType, issuers)
-      if ('reason' in outcome) {
-        told = further(told, outcome)
-        continue
-      }
-      if (met !== undefined) {
-        throw new Refusal(
-          'issuer_ambiguous',
-          `trusted issuers ${met.issuer.name} and ${outcome.issuer.name} both answer to this credential; give their credentials audiences of their own`,
-        )
-      }
-      met = outcome
-    } catch (error) {
-      // What one kind cannot read may be another's.
-      if (!(error instanceof Refusal) || error.reason === 'issuer_ambiguous') throw error
-      told = further(told, error)
-    }
-  }
-  if (met !== undefined) return met
-  if (told instanceof Refusal) throw told
-  throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
-}
-
-/** Whether some trusted issuer answers to the credential in its position: as found() finds it, unverified. */
-export function isAnswered(presented: Presented, trusting: Trusting): boolean {
-  try {
-    const { issuer } = found(presented, trusting)
-    return !issuer.disabled && issuer.uses.has(presented.position)
-  } catch (error) {
-    if (error instanceof Refusal) return false
-    throw error
-  }
-}
-
-interface Told {
-  readonly reason: Reason
-  readonly detail: string
-}
-
-/** Told is what the kind says that got furthest. */
-function further(before: Told | undefined, now: Told): Told {
-  return before === undefined || (UNREAD.has(before.reason) && !UNREAD.has(now.reason)) ? now : before
-}
-
-const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
-
-function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
-  const where = kind.locate(reading)
-  if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail }
-  const { authorities, audiences } = where
-  for (const authority of authorities) {
-    if (!issuers.knows(tokenType, authority)) continue
-    const issuer = issuers.find(tokenType, authority, audiences)
-    if (issuer.credential === kind.name) return { kind, issuer, reading }
-    return { reason: 'issuer_unknown', detail: `trusted issuer ${issuer.name} has credentials of another kind` }
-  }
-  return { reason: 'issuer_unknown', detail: `no trusted issuer is named ${authorities.map(shown).join(' or ')}` }
-}
-
 /** The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8). */
 function acceptedAudiences(issuer: TrustedIssuer, position: Position, ourIssuer: string, now: number) {
   let audiences = issuer.audiences
@@ -307,8 +185,6 @@ function acceptedAudiences(issuer: TrustedIssuer, position: Position, ourIssuer:
   if (until !== undefined) audiences = audiences.filter((one) => now < (until.get(one) ?? Number.POSITIVE_INFINITY))
   return { audiences, several: issuer.multipleAudiences && position !== 'client' }
 }
-
-type Seen = Readonly<Record<string, unknown>>
 
 function checkConditions(issuer: TrustedIssuer, seen: Seen): void {
   for (const condition of issuer.conditions) {
@@ -347,67 +223,3 @@ function checkTenant(issuer: TrustedIssuer, seen: Seen): void {
     )
   }
 }
-
-function principalOf(
-  issuer: TrustedIssuer,
-  kind: AnyCredentialKind,
-  facts: VerifiedFacts,
-  keyProven: boolean,
-  seen: Seen,
-  trustDomain: string,
-): Principal {
-  let subject: unknown
-  try {
-    subject = issuer.subject.value(seen)
-  } catch (error) {
-    throw new Refusal(
-      'subject_unmapped',
-      `subject of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`,
-      { cause: error },
-    )
-  }
-  if (!isName(subject))
-    throw new Refusal(
-      'subject_unmapped',
-      `subject of trusted issuer ${issuer.name} is not a text of 1 to 1024 characters`,
-    )
-  return {
-    id: facts.uri ?? canonicalId(trustDomain, issuer.name, subject),
-    issuer: issuer.name,
-    subject,
-    kind: kind.name,
-    key: keyProven,
-    instance: instanceOf(issuer, seen),
-    scopes: facts.scopes ?? NO_SCOPES,
-    attributes: attributesOf(issuer, seen),
-  }
-}
-
-const NO_SCOPES: readonly string[] = Object.freeze([])
-
-function instanceOf(issuer: TrustedIssuer, seen: Seen): string {
-  const value = mapped(issuer.instance, seen)
-  return typeof value === 'string' && value.length <= 1024 ? value : ''
-}
-
-/** A mapping that fails leaves its attribute absent, so that no rule can match on it (interfaces.md, "Errors in conditions"). */
-function attributesOf(issuer: TrustedIssuer, seen: Seen): Attributes {
-  // A plain object: names are checked when documents are saved, and one without a prototype costs JSON.stringify four times as much.
-  const attributes: Record<string, AttributeValue> = {}
-  for (const [name, mapping] of issuer.attributes) {
-    const value = mapped(mapping, seen)
-    if (value !== undefined) attributes[name] = value
-  }
-  return attributes
-}
-
-function mapped(mapping: TrustedIssuer['instance'], seen: Seen): AttributeValue | undefined {
-  if (mapping === undefined) return undefined
-  try {
-    return mapping.value(seen)
-  } catch {
-    return undefined
-  }
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

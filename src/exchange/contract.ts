@@ -5,7 +5,7 @@
 
 import type { Ledger } from '../audit/contract.ts'
 import type { Carried } from '../credentials/contract.ts'
-import type { CredentialKinds } from '../credentials/identify.ts'
+import type { CredentialKinds } from '../credentials/look-up.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'

@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { ClientCertificates } from '../config/client-certificates.ts'
-import { authenticationMethodsOf } from '../credentials/identify.ts'
+import { authenticationMethodsOf } from '../credentials/look-up.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'

@@ -107,7 +107,11 @@ describe.each(cases.map((each) => [each.name, each] as const))('the recipe for %
     ['endless', () => ({ exp: undefined }), 'claim_missing'],
     ['of a year', () => ({ exp: clock.seconds() + 31_536_000 }), 'too_long_lived'],
     ['of days ago', () => ({ iat: clock.seconds() - 259_200 }), 'too_old'],
-    ['bound to a key that nobody proves (P-16)', () => ({ cnf: { jkt: 'x' } }), 'confirmation_unproven'],
+    [
+      'bound to a key that nobody proves (P-16)',
+      () => ({ cnf: { jkt: 'x'.repeat(42) + 'A' } }),
+      'confirmation_unproven',
+    ],
   ] as const)('refuses a token that is %s', async (_what, changes, reason) => {
     await refusal(server, { subject_token: platform.token(changes()) }, reason)
   })

@@ -7,6 +7,7 @@ const server = await startCambist()
 await server.apply(
   document('Target', 'rsa', { audience: 'urn:rsa', tokens: [{ kind: 'access-token', algorithm: 'RS256' }] }),
 )
+const MTLS = 'urn:ietf:params:oauth:token-type:mtls'
 const OAUTH = '/.well-known/oauth-authorization-server'
 const OPENID = '/.well-known/openid-configuration'
 const READABLE = [OAUTH, OPENID, '/jwks']
@@ -50,7 +51,14 @@ describe('RFC 8414 §2: authorization server metadata', () => {
   it('MD-04 TE-100 says which grants and which client authentication there are, and no other', async () => {
     expect(await metadata()).toMatchObject({
       grant_types_supported: [TYPE.exchange],
-      token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+      token_endpoint_auth_methods_supported: [
+        'private_key_jwt',
+        'spiffe_jwt',
+        'spiffe_wit',
+        'attest_jwt_client_auth',
+        'attest_jwt_client_auth_dpop',
+        'none',
+      ],
     })
   })
 
@@ -65,6 +73,9 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'authorization_endpoint',
       'cambist_issued_token_types_supported',
       'cambist_subject_token_types_supported',
+      'client_attestation_pop_signing_alg_values_supported',
+      'client_attestation_signing_alg_values_supported',
+      'dpop_signing_alg_values_supported',
       'grant_types_supported',
       'id_token_signing_alg_values_supported',
       'issuer',
@@ -76,7 +87,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'token_endpoint_auth_signing_alg_values_supported',
     ])
     expect(await metadata()).toMatchObject({
-      cambist_subject_token_types_supported: [TYPE.idToken, TYPE.jwt],
+      cambist_subject_token_types_supported: [TYPE.accessToken, TYPE.idToken, TYPE.jwt, MTLS],
       cambist_issued_token_types_supported: [TYPE.accessToken],
     })
   })

@@ -138,7 +138,7 @@ describe('default deny: nothing else is served', () => {
     '/favicon.ico',
     '/introspect',
     '/revoke',
-    '/bundle',
+    '/bundle/',
     '/admin/v1/export',
     '/livez',
     '/metrics',

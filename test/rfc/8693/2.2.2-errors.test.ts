@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, describe, expect, it } from 'vitest'
 import { type Reason, reasons } from '../../../src/refusal.ts'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
 import { freePorts } from '../../harness/ports.ts'
@@ -7,7 +10,14 @@ import { type Claims, Cluster, clientAssertion, SigningKey, TYPE } from '../../h
 
 /** RFC 8693 §2.2.2, RFC 6749 §5.2: every reason of the closed list that a request can give. */
 const [deadPort = 0] = await freePorts(1)
-const server = await startCambist({ env: { CAMBIST_INSECURE_FETCH: `127.0.0.1:${deadPort}` } })
+/** An issuer that says of all its credentials that they count no longer. */
+const denier = createServer((_, response) => {
+  response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"active":false}')
+})
+await new Promise<void>((resolve) => denier.listen(0, '127.0.0.1', resolve))
+afterAll(() => void denier.close())
+const denies = `127.0.0.1:${(denier.address() as AddressInfo).port}`
+const server = await startCambist({ env: { CAMBIST_INSECURE_FETCH: `127.0.0.1:${deadPort},${denies}` } })
 const { cluster, clock } = server
 
 const another = (name: string, options: { audience?: string } = {}) =>
@@ -34,6 +44,8 @@ await server.apply(
   issuerOf('tenants', { tenant: "assertion['kubernetes.io'].namespace", tenants: ['elsewhere'] }),
   issuerOf('unmapped', { subject: 'assertion.email' }),
   issuerOf('once', { singleUse: true }),
+  issuerOf('gone', { onlineCheck: { introspection: { url: `http://${denies}/introspect` } } }),
+  issuerOf('silent', { onlineCheck: { introspection: { url: `http://127.0.0.1:${deadPort}/introspect` } } }),
   issuerOf('several', { multipleAudiences: true }),
   issuerOf('twin-a', {}, another('twin', { audience: 'urn:twin:a' })),
   issuerOf('twin-b', {}, another('twin', { audience: 'urn:twin:b' })),
@@ -128,6 +140,10 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 
   ['dpop_invalid', [400, 'invalid_dpop_proof'], ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
 
+  ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
+  ['proof_invalid', CLIENT, ask(() => ({}), { Authorization: 'WPT e30.e30.e30' })],
+
+  ['authentication_several', REQUEST, ask(asEdge, { 'Workload-Identity-Token': 'e30.e30.e30' })],
   ['authentication_scheme', CLIENT, ask(() => ({}), { Authorization: 'Basic eDp5' })],
   ['client_unknown', CLIENT, ask(() => token({}, { serviceaccount: 'nobody' }))],
   ['client_mismatch', CLIENT, ask(() => ({ client_id: 'edge' }))],
@@ -156,7 +172,9 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['condition_refused', REQUEST, ask(() => token({ 'kubernetes.io': undefined }))],
   ['tenant_refused', REQUEST, ask(() => of('tenants'))],
   ['subject_unmapped', REQUEST, ask(() => of('unmapped'))],
-  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: 'x' } }))],
+  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: 'x'.repeat(42) + 'A' } }))],
+  ['status_refused', REQUEST, ask(() => of('gone'))],
+  ['status_unavailable', [503, 'temporarily_unavailable'], ask(() => of('silent'))],
   ['actor_claim_refused', REQUEST, ask(() => token({ act: { sub: 'x' } }))],
   ['replayed', REQUEST, twice],
 
@@ -190,11 +208,18 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */
 const NOT_BY_REQUEST: readonly Reason[] = ['overloaded', 'record_unavailable', 'snapshot_unavailable', 'internal']
+/** What needs more around it than this file has, and the file that has it. */
+const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
+  certificate_refused: 'test/attacks/t13-certificates.test.ts',
+  revoked: 'test/flows/revocations.test.ts',
+}
 
 describe('RFC 8693 §2.2.2: errors', () => {
   it('TE-64 tries every reason that a request can give', () => {
     const tried = table.map(([reason]) => reason)
-    expect([...tried, ...NOT_BY_REQUEST].sort()).toEqual([...reasons].sort())
+    const elsewhere = Object.keys(ELSEWHERE) as Reason[]
+    expect([...tried, ...NOT_BY_REQUEST, ...elsewhere].sort()).toEqual([...reasons].sort())
+    for (const reason of elsewhere) expect(readFileSync(ELSEWHERE[reason] ?? '', 'utf8')).toContain(`'${reason}'`)
   })
 
   it('the documents of this file grant what the cases vary', async () => {

@@ -75,7 +75,7 @@ describe('a Client document', () => {
     [
       'another method',
       { authentication: { method: 'client_secret_basic' } },
-      'spec.authentication.method: clients authenticate by private_key_jwt',
+      'spec.authentication.method: is one of private_key_jwt, tls_client_auth',
     ],
     [
       'two places for keys',

@@ -147,6 +147,7 @@ describe('may_act (TE-46, T20)', () => {
       onBehalf({
         subject: alice,
         subjectAudiences: ['https://orders.example'],
+        subjectClient: 'checkout',
         mayAct: { members, issuer: 'https://cambist.example' },
       })
     expect(verdict(world, ours({ sub: CHECKOUT }))).toBe(allowed)

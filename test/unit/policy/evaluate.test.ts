@@ -498,8 +498,25 @@ describe('Narrowing: tokens of ours (TE-76)', () => {
     factsOf({
       subject: workload('checkout', { issuer: 'self', id: 'wimse://cambist.example/prod/checkout', scopes }),
       ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
+      subjectClient: 'checkout',
     })
   const policies = { a: { ...READ, scopes: ['orders:read', 'orders:write'] } }
+
+  it('are brought by the client they were issued to, or that they are meant for, and by no other (TE-70, T18)', () => {
+    const brought = (
+      subjectClient: string,
+      audiences: readonly string[],
+      subjectAudiences = ['https://orders.example'],
+    ) =>
+      verdict(
+        { policies, clients: { checkout: { workloads: [{ issuer: 'prod', ids: ['checkout'] }], audiences } } },
+        { ...own(['orders:read'], subjectAudiences), subjectClient },
+      )
+    expect(brought('checkout', ['x'])).toBe('permitted orders:read')
+    expect(brought('stock', ['https://orders.example'])).toBe('permitted orders:read')
+    expect(brought('stock', ['x'])).toBe('audience_mismatch')
+    expect(brought('stock', ['checkout', 'stock'])).toBe('audience_mismatch')
+  })
 
   it('give for their own audience what they hold, and no more', () => {
     const facts = own(['orders:read'], ['https://orders.example'])

@@ -75,6 +75,7 @@ const request: fc.Arbitrary<Facts> = fc
       subject,
       ...(acts ? { actor: workload('checkout') } : {}),
       ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
+      subjectClient: candidates[0] ?? '',
       client: { candidates, authentication: 'subject_token', principal: workload('checkout') },
       audiences: aimed.map((name) => AUDIENCE[name]),
     }),

@@ -276,7 +276,7 @@ describe('a document', () => {
   it('has a schema that editors understand', () => {
     const schema = z.toJSONSchema(trustedIssuerSchema([jwt, svid]), { io: 'input' })
     expect(schema.additionalProperties).toBe(false)
-    expect(schema.required).toEqual(['keys', 'audiences'])
+    expect(schema.required).toEqual(['keys'])
     expect(Object.keys(schema.properties ?? {})).toEqual(
       expect.arrayContaining(['issuer', 'trustDomain', 'algorithms', 'preset', 'condition']),
     )

@@ -1,0 +1,118 @@
+import { type Reason, Refusal } from '../refusal.ts'
+import type { TrustedIssuer } from '../trust/contract.ts'
+import type { TrustIndex } from '../trust/trust-index.ts'
+import type { AnyCredentialKind, Presented } from './contract.ts'
+import { shown } from './jwt-checks.ts'
+
+/** The register of credential kinds, by declared type in the position `client` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
+export interface CredentialKinds {
+  readonly ofTokens: ReadonlyMap<string, readonly AnyCredentialKind[]>
+  readonly ofClients: ReadonlyMap<string, readonly AnyCredentialKind[]>
+}
+
+export function credentialKinds(register: readonly AnyCredentialKind[]): CredentialKinds {
+  const filed = (typesOf: (kind: AnyCredentialKind) => Iterable<string>) => {
+    const kinds = new Map<string, AnyCredentialKind[]>()
+    for (const kind of register) for (const type of typesOf(kind)) kinds.set(type, [...(kinds.get(type) ?? []), kind])
+    return kinds
+  }
+  return Object.freeze({
+    ofTokens: filed((kind) => kind.tokenTypes),
+    ofClients: filed((kind) => kind.clientTypes?.keys() ?? []),
+  })
+}
+
+/** The client authentication methods of the register: a kind's own, and those of registered clients that are their own issuers. */
+export function authenticationMethodsOf({ ofClients }: CredentialKinds): readonly string[] {
+  const methods = new Set(['private_key_jwt', 'self_signed_tls_client_auth', 'attest_jwt_client_auth_dpop'])
+  for (const kinds of ofClients.values())
+    for (const kind of kinds) for (const name of kind.clientTypes?.values() ?? []) methods.add(name)
+  return [...methods]
+}
+
+/** What a credential is looked up in. */
+export interface LookUp {
+  readonly kinds: CredentialKinds
+  readonly issuers: TrustIndex
+}
+
+export interface Found {
+  readonly kind: AnyCredentialKind
+  readonly issuer: TrustedIssuer
+  readonly reading: unknown
+}
+
+/** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
+export function found({ position, token, tokenType }: Presented, { kinds, issuers }: LookUp): Found {
+  // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
+  const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
+  if (answering === undefined)
+    throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
+  let met: Found | undefined
+  let told: Told | undefined
+  let read: AnyCredentialKind['read'] | undefined
+  let reading: unknown
+  for (const kind of answering) {
+    try {
+      if (kind.read !== read) {
+        reading = kind.read(token)
+        read = kind.read
+      }
+      const outcome = foundAs(kind, reading, tokenType, issuers)
+      if ('reason' in outcome) {
+        told = further(told, outcome)
+        continue
+      }
+      if (met !== undefined) {
+        throw new Refusal(
+          'issuer_ambiguous',
+          `trusted issuers ${met.issuer.name} and ${outcome.issuer.name} both answer to this credential; give their credentials audiences of their own`,
+        )
+      }
+      met = outcome
+    } catch (error) {
+      // What one kind cannot read may be another's.
+      if (!(error instanceof Refusal) || error.reason === 'issuer_ambiguous') throw error
+      told = further(told, error)
+    }
+  }
+  if (met !== undefined) return met
+  if (told instanceof Refusal) throw told
+  throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
+}
+
+/** Whether some trusted issuer answers to the credential in its position: as found() finds it, unverified. */
+export function isAnswered(presented: Presented, lookUp: LookUp): boolean {
+  try {
+    const { issuer } = found(presented, lookUp)
+    return !issuer.disabled && issuer.uses.has(presented.position)
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
+  }
+}
+
+interface Told {
+  readonly reason: Reason
+  readonly detail: string
+}
+
+/** Told is what the kind says that got furthest. */
+function further(before: Told | undefined, now: Told): Told {
+  return before === undefined || (UNREAD.has(before.reason) && !UNREAD.has(now.reason)) ? now : before
+}
+
+const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
+
+function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
+  const where = kind.locate(reading)
+  if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail }
+  const { authorities, audiences } = where
+  for (const authority of authorities) {
+    if (!issuers.knows(tokenType, authority)) continue
+    const issuer = issuers.find(tokenType, authority, audiences)
+    if (issuer.credential === kind.name) return { kind, issuer, reading }
+    return { reason: 'issuer_unknown', detail: `trusted issuer ${issuer.name} has credentials of another kind` }
+  }
+  return { reason: 'issuer_unknown', detail: `no trusted issuer is named ${authorities.map(shown).join(' or ')}` }
+}
