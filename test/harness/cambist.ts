@@ -43,6 +43,8 @@ export type Form = Record<string, string | readonly string[] | undefined>
 
 export interface TestServer {
   readonly issuer: string
+  /** Base URL of the workloads' listener, which is the issuer's only where no other node has it. */
+  readonly workloads: string
   /** Base URL of the listener that asks for client certificates; '' where there is none. */
   readonly mtls: string
   readonly admin: string
@@ -169,6 +171,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const cluster = new Cluster({ audience: issuer, now: clock.seconds })
   const server: TestServer = {
     issuer,
+    workloads: workloads.url,
     mtls: mtls?.url ?? '',
     admin: administrators.url,
     adminToken,

@@ -24,5 +24,5 @@ export async function post(
   path = '/token',
 ): Promise<Answer> {
   const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
-  return answerOf(await fetch(`${server.issuer}${path}`, { method: 'POST', body, headers: { ...type, ...headers } }))
+  return answerOf(await fetch(`${server.workloads}${path}`, { method: 'POST', body, headers: { ...type, ...headers } }))
 }
