@@ -2,7 +2,7 @@
  * lib/x509 owns X.509 as such: reading certificates strictly, and RFC 5280 path validation that fails closed (MT-07, T13).
  * It knows no trusted issuers and no SPIFFE; whose anchors are meant is trust/, and what a certificate proves is credentials/.
  */
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 
 /** Why a certificate or a chain is not taken: a closed list, each with one test that shows it. */
 export type CertificateFaultCode =
@@ -32,28 +32,60 @@ export class CertificateFault extends Error {
   }
 }
 
-/** Alternative names, each exactly as encoded; never taken from a joined or quoted text (S-21). */
+/**
+ * Alternative names, each exactly as encoded; never taken from a joined or quoted text (S-21). Texts are printable ASCII
+ * without spaces and not empty.
+ */
 export interface AlternativeNames {
   readonly uris: readonly string[]
   readonly dns: readonly string[]
   /** 4 or 16 bytes each. */
   readonly ips: readonly Buffer[]
   readonly emails: readonly string[]
+  /** DER of the names. */
+  readonly directories: readonly Buffer[]
   /** Names of further kinds, which nothing here reads. */
   readonly others: number
+}
+
+/** One subtree of a nameConstraints extension (RFC 5280 §4.2.1.10), as encoded. An ip is address and mask: 8 or 32 bytes. */
+export type Subtree =
+  | { readonly form: 'uri' | 'dns' | 'email'; readonly base: string }
+  | { readonly form: 'ip' | 'directory'; readonly base: Buffer }
+
+export interface NameConstraints {
+  readonly permitted: readonly Subtree[]
+  readonly excluded: readonly Subtree[]
+  /** It has subtrees of further forms or with distances, so that nothing can be said to satisfy it. */
+  readonly unsupported: boolean
+}
+
+/** What an authorityKeyIdentifier says about the issuer (RFC 5280 §4.2.1.1). */
+export interface AuthorityKeyIdentifier {
+  readonly key: Buffer | undefined
+  /** DER of the directory names among those of the issuer's own issuer; undefined where it names none at all. */
+  readonly issuers: readonly Buffer[] | undefined
+  /** The bytes of the INTEGER. */
+  readonly serialNumber: Buffer | undefined
 }
 
 /** A certificate as read, once, and frozen. Times are seconds since the epoch. */
 export interface Certificate {
   readonly der: Buffer
   readonly x509: X509Certificate
+  /** RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519: others are not read (T17). */
+  readonly publicKey: KeyObject
   /** base64url SHA-256 of the DER: `x5t#S256` (CB-01). */
   readonly fingerprint: string
   /** Lower-case hexadecimal, as many administrators know it. */
   readonly serialNumber: string
+  /** The bytes of the INTEGER, for comparison. */
+  readonly serial: Buffer
   /** DER of the names, for comparison. */
   readonly subject: Buffer
   readonly issuer: Buffer
+  /** Subject and issuer are one name, as in roots and in certificates of a new key of an authority. */
+  readonly selfIssued: boolean
   /** Attributes of the subject in order, by short name (`CN`, `O`, `OU`, …) or dotted OID. */
   readonly subjectAttributes: readonly (readonly [type: string, value: string])[]
   readonly notBefore: number
@@ -65,7 +97,17 @@ export interface Certificate {
   readonly keyUsage: ReadonlySet<string> | undefined
   /** undefined: absent. OIDs. */
   readonly extendedKeyUsage: readonly string[] | undefined
+  readonly nameConstraints: NameConstraints | undefined
+  readonly subjectKeyIdentifier: Buffer | undefined
+  readonly authorityKeyIdentifier: AuthorityKeyIdentifier | undefined
+  /** OIDs of critical extensions that nothing here processes: such a certificate is on no path (`unknown_critical`). */
+  readonly unknownCritical: readonly string[]
+  /** The OID of an algorithm that signatures are not taken from, MD5 and SHA-1 among them; undefined where it is fit. */
+  readonly unfitSignature: string | undefined
 }
+
+/** What the leaf is for; an extendedKeyUsage has to allow it. */
+export type Purpose = 'clientAuth' | 'serverAuth'
 
 /** A path from a leaf to an anchor, leaf first, anchor last, and until when all of it is valid (seconds since the epoch). */
 export interface CertificatePath {
