@@ -175,7 +175,7 @@ describe('a document', () => {
     ['spec.issuer', { ...good, issuer: US }, 'built-in issuer self'],
     ['spec.issuer', { ...good, issuer: 'https://issuer.example ' }, 'spaces'],
     ['spec.keys', { ...good, keys: {} }, 'says nothing'],
-    ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri and jwks'],
+    ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri, jwks, bundle and roots'],
     ['spec.keys.discovery', { ...good, keys: { discovery: false } }, 'is true'],
     ['spec.keys.discovery', { ...good, issuer: 'http://issuer.example' }, 'write their URL as keys.jwksUri'],
     ['spec.keys.discovery', { ...good, issuer: 'corporate' }, 'write their URL as keys.jwksUri'],
