@@ -102,7 +102,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   }
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
-  const marks = marksOf(issuer, facts, possession, position)
+  const marks = marksOf(issuer, facts, keyProven, possession, position)
   await checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
   return {
     principal,
@@ -160,6 +160,7 @@ async function checkInForce(
 function marksOf(
   issuer: TrustedIssuer,
   facts: VerifiedFacts,
+  keyProven: boolean,
   possession: Possession,
   about: Position,
 ): readonly Mark[] {
@@ -175,7 +176,8 @@ function marksOf(
         : { purpose: 'token', issuer: issuer.name, id: useId, until, about },
     )
   }
-  if (issuer.firstUse === 'bind') {
+  // One that its issuer has bound to a key, which was proven, is bound.
+  if (issuer.firstUse === 'bind' && !keyProven) {
     const { confirmation } = possession
     if (confirmation === undefined)
       throw new Refusal(

@@ -78,7 +78,9 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     const bound = keyOfWit(claims, allowed)
     const pending = checkSignature(jws, issuer, algorithm, keys)
     if (pending !== undefined) await pending
-    possession.prove(token, bound, id.uri)
+    // The combined mode is of client attestations, and leaves the algorithm of cnf.jwk open (SC-31, SC-34).
+    if (possession.prove(token, bound, id.uri) === 'dpop')
+      throw new Refusal('confirmation_unproven', 'a workload identity token is not proven by a DPoP proof alone')
     return {
       authority: id.origin,
       claims,

@@ -85,6 +85,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      unexpired: async () => 3,
     },
     compiler: compiler(),
     snapshots: { atLeast: async () => ({}) as never },
