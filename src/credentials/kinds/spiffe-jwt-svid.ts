@@ -43,6 +43,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
   tokenTypes: [JWT_TYPE],
   clientTypes: new Map([['urn:ietf:params:oauth:client-assertion-type:jwt-spiffe', 'spiffe_jwt']]),
   settings,
+  header: () => ({ algorithms: SPIFFE_ALGORITHMS, typ: TYPES }),
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'jwt-svid',
   sources: ['bundle'],
