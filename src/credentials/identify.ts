@@ -103,7 +103,8 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
   const marks = marksOf(issuer, facts, keyProven, possession, position)
-  await checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  if (asked !== undefined) await asked
   return {
     principal,
     issuer,
@@ -141,19 +142,19 @@ function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */
-async function checkInForce(
+function checkInForce(
   { token }: Presented,
   issuer: TrustedIssuer,
   { ours, claims, useId, expiresAt }: VerifiedFacts,
   principal: Principal,
   tokenHash: string,
   trusting: Trusting,
-): Promise<void> {
+): void | Promise<void> {
   const why = ours === undefined ? undefined : trusting.revoked(ours, tokenHash, principal.id)
   if (why !== undefined) throw new Refusal('revoked', why)
-  if (issuer.onlineCheck === undefined) return
+  if (issuer.onlineCheck === undefined) return undefined
   const subject = typeof claims['sub'] === 'string' ? claims['sub'] : undefined
-  await trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
+  return trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
 }
 
 /** One-use marks: of credentials that may be used once, of evidence that enrols once, of the key that a credential was first used with (UC-03). */

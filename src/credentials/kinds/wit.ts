@@ -57,8 +57,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
 
   locate({ claims }) {
     const id = typeof claims['sub'] === 'string' ? parseWorkloadId(claims['sub']) : undefined
-    if (id === undefined)
-      return { unlocated: 'claim_malformed', detail: 'sub is no workload identifier' }
+    if (id === undefined) return { unlocated: 'claim_malformed', detail: 'sub is no workload identifier' }
     // One with an audience is no WIT (S, §4); it is looked up as what it says it is, and meets no document of this kind.
     return { authorities: [id.origin], audiences: claims['aud'] === undefined ? [] : audiencesOf(claims) }
   },
