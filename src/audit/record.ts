@@ -40,6 +40,7 @@ export class OpenRecord {
   #refusal: Refusal | undefined
   #descent: { readonly lineage: string; readonly parents: readonly string[] } | undefined
   #marks: Mark[] = []
+  #leniencies: string[] = []
   #decidedAt = 0
   #durationMs = 0
 
@@ -82,6 +83,10 @@ export class OpenRecord {
     )
   }
 
+  get leniencies(): readonly string[] {
+    return this.#leniencies
+  }
+
   under(version: number): void {
     this.#version = version
   }
@@ -100,6 +105,10 @@ export class OpenRecord {
 
   actor(actor: Identified): void {
     this.#actor = actor
+  }
+
+  lenient(position: string, leniency: string): void {
+    this.#leniencies.push(`${position}: ${leniency}`)
   }
 
   mark(mark: Mark): void {
@@ -129,6 +138,7 @@ export class OpenRecord {
     this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
     this.#granted = this.#refusal = this.#descent = undefined
     this.#marks = []
+    this.#leniencies = []
     this.#decidedAt = 0
   }
 
@@ -181,6 +191,7 @@ export class OpenRecord {
       shadow: decision?.shadow ?? [],
       changes: decision?.changes ?? [],
       errors: decision?.errors ?? [],
+      leniencies: this.#leniencies,
       snapshotVersion: this.#version,
       facts: this.#facts === undefined ? null : recordedFacts(this.#facts),
       jti: granted?.token.id ?? '',

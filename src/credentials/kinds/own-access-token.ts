@@ -36,6 +36,7 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
   format: 'jwt',
   tokenTypes: [ACCESS_TOKEN_TYPE],
   settings,
+  header: ({ algorithms }) => ({ algorithms, typ: TYPES }),
   builtIn: true,
 
   authority: ({ issuer }) => issuer,

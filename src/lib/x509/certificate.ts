@@ -64,10 +64,11 @@ export function readCertificate(der: Uint8Array): Certificate {
   const issuer = encode(body.issuer)
   const serial = Buffer.from(body.serialNumber)
   const x509 = parsed(bytes)
+  const { parameters } = body.subjectPublicKeyInfo.algorithm
   return Object.freeze({
     der: bytes,
     x509,
-    publicKey: publicKeyOf(x509),
+    publicKey: publicKeyOf(x509, new Uint8Array(parameters ?? [])),
     fingerprint: createHash('sha256').update(bytes).digest('base64url'),
     serialNumber: x509.serialNumber.toLowerCase(),
     serial,
@@ -107,7 +108,8 @@ export function readPemCertificates(pem: string): readonly Certificate[] {
 
 /** Extensions, each at most once, and what follows from the absence of one. */
 function readExtensions(body: X509.TBSCertificate) {
-  const listed = body.extensions ?? []
+  // The library's arrays make arrays of their own kind.
+  const listed = Array.from(body.extensions ?? [])
   // The number is one less than the name of the version.
   if (body.version !== 2 && (body.version > 2 || body.extensions !== undefined))
     throw malformed('the certificate is not of version 3, and has extensions or a version that is not known')

@@ -62,7 +62,7 @@ export const noNames: AlternativeNames = Object.freeze({
 
 /** Directory names among the names, DER. */
 export const directoriesOf = (names: readonly X509.GeneralName[]): readonly Buffer[] =>
-  names.flatMap(({ directoryName }) => (directoryName === undefined ? [] : [encode(directoryName)]))
+  Array.from(names).flatMap(({ directoryName }) => (directoryName === undefined ? [] : [encode(directoryName)]))
 
 /** The subtrees of a nameConstraints extension. Throws CertificateFault `malformed` where it constrains nothing. */
 export function readNameConstraints(value: X509.NameConstraints): NameConstraints {
@@ -71,7 +71,7 @@ export function readNameConstraints(value: X509.NameConstraints): NameConstraint
     throw new CertificateFault('malformed', 'the nameConstraints have an empty list or none at all')
   let unsupported = false
   const [permitted = [], excluded = []] = lists.map((list) =>
-    (list ?? []).flatMap(({ base, minimum, maximum }) => {
+    Array.from(list ?? []).flatMap(({ base, minimum, maximum }) => {
       const subtree = readGeneralName(base)
       if (subtree === undefined || minimum !== 0 || maximum !== undefined) unsupported = true
       return subtree === undefined ? [] : [Object.freeze(subtree)]

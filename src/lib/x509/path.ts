@@ -49,20 +49,25 @@ export function validatePath(
     throw fault('path_too_long', `the certificates presented have more than ${MAX_PRESENTED_BYTES} bytes`)
   checkLeaf(leaf, options)
   const anchored = new Set(anchors.map(({ fingerprint }) => fingerprint))
-  const issuers = [...anchors, ...[...others, ...intermediates].filter(({ fingerprint }) => !anchored.has(fingerprint))]
+  // Each once, and anchors first: the shortest way to one is tried before others.
+  const issuers = new Map([...anchors, ...others, ...intermediates].map((issuer) => [issuer.fingerprint, issuer]))
   let signatures = MAX_SIGNATURES
   let worst: { readonly length: number; readonly error: CertificateFault } | undefined
+  const note = (length: number, error: CertificateFault): void => {
+    if (length > (worst?.length ?? 0)) worst = { length, error }
+  }
 
-  /** The path that begins with these certificates, each checked with the one before; undefined where none leads to an anchor. */
-  const extend = (path: readonly Certificate[]): readonly Certificate[] | undefined => {
-    const child = path.at(-1) ?? leaf
-    for (const issuer of issuers) {
-      if (!isNamed(child, issuer) || path.some(({ fingerprint }) => fingerprint === issuer.fingerprint)) continue
+  /** The whole path that begins with this one, whose certificates are checked; undefined where none leads to an anchor. */
+  const extend = (path: readonly Certificate[], child: Certificate): readonly Certificate[] | undefined => {
+    let named = false
+    for (const issuer of issuers.values()) {
+      if (!isNamed(child, issuer) || path.includes(issuer)) continue
+      named = true
       const longer = [...path, issuer]
       try {
         if (longer.length > MAX_PATH) throw fault('path_too_long', `the path has more than ${MAX_PATH} certificates`)
         checkIssuer(issuer, path, now, purpose)
-        if (signatures-- <= 0)
+        if (signatures-- === 0)
           throw fault('path_too_long', `no path was found with ${MAX_SIGNATURES} signatures checked`)
         checkSignature(child, issuer)
         if (anchored.has(issuer.fingerprint)) {
@@ -71,19 +76,20 @@ export function validatePath(
           return longer
         }
       } catch (error) {
-        if (!(error instanceof CertificateFault)) throw error
-        if (longer.length > (worst?.length ?? 0)) worst = { length: longer.length, error }
+        if (!(error instanceof CertificateFault) || signatures < 0) throw error
+        note(longer.length, error)
         continue
       }
-      const whole = extend(longer)
+      const whole = extend(longer, issuer)
       if (whole !== undefined) return whole
     }
+    if (!named)
+      note(path.length + 1, fault('untrusted', `no anchor has issued ${nameOf(child)}, and nothing presented`))
     return undefined
   }
 
-  const certificates = extend([leaf])
-  if (certificates === undefined)
-    throw worst?.error ?? fault('untrusted', `no anchor and no certificate presented has issued ${nameOf(leaf)}`)
+  const certificates = extend([leaf], leaf)
+  if (certificates === undefined) throw worst?.error ?? fault('untrusted', `no path leads from ${nameOf(leaf)}`)
   return Object.freeze({
     certificates: Object.freeze(certificates),
     validUntil: Math.min(...certificates.map(({ notAfter }) => notAfter)),

@@ -36,6 +36,7 @@ export const record: ExchangeRecord = {
   shadow: [],
   changes: [],
   errors: [],
+  leniencies: [],
   snapshotVersion: 1,
   facts: null,
   jti: '',
