@@ -89,7 +89,9 @@ describe('DPoP at the token endpoint', () => {
     for (let round = 0; round < 3; round++) {
       const headers = byDpop(server, new SigningKey('ES256'))
       const answers = await Promise.all(
-        Array.from({ length: 8 }, (_, index) => ask(nodes[index % 2] ?? server, {}, () => headers)),
+        Array.from({ length: 8 }, (_, index) =>
+          ask(nodes[index % 2] ?? server, { subject_token: cluster.token() }, () => headers),
+        ),
       )
       expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 400)])
       for (const answer of answers.filter(({ status }) => status === 400))
