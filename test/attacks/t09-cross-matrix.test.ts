@@ -162,7 +162,7 @@ const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = 
 /** Why a credential is refused for what it is, and not because some rule says no. */
 const OF_THE_CREDENTIAL: readonly Reason[] = [
   ...(['token_malformed', 'token_type_mismatch', 'claim_missing', 'claim_malformed', 'issuer_unknown'] as const),
-  ...(['proof_invalid', 'dpop_invalid'] as const),
+  ...(['position_refused', 'proof_invalid', 'dpop_invalid'] as const),
 ]
 
 describe('KX-01 a credential of each sort in each place', () => {
