@@ -44,6 +44,8 @@ export interface ExchangeRecord {
   readonly shadow: readonly { readonly rule: string; readonly outcome: string }[]
   readonly changes: readonly string[]
   readonly errors: readonly string[]
+  /** What of the credentials only an explicit leniency of a document has let pass, as `POSITION: LENIENCY`. */
+  readonly leniencies: readonly string[]
   readonly snapshotVersion: number
   /** What the evaluator saw (policy Facts), or null where the road did not get so far. */
   readonly facts: unknown

@@ -40,6 +40,7 @@ export class OpenRecord {
   #refusal: Refusal | undefined
   #descent: { readonly lineage: string; readonly parents: readonly string[] } | undefined
   #marks: Mark[] = []
+  #leniencies: string[] = []
   #decidedAt = 0
   #durationMs = 0
 
@@ -72,10 +73,18 @@ export class OpenRecord {
 
   /** Nothing about the caller is verified: what it says may be anybody's invention. */
   get nobodyVerified(): boolean {
-    // A mark is of a credential that was verified, also where nobody could be made of it: it is spent by its row.
+    // A mark is of a credential that was verified, also where nobody could be made of it: it is spent by its row. But a DPoP
+    // proof brings its own key, so anybody can make one: it buys no row (T38).
     return (
-      this.#client === undefined && this.#subject === undefined && this.#actor === undefined && this.#marks.length === 0
+      this.#client === undefined &&
+      this.#subject === undefined &&
+      this.#actor === undefined &&
+      this.#marks.every(({ purpose }) => purpose === 'dpop')
     )
+  }
+
+  get leniencies(): readonly string[] {
+    return this.#leniencies
   }
 
   under(version: number): void {
@@ -96,6 +105,10 @@ export class OpenRecord {
 
   actor(actor: Identified): void {
     this.#actor = actor
+  }
+
+  lenient(position: string, leniency: string): void {
+    this.#leniencies.push(`${position}: ${leniency}`)
   }
 
   mark(mark: Mark): void {
@@ -125,6 +138,7 @@ export class OpenRecord {
     this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
     this.#granted = this.#refusal = this.#descent = undefined
     this.#marks = []
+    this.#leniencies = []
     this.#decidedAt = 0
   }
 
@@ -177,6 +191,7 @@ export class OpenRecord {
       shadow: decision?.shadow ?? [],
       changes: decision?.changes ?? [],
       errors: decision?.errors ?? [],
+      leniencies: this.#leniencies,
       snapshotVersion: this.#version,
       facts: this.#facts === undefined ? null : recordedFacts(this.#facts),
       jti: granted?.token.id ?? '',
@@ -216,6 +231,8 @@ const ABOUT = {
   actor: 'actor token',
   assertion: 'assertion',
   administrator: 'token',
+  proof: 'proof of possession',
+  dpop: 'DPoP proof',
 } as const
 
 /** The administrator's sentence: which credential it is about, then what was wrong with it. */

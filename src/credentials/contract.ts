@@ -77,6 +77,9 @@ export interface VerifiedFacts {
   readonly authentication?: string
 }
 
+/** What a document lets pass that is refused elsewhere: an explicit leniency, and counted (UC-85, P-10, JC-11). */
+export type Leniency = 'multiple_audiences' | 'token_endpoint_audience'
+
 /** A one-use mark to claim: an identifier that may be accepted once (I2, RP-02, RP-04). */
 export interface Mark {
   /** What kind of thing is used: `client-assertion`, `token`, `dpop`, … Purposes never share a name space. */

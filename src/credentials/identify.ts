@@ -4,13 +4,13 @@
  * to a Principal (T3, T9, T23), and a kind cannot skip a step, because it never performs one of these.
  */
 import type { ActorChain, MayAct } from '../identity/actor.ts'
-import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
+import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { certificateFacts } from './certificate-facts.ts'
-import type { Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
+import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 import { found, type LookUp } from './look-up.ts'
 import { messageOf, principalOf, type Seen } from './principal-of.ts'
@@ -46,6 +46,8 @@ export interface Identified {
   readonly mayAct: MayAct | undefined
   readonly certificate: Certificate | undefined
   readonly ours: OwnToken | undefined
+  /** What of it only an explicit leniency of the issuer's document has let pass. */
+  readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
   readonly marks: readonly Mark[]
 }
@@ -100,8 +102,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   }
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
-  const marks = marksOf(issuer, facts, possession, position)
-  await checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  const marks = marksOf(issuer, facts, keyProven, possession, position)
+  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  if (asked !== undefined) await asked
   return {
     principal,
     issuer,
@@ -116,9 +119,20 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     mayAct: facts.mayAct,
     certificate: facts.certificate,
     ours: facts.ours,
+    leniencies: leniencies(issuer, facts.audiences),
     marks,
   }
 }
+
+/** Past the check of audiences, each of these is there because a document says so. */
+function leniencies({ name, audienceUntil }: TrustedIssuer, audiences: readonly string[]): readonly Leniency[] {
+  if (audiences.length > 1 && name !== SELF_ISSUER) return ['multiple_audiences']
+  return audienceUntil !== undefined && audiences.some((one) => audienceUntil.has(one))
+    ? ['token_endpoint_audience']
+    : NO_LENIENCIES
+}
+
+const NO_LENIENCIES: readonly Leniency[] = Object.freeze([])
 
 /** A credential that is bound to a key is good for nothing without it; others have none to prove. */
 function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
@@ -128,25 +142,26 @@ function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */
-async function checkInForce(
+function checkInForce(
   { token }: Presented,
   issuer: TrustedIssuer,
   { ours, claims, useId, expiresAt }: VerifiedFacts,
   principal: Principal,
   tokenHash: string,
   trusting: Trusting,
-): Promise<void> {
+): void | Promise<void> {
   const why = ours === undefined ? undefined : trusting.revoked(ours, tokenHash, principal.id)
   if (why !== undefined) throw new Refusal('revoked', why)
-  if (issuer.onlineCheck === undefined) return
+  if (issuer.onlineCheck === undefined) return undefined
   const subject = typeof claims['sub'] === 'string' ? claims['sub'] : undefined
-  await trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
+  return trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
 }
 
 /** One-use marks: of credentials that may be used once, of evidence that enrols once, of the key that a credential was first used with (UC-03). */
 function marksOf(
   issuer: TrustedIssuer,
   facts: VerifiedFacts,
+  keyProven: boolean,
   possession: Possession,
   about: Position,
 ): readonly Mark[] {
@@ -162,7 +177,8 @@ function marksOf(
         : { purpose: 'token', issuer: issuer.name, id: useId, until, about },
     )
   }
-  if (issuer.firstUse === 'bind') {
+  // One that its issuer has bound to a key, which was proven, is bound.
+  if (issuer.firstUse === 'bind' && !keyProven) {
     const { confirmation } = possession
     if (confirmation === undefined)
       throw new Refusal(

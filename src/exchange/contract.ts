@@ -44,6 +44,8 @@ export interface Snapshots {
 /** What is told of the business as it happens: one call per event (telemetry/events.ts). */
 export interface ExchangeEvents {
   closed(outcome: 'granted' | 'refused' | 'failed', reason: string, grant: string, durationMs: number): void
+  /** A credential that only an explicit leniency has let pass, as the record has it (P-10). */
+  lenient(leniency: string): void
   /** A refusal of a caller about whom nothing is verified, beyond the rate that is recorded: counted alone (T38). */
   uncounted(reason: string): void
   /** An OAuth parameter that nobody here knows. */

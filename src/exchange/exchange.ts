@@ -96,6 +96,7 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     }
     case 'committed':
       road.events.closed(record.outcome, record.reason, record.grant, record.durationMs)
+      for (const leniency of record.leniencies) road.events.lenient(leniency)
       return { answer }
   }
 }

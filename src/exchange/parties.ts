@@ -1,7 +1,7 @@
 import type { Mark } from '../audit/contract.ts'
 import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client } from '../clients/contract.ts'
-import { CARRIED_TYPE, type Carried, type Possession } from '../credentials/contract.ts'
+import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
@@ -11,6 +11,7 @@ import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
+import type { Position } from '../trust/contract.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -30,6 +31,8 @@ export interface Witness {
   client(client: Facts['client']): void
   /** A one-use mark of a credential, or of a proof, that was verified. */
   mark(mark: Mark): void
+  /** A credential that only an explicit leniency has let pass. */
+  lenient(position: Position, leniency: Leniency): void
 }
 
 /** The trust of a snapshot, before anything is known of what the request proves. */
@@ -51,6 +54,7 @@ export async function identifyParties(
   const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
     for (const mark of party.marks) witness.mark(mark)
+    for (const leniency of party.leniencies) witness.lenient(position, leniency)
     return party
   }
 
@@ -146,9 +150,10 @@ function foundClient(
 ): Facts['client'] {
   if (actor !== undefined) return selected(actor.principal, 'actor_token', request, snapshot)
   const owned =
+    (subject.principal.key || subject.forUsAlone) &&
     subject.ours === undefined &&
-    (subject.principal.key ||
-      (subject.forUsAlone && subject.tokenType !== ID_TOKEN_TYPE && subject.actors.length === 0))
+    subject.tokenType !== ID_TOKEN_TYPE &&
+    subject.actors.length === 0
   if (!owned) {
     throw new Refusal(
       'client_required',

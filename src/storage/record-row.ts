@@ -58,6 +58,7 @@ interface RecordBody {
   readonly shadow?: ExchangeRecord['shadow']
   readonly changes?: ExchangeRecord['changes']
   readonly errors?: ExchangeRecord['errors']
+  readonly leniencies?: ExchangeRecord['leniencies']
   readonly facts?: unknown
   readonly txn?: string
   readonly subjectTokenHash?: string
@@ -109,6 +110,7 @@ export function textsOf(record: ExchangeRecord): RecordTexts {
     shadow: filled(record.shadow),
     changes: filled(record.changes),
     errors: filled(record.errors),
+    leniencies: filled(record.leniencies),
     facts: facts ?? undefined,
     txn: said(record.txn),
     subjectTokenHash: said(record.subjectTokenHash),
@@ -185,6 +187,7 @@ export function recordOf(row: RecordRow): ExchangeRecord {
     shadow: body.shadow ?? [],
     changes: body.changes ?? [],
     errors: body.errors ?? [],
+    leniencies: body.leniencies ?? [],
     snapshotVersion: Number(row.snapshot_version),
     facts: body.facts ?? null,
     jti: row.jti ?? '',

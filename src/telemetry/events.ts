@@ -26,6 +26,7 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       exchanges.inc()
       duration.observe(durationMs / 1000)
     },
+    lenient: (leniency) => metrics.leniencies.inc({ leniency }),
     uncounted: (reason) => metrics.uncounted.inc({ reason }),
     unknownParameter: () => metrics.unknownParameters.inc(),
     failed(id, error) {

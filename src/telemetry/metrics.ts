@@ -5,6 +5,7 @@ export interface Metrics {
   readonly registry: Registry
   readonly exchanges: Counter<'outcome' | 'reason' | 'grant'>
   readonly duration: Histogram<'outcome'>
+  readonly leniencies: Counter<'leniency'>
   readonly uncounted: Counter<'reason'>
   readonly unknownParameters: Counter
   readonly failures: Counter
@@ -30,6 +31,12 @@ export function createMetrics(): Metrics {
       help: 'From the arrival of a request to its durable record',
       labelNames: ['outcome'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      registers,
+    }),
+    leniencies: new Counter({
+      name: 'cambist_leniencies_total',
+      help: 'Credentials that only an explicit leniency of a document has let pass, by position and leniency',
+      labelNames: ['leniency'],
       registers,
     }),
     uncounted: new Counter({

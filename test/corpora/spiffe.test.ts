@@ -74,21 +74,21 @@ describe.skipIf(directory === undefined)('SPIFFE IDs', () => {
 describe.skipIf(directory === undefined)('bundles of go-spiffe', () => {
   const read = (name: string) => parseBundle(file(`bundle_${name}.json`))
   const shapeOf = ({ keys, certificates }: Bundle) => [
-    keys['jwt-svid'].map(({ kid }) => kid),
+    keys['jwt-svid'].length,
     keys['wit-svid'].length,
     certificates.length,
   ]
 
   it.each([
-    ['spiffebundle__spiffebundle_valid_1', [['C6vs25welZOx6WksNYfbMfiw9l96pMnD'], 0, 1]],
-    ['spiffebundle__spiffebundle_valid_2', [['IRsID4VIM3T11TsK43Ny1DgCD5UNWhva'], 0, 1]],
-    ['spiffebundle__spiffebundle_valid_with_wit', [['IRsID4VIM3T11TsK43Ny1DgCD5UNWhva'], 1, 1]],
+    ['spiffebundle__spiffebundle_valid_1', [1, 0, 1]],
+    ['spiffebundle__spiffebundle_valid_2', [6, 0, 1]],
+    ['spiffebundle__spiffebundle_valid_with_wit', [2, 2, 1]],
     // go-spiffe refuses a second x5c value; the standard has the first one used (X509-SVID §6).
-    ['spiffebundle__spiffebundle_multiple_x509', [['C6vs25welZOx6WksNYfbMfiw9l96pMnD'], 0, 1]],
+    ['spiffebundle__spiffebundle_multiple_x509', [1, 0, 1]],
     // JWT bundles of the Workload API carry no use: in a SPIFFE bundle, nothing of them is there (S-49).
-    ['jwtbundle__jwks_valid_1', [[], 0, 0]],
-    ['jwtbundle__jwks_valid_2', [[], 0, 0]],
-    ['jwtbundle__jwks_missing_kid', [[], 0, 0]],
+    ['jwtbundle__jwks_valid_1', [0, 0, 0]],
+    ['jwtbundle__jwks_valid_2', [0, 0, 0]],
+    ['jwtbundle__jwks_missing_kid', [0, 0, 0]],
   ] as const)('%s is read', (name, shape) => {
     const reading = read(name)
     expect(reading.fault).toBeUndefined()
@@ -103,15 +103,20 @@ describe.skipIf(directory === undefined)('bundles of go-spiffe', () => {
   })
 
   it.each([
-    ['cert', 1, []],
-    ['certs', 2, []],
-    ['corrupted', 0, ['spec.keys.roots']],
-    ['empty', 0, ['spec.keys.roots']],
-    ['not-pem', 0, ['spec.keys.roots']],
-  ] as const)('%s.pem as roots', (name, count, paths) => {
+    ['cert', ['spec.keys.roots: certificate 1 cannot be used (weak_key)']],
+    [
+      'certs',
+      [
+        'spec.keys.roots: certificate 1 cannot be used (weak_key)',
+        'spec.keys.roots: certificate 2 cannot be used (weak_key)',
+      ],
+    ],
+    ['corrupted', ['spec.keys.roots: certificate 1 cannot be used (malformed)']],
+    ['empty', ['spec.keys.roots: holds 0 certificates in PEM; 1 to 32 are taken']],
+    ['not-pem', ['spec.keys.roots: holds 0 certificates in PEM; 1 to 32 are taken']],
+  ])('%s.pem is no text of roots', (name, said) => {
     const faults: Fault[] = []
-    const { certificates } = anchorsOf(file(`bundle_x509bundle__${name}.pem`).toString(), undefined, faults)
-    expect(certificates).toHaveLength(count)
-    expect(faults.map(({ path }) => path)).toEqual(paths)
+    expect(anchorsOf(file(`bundle_x509bundle__${name}.pem`).toString(), undefined, faults).certificates).toEqual([])
+    expect(faults.map(({ path, message }) => `${path}: ${message.split(': ')[0]}`)).toEqual(said)
   })
 })

@@ -33,6 +33,7 @@ export function sampleRecord(different: Partial<ExchangeRecord> = {}): ExchangeR
     shadow: [{ rule: 'next', outcome: 'denied' }],
     changes: ['format'],
     errors: [],
+    leniencies: [],
     snapshotVersion: 0,
     facts: { grant: 'token-exchange', subject: { id: 'x', attributes: { namespace: 'shop' } } },
     jti: newId(),

@@ -35,6 +35,7 @@ interface Row {
   readonly rules: readonly string[]
   readonly shadow: readonly { readonly rule: string; readonly outcome: string }[]
   readonly errors: readonly string[]
+  readonly leniencies: readonly string[]
   readonly snapshotVersion: number
   readonly jti: string
   readonly lineage: string
@@ -142,6 +143,7 @@ function shown(row: Row): string {
     ['rules', row.rules.join(' ')],
     ['shadow rules', row.shadow.map(({ rule, outcome }) => `${rule} (${outcome})`).join(' ')],
     ['errors', row.errors.join('; ')],
+    ['leniencies', row.leniencies.join('; ')],
     ['documents', `version ${row.snapshotVersion}`],
     ['lineage', row.lineage === row.id ? '' : row.lineage],
     ['remote', row.remote],

@@ -58,8 +58,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
 
   locate({ claims }) {
     const id = typeof claims['sub'] === 'string' ? parseWorkloadId(claims['sub']) : undefined
-    if (id === undefined)
-      return { unlocated: 'claim_malformed', detail: `sub ${shown(claims['sub'])} is no workload identifier` }
+    if (id === undefined) return { unlocated: 'claim_malformed', detail: 'sub is no workload identifier' }
     // One with an audience is no WIT (S, §4); it is looked up as what it says it is, and meets no document of this kind.
     return { authorities: [id.origin], audiences: claims['aud'] === undefined ? [] : audiencesOf(claims) }
   },
@@ -82,7 +81,9 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     const bound = keyOfWit(claims, allowed)
     const pending = checkSignature(jws, issuer, algorithm, keys)
     if (pending !== undefined) await pending
-    possession.prove(token, bound, id.uri)
+    // The combined mode is of client attestations, and leaves the algorithm of cnf.jwk open (SC-31, SC-34).
+    if (possession.prove(token, bound, id.uri) === 'dpop')
+      throw new Refusal('confirmation_unproven', 'a workload identity token is not proven by a DPoP proof alone')
     return {
       authority: id.origin,
       claims,

@@ -64,10 +64,11 @@ export function readCertificate(der: Uint8Array): Certificate {
   const issuer = encode(body.issuer)
   const serial = Buffer.from(body.serialNumber)
   const x509 = parsed(bytes)
+  const { parameters } = body.subjectPublicKeyInfo.algorithm
   return Object.freeze({
     der: bytes,
     x509,
-    publicKey: publicKeyOf(x509),
+    publicKey: publicKeyOf(x509, new Uint8Array(parameters ?? [])),
     fingerprint: createHash('sha256').update(bytes).digest('base64url'),
     serialNumber: x509.serialNumber.toLowerCase(),
     serial,

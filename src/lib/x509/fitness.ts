@@ -4,30 +4,36 @@ import { CertificateFault } from './contract.ts'
 
 /** OpenSSL's names of the curves that are taken. */
 const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
+const OBJECT_IDENTIFIER = 0x06
 const MAX_EXPONENT = 0xffff_ffffn
 
-/** The key of the certificate. Throws CertificateFault `malformed` where it is none, and `weak_key` where it is unfit (T17). */
-export function publicKeyOf(x509: X509Certificate): KeyObject {
+/**
+ * The key of the certificate; `parameters` is the DER of those of its algorithm. Throws CertificateFault `malformed` where
+ * it is none, and `weak_key` where it is unfit (T17).
+ */
+export function publicKeyOf(x509: X509Certificate, parameters: Uint8Array): KeyObject {
   let key: KeyObject
   try {
     key = x509.publicKey
   } catch {
     throw new CertificateFault('malformed', 'the public key of the certificate is no key that can be read')
   }
-  const fault = keyFault(key)
+  const fault = keyFault(key, parameters)
   if (fault !== undefined) throw new CertificateFault('weak_key', `the key of the certificate ${fault}`)
   return key
 }
 
 /** What makes the key unfit, as a phrase that completes "the key …". */
-function keyFault(key: KeyObject): string | undefined {
+function keyFault(key: KeyObject, parameters: Uint8Array): string | undefined {
   const { namedCurve, modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
   switch (key.asymmetricKeyType) {
     case 'ed25519':
       return undefined
     case 'ec':
-      // A curve that is written out has no name, and could be any curve (CVE-2020-0601).
-      return CURVES.has(namedCurve) ? undefined : 'is of a curve other than P-256, P-384 and P-521'
+      // A curve that is written out and not named may be nearly the one that it looks like (CVE-2020-0601).
+      return CURVES.has(namedCurve) && parameters[0] === OBJECT_IDENTIFIER
+        ? undefined
+        : 'is not of the named curve P-256, P-384 or P-521'
     case 'rsa':
       if (publicExponent % 2n === 0n || publicExponent < 3n || publicExponent > MAX_EXPONENT)
         return 'is an RSA key with a public exponent that is even, below 3 or of more than 32 bits'

@@ -138,6 +138,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
     ask(() => ({ requested_token_type: 'urn:ietf:params:oauth:token-type:id-jag' })),
   ],
 
+  ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['dpop_invalid', [400, 'invalid_dpop_proof'], ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
 
   ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import type { CertificateHeader } from '../../../src/config/client-certificates.ts'
 import { Refusal } from '../../../src/refusal.ts'
 import { checkSize, forwardedElements, readers } from '../../../src/server/certificate-header.ts'
-import { makeChain, pemOf, written } from '../../harness/client-chain.ts'
+import { makeChain, written } from '../../harness/client-chain.ts'
+import { pemOf } from '../../harness/pki.ts'
 
 const { der, pem } = await makeChain(3)
 const [leaf = Buffer.alloc(0)] = der
@@ -89,8 +90,8 @@ describe('nginx', () => {
     ['two certificates (NG-03)', written.nginx(pem.slice(0, 2).join(''))],
     ['text before it', `%0A${value}`],
     ['text behind it', `${value}x`],
-    ['another label', written.nginx(pemOf('TRUSTED CERTIFICATE', leaf))],
-    ['a private key', written.nginx(pemOf('PRIVATE KEY', leaf))],
+    ['another label', written.nginx(leafPem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'))],
+    ['a private key', written.nginx(leafPem.replaceAll('CERTIFICATE', 'PRIVATE KEY'))],
     ['an escape that is none', value.replace('%0A', '%0')],
     ['an escape twice over', written.nginx(value)],
     ['bytes beyond ASCII', `${value}%ff`],
@@ -233,7 +234,7 @@ describe('whatever comes', () => {
       fc.property(fc.array(certificate, { minLength: 1, maxLength: 10 }), (chain) => {
         const { 'Client-Cert': first = '', 'Client-Cert-Chain': rest } = written.rfc9440(chain)
         expect(read('rfc9440', first, rest)).toEqual(chain)
-        const [pem = '', ...more] = chain.map((one) => pemOf('CERTIFICATE', one))
+        const [pem = '', ...more] = chain.map((one) => pemOf(one))
         expect(read('nginx', written.nginx(pem))).toEqual(chain.slice(0, 1))
         const hashed = createHash('sha256')
           .update(chain[0] ?? '')
