@@ -50,10 +50,9 @@ export interface AppOptions {
   readonly resolve?: Resolve
   /** Milliseconds between two looks at the version of the documents, beneath LISTEN/NOTIFY. */
   readonly pollMs?: number
+  /** Milliseconds between two looks at which SPIFFE bundles are due; a bundle says itself how often it is. */
+  readonly bundlePollMs?: number
 }
-
-/** Milliseconds between two looks at which bundles are due; a bundle says itself how often it is. */
-const BUNDLE_POLL_MS = 5000
 
 /** What both doors stand on. */
 export interface App {
@@ -75,7 +74,7 @@ export interface App {
 
 /** Opens the database, loads the documents and follows them. Rejects where the database cannot be had. */
 export async function openApp(options: AppOptions): Promise<App> {
-  const { config, secrets, address, clock = systemClock, resolve } = options
+  const { config, secrets, address, clock = systemClock, resolve, bundlePollMs = 5000 } = options
   const joined = options.formats ?? formats
   const logger = options.logger ?? createLogger(config.logLevel, 'cambist')
   const metrics = createMetrics()
@@ -96,7 +95,7 @@ export async function openApp(options: AppOptions): Promise<App> {
       else events.keysReplaced(event.issuer)
     },
   })
-  const polling = setInterval(() => void keySets.poll(), BUNDLE_POLL_MS).unref()
+  const polling = setInterval(() => void keySets.poll(), bundlePollMs).unref()
   const onlineChecks = new OnlineChecks({
     fetch,
     clock,

@@ -83,8 +83,8 @@ export const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
-/** Which credential of the request a refusal is about; the same fault is `invalid_client` in one and `invalid_request` in another. */
-export type About = 'client' | 'subject' | 'actor' | 'assertion' | 'administrator'
+/** What of the request a refusal is about, a credential or a proof of a key; the same fault is `invalid_client` in one and `invalid_request` in another. */
+export type About = 'client' | 'subject' | 'actor' | 'assertion' | 'administrator' | 'proof' | 'dpop'
 
 /** Thrown anywhere on the road to say no. Anything else that is thrown is our own fault. */
 export class Refusal extends Error {

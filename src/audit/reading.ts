@@ -1,4 +1,5 @@
 import type { Reason } from '../refusal.ts'
+import type { Revocable } from '../tokens/revocations.ts'
 import type { ExchangeRecord, Outcome } from './contract.ts'
 
 /** What is looked for: a record matches when it matches every member that is given. */
@@ -33,4 +34,6 @@ export interface RecordReader {
    */
   list(filter: RecordFilter, limit: number, cursor?: string): Promise<RecordPage>
   get(id: string): Promise<ExchangeRecord | undefined>
+  /** How many tokens that are named so have been issued and not expired. `now` is milliseconds since the epoch. */
+  unexpired(what: Revocable, value: string, now: number): Promise<number>
 }

@@ -73,9 +73,13 @@ export class OpenRecord {
 
   /** Nothing about the caller is verified: what it says may be anybody's invention. */
   get nobodyVerified(): boolean {
-    // A mark is of a credential that was verified, also where nobody could be made of it: it is spent by its row.
+    // A mark is of a credential that was verified, also where nobody could be made of it: it is spent by its row. But a DPoP
+    // proof brings its own key, so anybody can make one: it buys no row (T38).
     return (
-      this.#client === undefined && this.#subject === undefined && this.#actor === undefined && this.#marks.length === 0
+      this.#client === undefined &&
+      this.#subject === undefined &&
+      this.#actor === undefined &&
+      this.#marks.every(({ purpose }) => purpose === 'dpop')
     )
   }
 
@@ -227,6 +231,8 @@ const ABOUT = {
   actor: 'actor token',
   assertion: 'assertion',
   administrator: 'token',
+  proof: 'proof of possession',
+  dpop: 'DPoP proof',
 } as const
 
 /** The administrator's sentence: which credential it is about, then what was wrong with it. */

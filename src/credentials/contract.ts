@@ -172,6 +172,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly subject?: string
   /** The default of a document's `maxAge`, seconds; an hour where it does not say. Infinity: its credentials need not say when they were issued. */
   readonly maxAge?: number
+  /** What the header of its JWTs must say where a document has these settings; undefined where its credentials are none. The table in docs/credentials.md is made from it. */
+  header?(settings: Settings): JwtHeader
   /** Which keys of a SPIFFE bundle are its own. */
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */
@@ -183,6 +185,14 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   locate(reading: Reading): TrustKey | Unlocated
   /** Throws Refusal, or rejects with one. */
   verify(reading: Reading, issuer: TrustedIssuer<Settings>, tools: VerifyTools): VerifiedFacts | Promise<VerifiedFacts>
+}
+
+/** What a kind of JWT takes in a header; what does not meet it is another kind's, or nobody's (T2, T9). */
+export interface JwtHeader {
+  /** Names of lib/algorithms.ts. */
+  readonly algorithms: ReadonlySet<string>
+  /** Media types in their normal form; '' stands for absent. */
+  readonly typ: ReadonlySet<string>
 }
 
 /** Declared types of credentials that a request carries beside its form: the place declares them. URIs, like all declared types. */

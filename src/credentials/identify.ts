@@ -102,8 +102,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   }
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
-  const marks = marksOf(issuer, facts, possession, position)
-  await checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  const marks = marksOf(issuer, facts, keyProven, possession, position)
+  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  if (asked !== undefined) await asked
   return {
     principal,
     issuer,
@@ -141,25 +142,26 @@ function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */
-async function checkInForce(
+function checkInForce(
   { token }: Presented,
   issuer: TrustedIssuer,
   { ours, claims, useId, expiresAt }: VerifiedFacts,
   principal: Principal,
   tokenHash: string,
   trusting: Trusting,
-): Promise<void> {
+): void | Promise<void> {
   const why = ours === undefined ? undefined : trusting.revoked(ours, tokenHash, principal.id)
   if (why !== undefined) throw new Refusal('revoked', why)
-  if (issuer.onlineCheck === undefined) return
+  if (issuer.onlineCheck === undefined) return undefined
   const subject = typeof claims['sub'] === 'string' ? claims['sub'] : undefined
-  await trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
+  return trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
 }
 
 /** One-use marks: of credentials that may be used once, of evidence that enrols once, of the key that a credential was first used with (UC-03). */
 function marksOf(
   issuer: TrustedIssuer,
   facts: VerifiedFacts,
+  keyProven: boolean,
   possession: Possession,
   about: Position,
 ): readonly Mark[] {
@@ -175,7 +177,8 @@ function marksOf(
         : { purpose: 'token', issuer: issuer.name, id: useId, until, about },
     )
   }
-  if (issuer.firstUse === 'bind') {
+  // One that its issuer has bound to a key, which was proven, is bound.
+  if (issuer.firstUse === 'bind' && !keyProven) {
     const { confirmation } = possession
     if (confirmation === undefined)
       throw new Refusal(

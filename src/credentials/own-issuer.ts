@@ -7,6 +7,8 @@ import { ACCESS_TOKEN_TYPE, type OwnSettings } from './kinds/own-access-token.ts
 
 /** Seconds: no target's tokens live longer (targets/), and a token that says it does is none of ours. */
 export const MAX_TOKEN_LIFETIME = 86_400
+/** Seconds by which the clocks of our own nodes may differ, so that what one has just issued is not from the future for another. */
+const CLOCK_SKEW = 5
 const VARIABLES = ['assertion', 'header'] as const
 const SUBJECT = compileMapping('assertion.sub', VARIABLES)
 const CLIENT = compileMapping('assertion.client_id', VARIABLES)
@@ -34,7 +36,7 @@ export function ownIssuer(ourIssuer: string, published: unknown): TrustedIssuer<
     act: 'keep',
     maxLifetime: MAX_TOKEN_LIFETIME,
     maxAge: MAX_TOKEN_LIFETIME,
-    clockSkew: 0,
+    clockSkew: CLOCK_SKEW,
     singleUse: false,
     firstUse: 'any',
     tenant: undefined,

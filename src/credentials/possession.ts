@@ -10,7 +10,7 @@ import { verifyAttestationPop } from './proofs/attestation-pop.ts'
 import { readConfirmation } from './proofs/confirmation.ts'
 import type { AtEndpoint } from './proofs/contract.ts'
 import { verifyDpop } from './proofs/dpop.ts'
-import { verifyHttpSignature } from './proofs/http-signature.ts'
+import { isSignedAsWorkload, verifyHttpSignature } from './proofs/http-signature.ts'
 import { verifyWpt } from './proofs/wpt.ts'
 
 /** Who is asked, and when. `now` is seconds since the epoch. */
@@ -40,16 +40,17 @@ class ProofsOfRequest implements Possession {
   readonly #at: AtEndpoint
   readonly #onMark: (mark: Mark) => void
   readonly #proven = new Map<string, ProofMethod>()
+  readonly #used = new Set<ProofMethod>()
 
   constructor(carried: Carried, { endpoints, ourIssuer, now }: ProvenAt, onMark: (mark: Mark) => void) {
     this.#carried = carried
     this.#at = { endpoints, issuer: ourIssuer, now, bodyDigest: (hash) => carried.bodyDigest(hash) }
-    this.#onMark = onMark
+    this.#onMark = (mark) => onMark({ ...mark, about: mark.purpose === 'dpop' ? 'dpop' : 'proof' })
     this.certificate = carried.certificate === undefined ? undefined : certificateOf(carried.certificate)
     if (carried.dpop !== undefined) {
       const { jkt, mark } = verifyDpop(carried.dpop, { endpoints, now, method: 'POST' })
       this.jkt = jkt
-      onMark(mark)
+      this.#onMark(mark)
     }
     // Never both in one token (DP-22): a proof that is made for this request says more than the connection it came on.
     this.confirmation =
@@ -79,9 +80,11 @@ class ProofsOfRequest implements Possession {
   }
 
   checkAllUsed(): void {
-    const { workloadProof } = this.#carried
-    if (workloadProof !== undefined && ![...this.#proven.values()].includes('wpt'))
+    const { workloadProof, message } = this.#carried
+    if (workloadProof !== undefined && !this.#used.has('wpt'))
       throw new Refusal('proof_invalid', 'the request has a WPT, and no credential that it proves')
+    if (message !== undefined && isSignedAsWorkload(message) && !this.#used.has('http-signature'))
+      throw new Refusal('proof_invalid', 'the request is signed by a workload, and has no credential that this proves')
   }
 
   #judge(token: string, { key, algorithm }: BoundKey, subject: string): ProofMethod {
@@ -97,22 +100,29 @@ class ProofsOfRequest implements Possession {
       if (this.jkt === key.thumbprint) return 'dpop'
       throw unproven('the attested key')
     }
+    const methods: ProofMethod[] = []
     if (algorithm !== undefined) {
       const of = { token, key, algorithm }
       if (workloadProof !== undefined) {
-        this.#onMark(
-          verifyWpt(workloadProof, of, { ...this.#at, ...(transactionToken === undefined ? {} : { transactionToken }) })
-            .mark,
-        )
-        return 'wpt'
+        const at = { ...this.#at, ...(transactionToken === undefined ? {} : { transactionToken }) }
+        this.#onMark(verifyWpt(workloadProof, of, at).mark)
+        methods.push('wpt')
       }
-      // A message signature covers the header field, so it proves the key of the token in that field and of no other.
-      if (message !== undefined && token === workloadIdentityToken) {
+      // A message signature covers the header field, so it proves the key of the token in that field and of no other. Beside
+      // a WPT it is judged as well: a request that is signed is as it was signed, or refused (W-61).
+      if (
+        message !== undefined &&
+        token === workloadIdentityToken &&
+        (workloadProof === undefined || isSignedAsWorkload(message))
+      ) {
         this.#onMark(verifyHttpSignature(message, of, this.#at).mark)
-        return 'http-signature'
+        methods.push('http-signature')
       }
     }
-    throw unproven('the key in cnf.jwk')
+    for (const method of methods) this.#used.add(method)
+    const [method] = methods
+    if (method === undefined) throw unproven('the key in cnf.jwk')
+    return method
   }
 }
 

@@ -150,9 +150,10 @@ function foundClient(
 ): Facts['client'] {
   if (actor !== undefined) return selected(actor.principal, 'actor_token', request, snapshot)
   const owned =
+    (subject.principal.key || subject.forUsAlone) &&
     subject.ours === undefined &&
-    (subject.principal.key ||
-      (subject.forUsAlone && subject.tokenType !== ID_TOKEN_TYPE && subject.actors.length === 0))
+    subject.tokenType !== ID_TOKEN_TYPE &&
+    subject.actors.length === 0
   if (!owned) {
     throw new Refusal(
       'client_required',

@@ -179,6 +179,8 @@ const NAMES: Readonly<Record<About, string>> = {
   actor: 'actor token',
   assertion: 'assertion',
   administrator: 'token',
+  proof: 'proof of possession',
+  dpop: 'DPoP proof',
 }
 
 /**
@@ -196,7 +198,7 @@ const REFUSED_ASSERTION =
 
 /**
  * The wire form. What is wrong with a client assertion is `invalid_client` (JC-10, AF-08); what is wrong with a subject or
- * actor token is `invalid_request` (TE-60).
+ * actor token is `invalid_request` (TE-60); a proof that was used before is one that does not hold (W-47, DP-10).
  */
 export function wireOf({ reason, about }: Refusal): Wire {
   const wire = table[reason]
@@ -208,5 +210,7 @@ export function wireOf({ reason, about }: Refusal): Wire {
       description: TOLD_OF_ASSERTIONS.has(reason) ? description : REFUSED_ASSERTION,
     }
   }
+  if (about === 'proof') return { ...table.proof_invalid, description }
+  if (about === 'dpop') return { ...table.dpop_invalid, description }
   return { ...wire, description }
 }

@@ -21,6 +21,9 @@ export const authenticationMethods = [
   'spiffe_jwt',
   'spiffe_x509',
   'spiffe_wit',
+  'attest_jwt_client_auth',
+  'attest_jwt_client_auth_dpop',
+  'workload_identity_token',
   'actor_token',
   'subject_token',
 ] as const

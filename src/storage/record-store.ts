@@ -2,8 +2,10 @@ import knex from 'knex'
 import type pg from 'pg'
 import type { ExchangeRecord } from '../audit/contract.ts'
 import type { RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
+import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
+import type { Revocable } from '../tokens/revocations.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 
 /** Writes SQL and runs none: statements go through the pool. Values are bound, names are constants (T29). */
@@ -29,14 +31,7 @@ export class RecordStore implements RecordReader {
     if (filter.subject !== undefined) query.where('subject_id', filter.subject)
     if (filter.target !== undefined) query.whereRaw('targets @> array[?::text]', [filter.target])
     if (filter.jti !== undefined) query.where('jti', filter.jti)
-    if (filter.lineage !== undefined) {
-      const lineage = filter.lineage
-      // A record that begins its lineage has it in its id alone.
-      query.where((either) => {
-        either.where('lineage', lineage)
-        if (isId(lineage)) either.orWhere('id', lineage)
-      })
-    }
+    if (filter.lineage !== undefined) named(query, filter.lineage)
     if (filter.since !== undefined) query.where('at', '>=', new Date(filter.since))
     if (filter.until !== undefined) query.where('at', '<', new Date(filter.until))
 
@@ -55,10 +50,36 @@ export class RecordStore implements RecordReader {
     return row === undefined ? undefined : recordOf(row)
   }
 
+  async unexpired(what: Revocable, value: string, now: number): Promise<number> {
+    const query = sql
+      .withSchema('cambist')
+      .from('records')
+      .where({ outcome: 'granted' })
+      // Older ones have expired: an index finds what is left.
+      .where('at', '>', new Date(now - MAX_TOKEN_LIFETIME * 1000))
+      .whereRaw(`decided_at + make_interval(secs => (granted::json ->> 'lifetime')::int) > ?`, [new Date(now)])
+      .count('* as count')
+    if (what === 'lineage') named(query, value)
+    else query.where(COLUMN_OF[what], value)
+    const { sql: text, bindings } = query.toSQL().toNative()
+    const { rows } = await this.#pool.query<{ count: string }>(text, [...bindings])
+    return Number(rows[0]?.count)
+  }
+
   async #run(query: ReturnType<typeof records>): Promise<readonly RecordRow[]> {
     const { sql: text, bindings } = query.toSQL().toNative()
     return (await this.#pool.query<RecordRow>(text, [...bindings])).rows
   }
+}
+
+const COLUMN_OF = { jti: 'jti', tokenHash: 'token_hash', client: 'client', subject: 'subject_id' } as const
+
+/** Records of the lineage. One that begins it has it in its id alone. */
+function named(query: knex.Knex.QueryBuilder, lineage: string): void {
+  query.where((either) => {
+    either.where('lineage', lineage)
+    if (isId(lineage)) either.orWhere('id', lineage)
+  })
 }
 
 function writeCursor(seq: string): string {

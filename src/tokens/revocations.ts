@@ -4,7 +4,10 @@ import type { OwnToken } from '../credentials/contract.ts'
 export const revocable = ['jti', 'tokenHash', 'lineage', 'client', 'subject'] as const
 export type Revocable = (typeof revocable)[number]
 
-/** Every token of ours that has this, and was issued up to `at`, counts no longer. Seconds since the epoch. */
+/**
+ * What has this counts no longer: the token that `jti` or `tokenHash` names, whatever stands in a `lineage`, and the tokens of
+ * a `client` or a `subject` that were issued up to `at`. `subject` is the `sub` that tokens carry. Seconds since the epoch.
+ */
 export interface Revocation {
   readonly what: Revocable
   readonly value: string
@@ -14,6 +17,9 @@ export interface Revocation {
   readonly reason: string
   readonly author: string
 }
+
+/** What names tokens that will be issued, too: only those of before are meant. A lineage has none, since each is made from one that is revoked. */
+const GOES_ON: ReadonlySet<Revocable> = new Set<Revocable>(['client', 'subject'])
 
 /** Why a token counts no longer, in a sentence for the administrator; undefined where it does. */
 export type Revoked = (token: OwnToken, tokenHash: string, subject: string) => string | undefined
@@ -26,7 +32,7 @@ export function revokedBy(revocations: readonly Revocation[]): Revoked {
     const names: Readonly<Record<Revocable, string>> = { jti: id, tokenHash, lineage, client, subject }
     for (const what of revocable) {
       const found = byName.get(nameOf(what, names[what]))
-      if (found !== undefined && issuedAt <= found.at)
+      if (found !== undefined && (!GOES_ON.has(what) || issuedAt <= found.at))
         return `the tokens of ${what} ${names[what]} were revoked: ${found.reason}`
     }
     return undefined

@@ -6,7 +6,12 @@ import { decide, factsOf, READ, verdict, workload } from '../unit/policy/world.t
 describe('T19 escalation by exchange', () => {
   const policies = { wide: { clients: ['checkout'], targets: ['*'], scopes: ['orders:read', 'orders:write', 'pay'] } }
   const holding = (scopes: readonly string[], audiences: readonly string[], asked: readonly string[]) =>
-    factsOf({ subject: workload('checkout', { issuer: 'self', scopes }), subjectAudiences: audiences, scopes: asked })
+    factsOf({
+      subject: workload('checkout', { issuer: 'self', scopes }),
+      subjectAudiences: audiences,
+      subjectClient: 'checkout',
+      scopes: asked,
+    })
 
   it('a token of ours gains no scope at its own audience, however wide the rule', () => {
     const scopes = fc.subarray(['orders:read', 'orders:write'])

@@ -104,6 +104,64 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(result).toEqual({ outcome: 'committed' })
     })
 
+    it('gives a mark with a holder to who comes first, and again to nobody else, over two processes (UC-03)', async () => {
+      const under = await open()
+      const first = mark({ purpose: 'first-use', holder: 'jkt:one' })
+      const claims = ['jkt:one', 'jkt:two', 'jkt:three', 'x5t#S256:one'].flatMap((holder) =>
+        Array.from({ length: 5 }, () => ({ ...first, holder })),
+      )
+      const records = await Promise.all(claims.map(() => current(under)))
+      const results = await Promise.all(
+        records.map((record, at) =>
+          under.ledgers[at % 2 === 0 ? 0 : 1].commit({ record, marks: [claims[at] ?? first] }),
+        ),
+      )
+      const held = new Set(claims.filter((_, at) => results[at]?.outcome === 'committed').map(({ holder }) => holder))
+      expect(held.size).toBe(1)
+      for (const [at, { holder }] of claims.entries()) {
+        const stored = await under.get(records[at]?.id ?? '')
+        if (held.has(holder)) {
+          expect(results[at]).toEqual({ outcome: 'committed' })
+          expect(stored).toEqual(records[at])
+          continue
+        }
+        expect(results[at]).toEqual({ outcome: 'replayed', mark: claims[at] })
+        expect(stored).toEqual({
+          ...records[at],
+          outcome: 'refused',
+          reason: 'confirmation_unproven',
+          detail: 'This credential was first used with another key.',
+          granted: null,
+          jti: '',
+          tokenHash: '',
+        })
+      }
+    })
+
+    it('keeps marks with a holder and without one from standing for each other', async () => {
+      const under = await open()
+      const [held, bare] = [mark({ holder: 'jkt:one' }), mark()]
+      const commit = async (...marks: Mark[]) => under.ledgers[0].commit({ record: await current(under), marks })
+      const { holder: _, ...nobody } = held
+      expect(await commit(held)).toEqual({ outcome: 'committed' })
+      expect(await commit(nobody)).toEqual({ outcome: 'replayed', mark: nobody })
+      expect(await commit(held)).toEqual({ outcome: 'committed' })
+      expect(await commit(bare)).toEqual({ outcome: 'committed' })
+      expect(await commit({ ...bare, holder: 'jkt:one' })).toMatchObject({ outcome: 'replayed' })
+      expect(await commit(bare)).toEqual({ outcome: 'replayed', mark: bare })
+    })
+
+    it('claims a free mark beside a held one, and does not give it back where the held one is another’s', async () => {
+      const under = await open()
+      const [held, free] = [mark({ purpose: 'first-use', holder: 'jkt:one' }), mark({ purpose: 'dpop' })]
+      const commit = async (...marks: Mark[]) => under.ledgers[0].commit({ record: await current(under), marks })
+      expect(await commit(held, mark({ purpose: 'dpop' }))).toEqual({ outcome: 'committed' })
+      const other = { ...held, holder: 'jkt:two' }
+      expect(await commit(other, free)).toEqual({ outcome: 'replayed', mark: other })
+      expect(await commit(free)).toEqual({ outcome: 'replayed', mark: free })
+      expect(await commit(held, mark({ purpose: 'dpop' }))).toEqual({ outcome: 'committed' })
+    })
+
     it('writes nothing of an entry that was decided under an older version', async () => {
       const under = await open()
       const claimed = mark()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Document, StateChange, StateStore } from '../../src/documents/contract.ts'
 import type { StoredKey } from '../../src/keys/contract.ts'
+import type { Revocable, Revocation } from '../../src/tokens/revocations.ts'
 
 const document = (name: string, spec: Record<string, unknown> = {}, labels?: Record<string, string>): Document => ({
   apiVersion: 'cambist/v1',
@@ -32,12 +33,22 @@ const key = (kid: string, different: Partial<StoredKey> = {}): StoredKey => ({
   ...different,
 })
 
+const revocation = (what: Revocable, value: string, different: Partial<Revocation> = {}): Revocation => ({
+  what,
+  value,
+  at: 1_750_000_000,
+  until: 1_750_086_400,
+  reason: 'stolen',
+  author: 'ada',
+  ...different,
+})
+
 /** What every state store does. `open` answers two stores of two processes over one empty state. */
 export function stateStoreConformance(name: string, open: () => Promise<readonly [StateStore, StateStore]>): void {
   describe(`${name} as a state store`, () => {
     it('begins empty, at version 0', async () => {
       const [store] = await open()
-      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [] })
+      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [] })
       expect(await store.history(10)).toEqual([])
     })
 
@@ -62,6 +73,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
             { ...b, changedIn: 1 },
           ],
           keys: [],
+          revocations: [],
         })
       }
     })
@@ -83,7 +95,41 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         version: 2,
         documents: [{ ...document('b'), changedIn: 1 }],
         keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
+        revocations: [],
       })
+    })
+
+    it('keeps revocations apart by what they name, and one that is said again reaches further, never less far', async () => {
+      const [store, other] = await open()
+      const named = [
+        revocation('client', 'checkout'),
+        revocation('subject', 'checkout'),
+        revocation('lineage', 'ünï "quoted" \\ 😀'),
+        revocation('jti', 'Checkout', { at: 1_750_000_001 }),
+        revocation('tokenHash', 'checkout '),
+      ]
+      expect(await store.change(() => change({ putRevocations: named }))).toEqual({ version: 1 })
+      const byName = async (from: StateStore) =>
+        [...(await from.load()).revocations].sort((one, two) => (one.what < two.what ? -1 : 1))
+      const inOrder = [...named].sort((one, two) => (one.what < two.what ? -1 : 1))
+      for (const one of [store, other]) expect(await byName(one)).toEqual(inOrder)
+
+      const later = { at: 1_750_000_500, until: 1_750_086_900, reason: 'again', author: 'bob' }
+      await other.change(() => change({ putRevocations: [revocation('client', 'checkout', later)] }))
+      const earlier = { at: 1_749_999_000, until: 1_750_085_400, reason: 'late', author: 'eve' }
+      await store.change(() =>
+        change({ put: [document('a')], putRevocations: [revocation('client', 'checkout', earlier)] }),
+      )
+      for (const one of [store, other]) {
+        const { version, revocations } = await one.load()
+        expect(version).toBe(3)
+        expect(revocations).toHaveLength(5)
+        expect(revocations.find(({ what }) => what === 'client')).toEqual({
+          ...revocation('client', 'checkout', { ...earlier, at: later.at, until: later.until }),
+        })
+        expect(revocations.find(({ what }) => what === 'subject')).toEqual(revocation('subject', 'checkout'))
+      }
+      expect((await store.history(1))[0]).toMatchObject({ version: 3, author: 'ada' })
     })
 
     it('changes nothing where the plan wants nothing or throws', async () => {

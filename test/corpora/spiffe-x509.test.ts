@@ -7,7 +7,8 @@ import { CertificateFault } from '../../src/lib/x509/contract.ts'
 import { validatePath } from '../../src/lib/x509/path.ts'
 import { svidOf } from '../../src/trust/svid-profile.ts'
 import { corpus } from '../harness/corpora.ts'
-import { createRoot, der, extension, keyPair } from '../harness/pki.ts'
+import { der } from '../harness/der.ts'
+import { createRoot, extension, keyPair } from '../harness/pki.ts'
 
 const directory = corpus('spiffe')
 const file = (name: string) => readFileSync(join(directory ?? '', name), 'utf8')

@@ -4,7 +4,8 @@ import type { Committed, Entry, ExchangeRecord, Ledger, Mark } from '../../src/a
 export class MemoryLedger implements Ledger {
   /** In the order in which they were written. */
   readonly records: ExchangeRecord[] = []
-  readonly #marks = new Set<string>()
+  /** With who holds them, where somebody does. */
+  readonly #marks = new Map<string, string | undefined>()
   readonly #version: () => number
 
   /** `version` is that of the state, below which an entry is stale. */
@@ -18,15 +19,22 @@ export class MemoryLedger implements Ledger {
     const byKey = new Map(marks.map((mark) => [JSON.stringify([mark.purpose, mark.issuer, mark.id]), mark]))
     let taken: Mark | undefined
     for (const [key, mark] of byKey) {
-      if (this.#marks.has(key)) taken ??= mark
-      this.#marks.add(key)
+      if (!this.#marks.has(key)) this.#marks.set(key, mark.holder)
+      else if (mark.holder === undefined || this.#marks.get(key) !== mark.holder) taken ??= mark
     }
     if (taken === undefined) {
       this.records.push(record)
       return { outcome: 'committed' }
     }
-    const detail = `This ${taken.purpose} has been used before.`
-    const refused = { outcome: 'refused', reason: 'replayed', detail, granted: null, jti: '', tokenHash: '' } as const
+    const held = taken.purpose === 'first-use'
+    const refused = {
+      outcome: 'refused',
+      reason: held ? 'confirmation_unproven' : 'replayed',
+      detail: held ? 'This credential was first used with another key.' : `This ${taken.purpose} has been used before.`,
+      granted: null,
+      jti: '',
+      tokenHash: '',
+    } as const
     this.records.push({ ...record, ...refused })
     return { outcome: 'replayed', mark: taken }
   }

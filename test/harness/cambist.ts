@@ -145,6 +145,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     address: database.address,
     clock,
     logger: createLogger('silent', 'test'),
+    bundlePollMs: 50,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
   })
   const { door, ledger } = await openWorkloads(app, database.address)

@@ -1,3 +1,4 @@
+import { der } from './der.ts'
 import { type Authority, createRoot, der as encoded, extension, type Issued, pemOf } from './pki.ts'
 
 /** What a TLS client or server presents, and its key. */

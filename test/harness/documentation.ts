@@ -6,9 +6,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { documentKinds, formats } from '../../src/app.ts'
 import { defaults, variables } from '../../src/config/environment.ts'
+import { type AnyCredentialKind, CARRIED_TYPE } from '../../src/credentials/contract.ts'
 import { wireOf } from '../../src/oauth/refusals.ts'
 import { Refusal, reasons } from '../../src/refusal.ts'
 import * as presets from '../../src/trust/presets/index.ts'
+import { type Accepted, acceptedSet, placeOf } from './accepted.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -24,13 +26,15 @@ export function kinds(joined = formats): string {
   return [
     '**Credentials that come in**',
     table(
-      ['`credential`', 'What it is', 'Presented as'],
+      ['`credential`', 'What it is', 'Presented as', 'Authenticates a client as'],
       joined.credentialKinds.map((kind) => [
-        code(kind.name),
+        kind.builtIn === true ? `${code(kind.name)} (built in)` : code(kind.name),
         kind.summary,
-        kind.tokenTypes.map((type) => code(type.replace('urn:ietf:params:oauth:', '…'))).join(', '),
+        presentedAs(kind),
+        listed([...new Set(kind.clientTypes?.values())].map(code)),
       ]),
     ),
+    'Which `typ`, algorithms, audience and proof each place takes, and nothing else: [docs/credentials.md](docs/credentials.md).',
     '**Platforms known by a preset** (data, not code: `preset: NAME` in a `TrustedIssuer`, every value can be overridden)',
     table(
       ['`preset`', 'What it is'],
@@ -47,6 +51,61 @@ export function kinds(joined = formats): string {
       ]),
     ),
   ].join('\n\n')
+}
+
+const listed = (names: readonly string[]): string => names.join(', ') || '–'
+const short = (type: string): string => type.replace('urn:ietf:params:oauth:', '…')
+
+/** Parameters with their types, header fields, the connection. */
+function presentedAs({ tokenTypes, clientTypes }: AnyCredentialKind): string {
+  const carried = new Set<string>(Object.values(CARRIED_TYPE))
+  const [elsewhere, assertions] = [true, false].map((is) =>
+    [...(clientTypes?.keys() ?? [])].filter((type) => carried.has(type) === is),
+  ) as [string[], string[]]
+  return [
+    ...(tokenTypes.length === 0 ? [] : [`token of type ${tokenTypes.map((type) => code(short(type))).join(', ')}`]),
+    ...assertions.map((type) => `\`client_assertion\` of type ${code(short(type))}`),
+    ...elsewhere.map((type) => placeOf({ position: 'client', type })),
+  ].join('; ')
+}
+
+/** The accepted set for the position `client`, and for the others: one row for each credential in each place. */
+export function accepted(of: 'client' | 'token', kinds = formats.credentialKinds): string {
+  const rows = acceptedSet(kinds).filter(({ position }) => (position === 'client') === (of === 'client'))
+  const last = of === 'client' ? ['On the record as'] : []
+  return table(
+    ['Presented as', '`credential`', 'Trusted by', '`typ`', 'Algorithms', 'Key proven by', 'Audience', 'Used', ...last],
+    rows.map((row) => [
+      placeOf(row),
+      row.variant === '' ? code(row.kind.name) : `${code(row.kind.name)}, ${code(row.variant)}`,
+      row.trustedBy,
+      listed([...(row.header?.typ ?? [])].map((typ) => (typ === '' ? 'absent' : code(typ)))),
+      listed([...(row.header?.algorithms ?? [])]),
+      proofOf(row),
+      audienceOf(row),
+      row.once ? 'once' : 'until it ends',
+      ...(of === 'client' ? [code(row.authentication)] : []),
+    ]),
+  )
+}
+
+function proofOf({ kind, type, position }: Accepted): string {
+  if (kind.format === 'x509') return 'TLS, with us or with a trusted proxy'
+  if (kind.audience !== 'none') return 'nothing, or what `cnf` demands'
+  switch (type) {
+    case CARRIED_TYPE.clientAttestation:
+      return '`OAuth-Client-Attestation-PoP`, or DPoP by that key'
+    case CARRIED_TYPE.workloadIdentityToken:
+      return '`Authorization: WPT`, or a message signature'
+    default:
+      return position === 'client' ? '–' : '`Authorization: WPT`, or the proof of the same token in a header'
+  }
+}
+
+function audienceOf({ kind, position }: Accepted): string {
+  if (kind.audience === 'none') return 'none'
+  if (position === 'client') return 'our issuer, alone'
+  return kind.builtIn === true ? 'a resource server' : 'one of `audiences`, alone'
 }
 
 /** Every reason of a refusal, with what the workload is told. */
@@ -81,6 +140,8 @@ export function documents(): string {
 /** Which text stands between which markers of which file. */
 export const generated: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: 'README.md', name: 'kinds', text: () => kinds() },
+  { file: 'docs/credentials.md', name: 'clients', text: () => accepted('client') },
+  { file: 'docs/credentials.md', name: 'tokens', text: () => accepted('token') },
   { file: 'docs/errors.md', name: 'errors', text: errors },
   { file: 'docs/configuration.md', name: 'configuration', text: configuration },
   { file: 'docs/documents.md', name: 'documents', text: documents },

@@ -2,6 +2,7 @@
 import 'reflect-metadata'
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
+import { der } from './der.ts'
 
 export const OID = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
@@ -80,18 +81,6 @@ export const createRoot = (options: AuthorityOptions = {}): Promise<Authority> =
 /** Any extension from its DER. */
 export const extension = (oid: string, value: Uint8Array | string, critical = false): Extension =>
   new x509.Extension(oid, critical, typeof value === 'string' ? Buffer.from(value, 'hex') : value)
-
-/** DER of one element: tag and contents, for extensions that no library would write. */
-export function der(tag: number, ...contents: readonly (Uint8Array | string)[]): Buffer {
-  const content = Buffer.concat(contents.map((one) => (typeof one === 'string' ? Buffer.from(one, 'latin1') : one)))
-  const length =
-    content.length < 0x80
-      ? [content.length]
-      : content.length < 0x100
-        ? [0x81, content.length]
-        : [0x82, content.length >> 8, content.length & 0xff]
-  return Buffer.concat([Buffer.from([tag, ...length]), content])
-}
 
 /** A nameConstraints extension of general names, each as `der(0x80 + form, …)`: email 1, DNS 2, URI 6, IP 7, directory 0xa4. */
 export function nameConstraints(

@@ -33,6 +33,7 @@ export const clientAttestation: CredentialKind<z.output<typeof settings>, Unveri
   tokenTypes: [],
   clientTypes: new Map([[CARRIED_TYPE.clientAttestation, 'attest_jwt_client_auth']]),
   settings,
+  header: () => ({ algorithms: ALGORITHMS, typ: TYPES }),
   audience: 'none',
   builtIn: true,
 

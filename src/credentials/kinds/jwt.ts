@@ -48,6 +48,7 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
   tokenTypes: [JWT_TYPE, ID_TOKEN_TYPE],
   clientTypes: new Map([[CLIENT_ASSERTION_TYPE, 'client_assertion']]),
   settings,
+  header: ({ algorithms, typ }) => ({ algorithms, typ }),
 
   authority: ({ issuer }) => issuer,
   read: readToken,

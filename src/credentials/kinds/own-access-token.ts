@@ -23,7 +23,7 @@ export type OwnSettings = z.output<typeof settings>
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'jwt'])
-/** Hops that a chain of exchanges may have; each makes the token longer (T19). */
+/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
 const MAX_PATH = 32
 
 /**
@@ -36,6 +36,7 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
   format: 'jwt',
   tokenTypes: [ACCESS_TOKEN_TYPE],
   settings,
+  header: ({ algorithms }) => ({ algorithms, typ: TYPES }),
   builtIn: true,
 
   authority: ({ issuer }) => issuer,
@@ -49,6 +50,8 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
     checkHeader(header)
     checkType(header, TYPES)
     const expiresAt = checkedTimes(claims, issuer, now)
+    // Clocks that differ may not lengthen what we have issued.
+    if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
     const pending = checkSignature(token, issuer, algorithm, keys)
     if (pending !== undefined) await pending
     const authority = requiredText(claims, 'iss')
@@ -73,8 +76,10 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
 /** What mint() wrote; a token of ours without it is of another profile, and no access token (RFC 9068 §2.2). */
 function ownToken(claims: JsonObject): OwnToken {
   const path = claims['cambist_path']
-  if (!Array.isArray(path) || path.length === 0 || path.length > MAX_PATH || !path.every(isName))
-    throw new Refusal('claim_malformed', `cambist_path is not a list of 1 to ${MAX_PATH} clients`)
+  if (!Array.isArray(path) || path.length === 0 || !path.every(isName))
+    throw new Refusal('claim_malformed', 'cambist_path is not a list of clients')
+  if (path.length >= MAX_PATH)
+    throw new Refusal('delegation_denied', `the token has passed ${path.length} clients, and passes to no other`)
   return {
     id: checkedTokenId(claims),
     client: requiredText(claims, 'client_id'),

@@ -43,6 +43,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
   tokenTypes: [JWT_TYPE],
   clientTypes: new Map([['urn:ietf:params:oauth:client-assertion-type:jwt-spiffe', 'spiffe_jwt']]),
   settings,
+  header: () => ({ algorithms: SPIFFE_ALGORITHMS, typ: TYPES }),
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'jwt-svid',
   sources: ['bundle'],
@@ -52,7 +53,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
 
   locate({ claims }) {
     const id = typeof claims['sub'] === 'string' ? parseSpiffeId(claims['sub']) : undefined
-    if (id === undefined) return { unlocated: 'claim_malformed', detail: `sub ${shown(claims['sub'])} is no SPIFFE ID` }
+    if (id === undefined) return { unlocated: 'claim_malformed', detail: 'sub is no SPIFFE ID' }
     if (claims['aud'] === undefined) return { unlocated: 'claim_missing', detail: 'aud is missing' }
     return { authorities: [id.origin], audiences: audiencesOf(claims) }
   },

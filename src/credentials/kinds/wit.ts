@@ -29,6 +29,7 @@ const settings = z.strictObject({
 const TYPES: ReadonlySet<string> = new Set(['wit+jwt'])
 /** WIMSE takes any asymmetric algorithm; SPIFFE its nine (S, §4). */
 const WIMSE_ALGORITHMS: ReadonlySet<string> = new Set(algorithms.keys())
+const algorithmsOf = (scheme: 'spiffe' | 'wimse') => (scheme === 'spiffe' ? SPIFFE_ALGORITHMS : WIMSE_ALGORITHMS)
 
 /**
  * A Workload Identity Token (draft-ietf-wimse-workload-creds-02, W-30 to W-35) or its SPIFFE profile, WIT-SVID (S-60 to
@@ -45,6 +46,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     [CARRIED_TYPE.clientAttestation, 'spiffe_wit'],
   ]),
   settings,
+  header: ({ scheme }) => ({ algorithms: algorithmsOf(scheme), typ: TYPES }),
   audience: 'none',
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'wit-svid',
@@ -55,8 +57,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
 
   locate({ claims }) {
     const id = typeof claims['sub'] === 'string' ? parseWorkloadId(claims['sub']) : undefined
-    if (id === undefined)
-      return { unlocated: 'claim_malformed', detail: `sub ${shown(claims['sub'])} is no workload identifier` }
+    if (id === undefined) return { unlocated: 'claim_malformed', detail: 'sub is no workload identifier' }
     // One with an audience is no WIT (S, §4); it is looked up as what it says it is, and meets no document of this kind.
     return { authorities: [id.origin], audiences: claims['aud'] === undefined ? [] : audiencesOf(claims) }
   },
@@ -64,7 +65,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
   async verify(jws, issuer, { token, now, keys, possession }) {
     const { header, claims } = jws
     const spiffe = issuer.settings.scheme === 'spiffe'
-    const allowed = spiffe ? SPIFFE_ALGORITHMS : WIMSE_ALGORITHMS
+    const allowed = algorithmsOf(issuer.settings.scheme)
     const algorithm = checkedAlgorithm(header, allowed)
     checkHeader(header)
     checkType(header, TYPES)
@@ -78,7 +79,9 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     const bound = keyOfWit(claims, allowed)
     const pending = checkSignature(jws, issuer, algorithm, keys)
     if (pending !== undefined) await pending
-    possession.prove(token, bound, id.uri)
+    // The combined mode is of client attestations, and leaves the algorithm of cnf.jwk open (SC-31, SC-34).
+    if (possession.prove(token, bound, id.uri) === 'dpop')
+      throw new Refusal('confirmation_unproven', 'a workload identity token is not proven by a DPoP proof alone')
     return {
       authority: id.origin,
       claims,

@@ -17,6 +17,12 @@ export const SIGNATURE_TAG = 'wimse-workload-to-workload'
 const DEMANDED = ['@method', '@path', '@query', 'content-type', 'content-digest'] as const
 const DEMANDED_IF_PRESENT = ['authorization', 'txn-token', 'workload-identity-token'] as const
 
+/** Whether the request says that it is signed so; others on the way may sign for their own ends. */
+export const isSignedAsWorkload = (message: SignedMessage): boolean =>
+  [...(parseDictionary(message.field('signature-input') ?? '') ?? [])].some(
+    ([, { parameters }]) => stringOf(parameters, 'tag') === SIGNATURE_TAG,
+  )
+
 /**
  * Verifies the HTTP message signature of a workload (draft-ietf-wimse-http-signature-07, a profile of RFC 9421, W-50 to
  * W-61). Throws Refusal `proof_invalid`.

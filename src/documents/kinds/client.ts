@@ -11,13 +11,16 @@ export const client: NounKind<Client> = {
   writtenBy: 'editor',
   schema: () => clientSchema,
   references(spec) {
-    const { workloads, defaultTarget } = spec
+    const { workloads, defaultTarget, authentication } = spec
     const references: Reference[] = []
     for (const [index, workload] of (Array.isArray(workloads) ? workloads : []).entries()) {
       const issuer = memberOf(workload, 'issuer')
       if (typeof issuer === 'string')
         references.push({ path: `spec.workloads[${index}].issuer`, kind: 'TrustedIssuer', name: issuer })
     }
+    const voucher = memberOf(authentication, 'issuer')
+    if (typeof voucher === 'string')
+      references.push({ path: 'spec.authentication.issuer', kind: 'TrustedIssuer', name: voucher })
     if (typeof defaultTarget === 'string')
       references.push({ path: 'spec.defaultTarget', kind: 'Target', name: defaultTarget })
     return references

@@ -6,7 +6,7 @@ import { sendRaw } from '../../harness/raw.ts'
 const server = await startCambist()
 const { host } = new URL(server.issuer)
 const OAUTH = '/.well-known/oauth-authorization-server'
-const READABLE = [OAUTH, '/.well-known/openid-configuration', '/jwks']
+const READABLE = [OAUTH, '/.well-known/openid-configuration', '/jwks', '/bundle']
 
 describe('RFC 9110 §7.1: whom a request is for', () => {
   const get = (target: string, hostLine: string[] = [`Host: ${host}`]) =>

@@ -36,6 +36,7 @@ export const record: ExchangeRecord = {
   shadow: [],
   changes: [],
   errors: [],
+  leniencies: [],
   snapshotVersion: 1,
   facts: null,
   jti: '',
@@ -84,6 +85,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      unexpired: async () => 3,
     },
     compiler: compiler(),
     snapshots: { atLeast: async () => ({}) as never },

@@ -1,16 +1,16 @@
 // The library that is asked for its reading decorates its classes, and this has to be there before it.
 import 'reflect-metadata'
-import { createHash, createPublicKey, type KeyObject, sign, X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import * as peculiar from '@peculiar/x509'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCertificate, readPemCertificates } from '../../../src/lib/x509/certificate.ts'
 import { type Certificate, CertificateFault, type CertificateFaultCode } from '../../../src/lib/x509/contract.ts'
 import { validatePath } from '../../../src/lib/x509/path.ts'
+import { der, oid, writeCertificate } from '../../harness/der.ts'
 import {
   type Authority,
   createRoot,
-  der,
   extension,
   type Issued,
   type IssueOptions,
@@ -201,60 +201,15 @@ describe('is not taken', () => {
   ] as const)('%s', async (_, options, code) => {
     expect(await readingOf(options)).toBe(code)
   })
-
-  it.each([
-    ['RSA of 1024 bits', () => keyPair('rsa', { modulusLength: 1024 }).publicKey],
-    [
-      'RSA of 8200 bits',
-      () => rsa(Buffer.concat([Buffer.from([0x80]), Buffer.alloc(1023, 0xff), Buffer.from([1])]), 'AQAB'),
-    ],
-    ['RSA with an even exponent', () => rsa(modulus(), 'Ag')],
-    ['RSA with exponent 1', () => rsa(modulus(), 'AQ')],
-    ['RSA with an exponent of 33 bits', () => rsa(modulus(), Buffer.from('0100000001', 'hex').toString('base64url'))],
-    ['RSA of a small factor', () => rsa(Buffer.alloc(256, 0xff), 'AQAB')],
-    ['P-224', () => keyPair('ec', { namedCurve: 'secp224r1' }).publicKey],
-    ['secp256k1', () => keyPair('ec', { namedCurve: 'secp256k1' }).publicKey],
-    ['a curve that is written out (CVE-2020-0601)', () => keyPair('ec', { paramEncoding: 'explicit' }).publicKey],
-    ['Ed448', () => keyPair('ed448' as 'ed25519').publicKey],
-    ['RSA-PSS', () => keyPair('rsa-pss' as 'rsa', { modulusLength: 2048 }).publicKey],
-  ])('a key of %s', async (_, publicKey) => {
-    expect(await readingOf({ keys: { ...keys, publicKey: publicKey() } })).toBe('weak_key')
-  })
-
-  const modulus = () =>
-    Buffer.from(keyPair('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' }).n ?? '', 'base64url')
-  const rsa = (n: Buffer, e: string): KeyObject =>
-    createPublicKey({ key: { kty: 'RSA', n: n.toString('base64url'), e }, format: 'jwk' })
 })
 
 describe('a body that no library would write', () => {
-  const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'))
-  const ECDSA = der(0x30, oid('2a8648ce3d040302'))
-  const CN = der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, 'x'))))
-  const parts = {
-    version: der(0xa0, der(0x02, '\x02')),
-    serial: der(0x02, '\x01'),
-    algorithm: ECDSA,
-    issuer: CN,
-    validity: der(0x30, der(0x17, '260101000000Z'), der(0x17, '360101000000Z')),
-    subject: CN,
-    spki: keys.publicKey.export({ format: 'der', type: 'spki' }),
-    extensions: der(0xa3, der(0x30, der(0x30, oid('2a0304'), der(0x04, '\x05\0')))),
-    outer: ECDSA,
-    unused: Buffer.from([0]),
-  }
-  /** A self-signed certificate of these parts, in this order. */
-  const build = (changed: Partial<Record<keyof typeof parts, Uint8Array>> = {}) => {
-    const { outer, unused, ...body } = { ...parts, ...changed }
-    const tbs = der(0x30, ...Object.values(body))
-    return der(0x30, tbs, outer, der(0x03, unused, sign('sha256', tbs, keys.privateKey)))
-  }
   const NONE = Buffer.alloc(0)
 
   it('is taken where it is in order', () => {
-    expect(readCertificate(build()).subjectAttributes).toEqual([['CN', 'x']])
+    expect(readCertificate(writeCertificate()).subjectAttributes).toEqual([['CN', 'x']])
     // Versions 1 and 2 have no extensions, and are nobody's authority.
-    expect(readCertificate(build({ version: NONE, extensions: NONE })).isCa).toBe(false)
+    expect(readCertificate(writeCertificate({ version: NONE, extensions: NONE })).isCa).toBe(false)
   })
 
   it.each([
@@ -280,9 +235,12 @@ describe('a body that no library would write', () => {
       { extensions: der(0xa3, der(0x30, der(0x30, oid('2a0304'), der(0x01, '\0'), der(0x04, '\x05\0')))) },
     ],
     ['a signature that ends inside of a byte', { unused: Buffer.from([1]) }],
-    ['a member after the last', { extensions: Buffer.concat([parts.extensions, der(0x05)]) }],
+    [
+      'a member after the last',
+      { extensions: Buffer.concat([der(0xa3, der(0x30, der(0x30, oid('2a0304'), der(0x04, '\x05\0')))), der(0x05)]) },
+    ],
   ])('%s is malformed', (_, changed) => {
-    expect(codeOf(() => readCertificate(build(changed)))).toBe('malformed')
+    expect(codeOf(() => readCertificate(writeCertificate(changed)))).toBe('malformed')
   })
 
   it.each([

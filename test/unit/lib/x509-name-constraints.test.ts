@@ -4,10 +4,10 @@ import { readCertificate } from '../../../src/lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../../../src/lib/x509/contract.ts'
 import { applyNameConstraints } from '../../../src/lib/x509/name-constraints.ts'
 import { validatePath } from '../../../src/lib/x509/path.ts'
+import { der } from '../../harness/der.ts'
 import {
   type Authority,
   createRoot,
-  der,
   type Extension,
   extension,
   type IssueOptions,

@@ -3,10 +3,10 @@ import { readCertificate } from '../../../src/lib/x509/certificate.ts'
 import { CertificateFault, type CertificateFaultCode } from '../../../src/lib/x509/contract.ts'
 import { type PathOptions, validatePath } from '../../../src/lib/x509/path.ts'
 import { svidOf } from '../../../src/trust/svid-profile.ts'
+import { der } from '../../harness/der.ts'
 import {
   type Authority,
   createRoot,
-  der,
   extension,
   type Issued,
   keyPair,

@@ -4,7 +4,7 @@ import { authority } from './test-bundles.ts'
 import { ecJwk } from './test-keys.ts'
 
 const ca = await authority()
-const leaf = (await ca.server('spiffe://prod.example/server')).cert.replace(/-----[^-]+-----|\n/g, '')
+const leaf = (await ca.server(['spiffe://prod.example/server'])).cert.replace(/-----[^-]+-----|\n/g, '')
 const key = (kid: string | undefined, extra: object = {}) => ecJwk(kid, { use: 'jwt-svid', ...extra })
 
 function read(value: unknown): Bundle {
@@ -65,7 +65,7 @@ describe('a bundle', () => {
   })
 
   it('has the first certificate of an entry, and no other (X509-SVID §6)', async () => {
-    const other = await authority('other')
+    const other = await authority('CN=Other')
     const [first] = ca.entry['x5c'] as string[]
     const two = { ...ca.entry, x5c: [first, other.certificate.der.toString('base64')] }
     expect(read({ keys: [two, ca.entry] }).certificates.map(({ fingerprint }) => fingerprint)).toEqual([

@@ -1,7 +1,7 @@
 /** Key servers on loopback, good and bad. Every test stops what it starts. */
 import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import { type AddressInfo, isIP } from 'node:net'
 
 export interface Identity {
@@ -53,6 +53,8 @@ export interface KeyServer extends AsyncDisposable {
   readonly port: number
   /** Paths of the requests so far. */
   readonly requests: readonly string[]
+  /** Has another identity from now on. */
+  become(identity: Identity): void
 }
 
 /** Serves on 127.0.0.1, over TLS where an identity is given. */
@@ -73,6 +75,9 @@ export async function serve(
   return {
     port: (server.address() as AddressInfo).port,
     requests,
+    become(other) {
+      if (server instanceof HttpsServer) server.setSecureContext(other)
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((closed) => server.close(closed))

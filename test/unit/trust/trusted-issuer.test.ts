@@ -190,7 +190,6 @@ describe('a document', () => {
     ['spec.issuer', { ...good, issuer: US }, 'built-in issuer self'],
     ['spec.issuer', { ...good, issuer: 'https://issuer.example ' }, 'spaces'],
     ['spec.keys', { ...good, keys: {} }, 'says nothing'],
-<<<<<<< HEAD
     ['spec.onlineCheck', { ...good, onlineCheck: {} }, 'says nothing'],
     ['spec.onlineCheck', { ...good, onlineCheck: { tokenReview: ASK, introspection: ASK } }, 'exactly one of'],
     ['spec.onlineCheck.tokenReview.bearerToken', { ...good, onlineCheck: { tokenReview: { url: ASK.url } } }, ''],
@@ -206,10 +205,7 @@ describe('a document', () => {
     ],
     ['spec.onlineCheck.tokenReview.ca', { ...good, onlineCheck: { tokenReview: { ...ASK, ca: 'x' } } }, 'holds 0'],
     ['spec.onlineCheck.maxAge', { ...good, onlineCheck: { introspection: ASK, maxAge: '6m' } }, 'is too much'],
-    ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri and jwks'],
-=======
     ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri, jwks, bundle and roots'],
->>>>>>> bundles
     ['spec.keys.discovery', { ...good, keys: { discovery: false } }, 'is true'],
     ['spec.keys.discovery', { ...good, issuer: 'http://issuer.example' }, 'write their URL as keys.jwksUri'],
     ['spec.keys.discovery', { ...good, issuer: 'corporate' }, 'write their URL as keys.jwksUri'],

@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { MAX_TOKEN_LIFETIME } from '../../credentials/own-issuer.ts'
+import { Faults } from '../../lib/fault.ts'
+import { parseJsonObjectText } from '../../lib/json.ts'
+import { readBySchema } from '../../lib/schema.ts'
+import { type Revocable, type Revocation, revocable } from '../../tokens/revocations.ts'
+import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
+import { noQuery } from '../paging.ts'
+import { Problem } from '../problem.ts'
+
+const text = z
+  .string('is a text')
+  .min(1, 'is empty')
+  .max(2048, 'has more than 2048 characters')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is one line')
+
+const asked = z.strictObject({
+  jti: text.optional(),
+  tokenHash: text
+    .regex(/^[A-Za-z0-9_-]{43}$/, 'is the SHA-256 of a token in base64url, as the record has it')
+    .optional(),
+  lineage: text.optional(),
+  client: text.optional(),
+  subject: text.optional(),
+  reason: text.max(1000, 'has more than 1000 characters'),
+})
+
+const revoked = z.object({ version: z.int(), revoked: z.int() })
+
+/** `POST /admin/v1/revocations`: tokens of ours that count no longer, in force on every node when it is answered (I3). */
+export function revocations({
+  store,
+  snapshots,
+  records,
+  clock,
+  events,
+}: Pick<AdminDoor, 'store' | 'snapshots' | 'records' | 'clock' | 'events'>): readonly AnyRoute[] {
+  return [
+    route({
+      method: 'post',
+      path: '/admin/v1/revocations',
+      role: 'editor',
+      summary:
+        'Revoke tokens by one of jti, tokenHash, lineage, client and subject, with a reason; of a client or subject, those issued until now. Answers how many unexpired ones that were',
+      query: noQuery,
+      takes: ['application/json'],
+      answers: { type: 'application/json', schema: revoked },
+      async handle({ administrator, body }) {
+        const { reason, ...names } = readBySchema(asked, await object(body))
+        const [what, value] = only(names)
+        const now = clock.now()
+        const at = Math.floor(now / 1000)
+        const author = administrator.name
+        const revocation: Revocation = { what, value, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
+        const message = `tokens of ${what} ${value} revoked: ${reason}`
+        const change = {
+          author,
+          message,
+          put: [],
+          delete: [],
+          putKeys: [],
+          putRevocations: [revocation],
+          changes: [],
+        }
+        const { version } = await store.change(() => change)
+        events.changed(version, author, message)
+        // So that whoever revokes and then exchanges here meets the revocation; it stands either way.
+        await snapshots.atLeast(version).catch(() => undefined)
+        return { json: { version, revoked: await records.unexpired(what, value, now) } }
+      },
+    }),
+  ]
+}
+
+function only(names: Readonly<Partial<Record<Revocable, string | undefined>>>): readonly [Revocable, string] {
+  const said = revocable.flatMap((what) => {
+    const value = names[what]
+    return value === undefined ? [] : [[what, value] as const]
+  })
+  const [first, second] = said
+  if (first === undefined || second !== undefined) {
+    throw new Faults([
+      {
+        path: '',
+        message: `names ${said.length === 0 ? 'nothing' : said.map(([what]) => what).join(' and ')}; write exactly one of ${revocable.join(', ')}`,
+      },
+    ])
+  }
+  return first
+}
+
+async function object(body: () => Promise<{ readonly text: string }>): Promise<unknown> {
+  const value = parseJsonObjectText((await body()).text)
+  if (value === undefined)
+    throw new Problem(400, 'The body is not a JSON object; send such as {"lineage": "ID", "reason": "TEXT"}.')
+  return value
+}
