@@ -8,6 +8,7 @@ import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
+import { evidenceSamples } from './samples-evidence.ts'
 
 const NOW = 1_800_000_000
 const US = 'https://cambist.example'
@@ -15,6 +16,7 @@ const US = 'https://cambist.example'
 /** A sample for every kind of the register: a new kind adds one here. */
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
+  ...evidenceSamples,
 }
 
 const kinds: readonly AnyCredentialKind[] = Object.values(register)
