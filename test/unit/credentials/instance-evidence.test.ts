@@ -125,6 +125,21 @@ describe('a document as it is presented', () => {
   })
 })
 
+describe('attested data with the key of a certificate', () => {
+  it('has a nonce of the certificate, and is bound to it alone', async () => {
+    const issuer = azure('azure')
+    const anchors = () => (issuer.keys.from === 'certificates' ? issuer.keys.anchors : expect.unreachable())
+    const by = (der: Buffer) => verifyTools({ now: NOW, keys: [], anchors, carried: { certificate: [der] } })
+    const holder = by(cloud.root.der)
+    const reading = azureAttestedData.read(cloud.document(nonceFor(US, enrolledKey(holder.possession))))
+    const facts = await azureAttestedData.verify(reading, issuer as never, holder)
+    expect(facts).toMatchObject({ keyProven: true, enrols: { id: '02aab8a4-74ef-476e-8182-f6d2ba4166a6' } })
+    await expect(azureAttestedData.verify(reading, issuer as never, by(cloud.intermediate.der))).rejects.toMatchObject({
+      reason: 'confirmation_unproven',
+    })
+  })
+})
+
 describe('a certificate of a region', () => {
   it('counts only while it is valid', async () => {
     const old = await Ec2Region.open(now, { notAfter: NOW - 3600 })
