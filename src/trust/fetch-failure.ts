@@ -28,10 +28,13 @@ export type FetchFailureCode = (typeof fetchFailureCodes)[number]
 /** A fetch that failed. The message is a sentence for administrators and never quotes what the server sent (T25). */
 export class FetchFailure extends Error {
   readonly code: FetchFailureCode
+  /** What the server answered, where that is the failure. */
+  readonly status: number | undefined
 
-  constructor(code: FetchFailureCode, message: string) {
+  constructor(code: FetchFailureCode, message: string, status?: number) {
     super(message)
     this.name = 'FetchFailure'
     this.code = code
+    this.status = status
   }
 }

@@ -32,7 +32,7 @@ export interface FetchRequest {
   /** GET where it is left out. Only a POST has a body. */
   readonly method?: 'GET' | 'POST'
   readonly body?: string
-  readonly contentType?: 'application/json' | 'application/x-www-form-urlencoded'
+  readonly contentType?: 'application/json' | FormType
   /** Headers of a request that somebody else has signed, sent as they were signed; no other header can be set. */
   readonly signedHeaders?: Readonly<Partial<Record<SignedHeader, string>>>
   /** Statuses that are an answer; 200 alone where it is left out. */
@@ -41,8 +41,17 @@ export interface FetchRequest {
   readonly mediaTypes?: readonly string[]
 }
 
-/** What AWS Signature Version 4 is carried in. */
-const SIGNED_HEADERS = ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const
+/** Whoever signs the header signs one of its spellings. */
+export type FormType = 'application/x-www-form-urlencoded' | 'application/x-www-form-urlencoded; charset=utf-8'
+
+/** What AWS Signature Version 4 is carried in, and the name of the relying party that is signed with it (T8). */
+const SIGNED_HEADERS = [
+  'authorization',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
+  'x-cambist-audience',
+] as const
 export type SignedHeader = (typeof SIGNED_HEADERS)[number]
 
 export interface Fetched {
@@ -303,7 +312,7 @@ function refusalOf(
     )
   }
   if (!statuses.includes(statusCode))
-    return new FetchFailure('status', `${target.url} answered with status ${statusCode}`)
+    return new FetchFailure('status', `${target.url} answered with status ${statusCode}`, statusCode)
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return new FetchFailure('encoding', `${target.url} answered with a compressed body, which was not asked for`)
