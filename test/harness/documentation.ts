@@ -96,7 +96,9 @@ function proofOf({ kind, type, position }: Accepted): string {
   if (kind.audience !== 'none') return 'nothing, or what `cnf` demands'
   switch (type) {
     case CARRIED_TYPE.clientAttestation:
-      return '`OAuth-Client-Attestation-PoP`, or DPoP by that key'
+      return kind.builtIn === true
+        ? '`OAuth-Client-Attestation-PoP`, or DPoP by that key'
+        : '`OAuth-Client-Attestation-PoP`'
     case CARRIED_TYPE.workloadIdentityToken:
       return '`Authorization: WPT`, or a message signature'
     default:

@@ -141,7 +141,6 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['dpop_invalid', [400, 'invalid_dpop_proof'], ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
 
-  ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['proof_invalid', CLIENT, ask(() => ({}), { Authorization: 'WPT e30.e30.e30' })],
 
   ['authentication_several', REQUEST, ask(asEdge, { 'Workload-Identity-Token': 'e30.e30.e30' })],
