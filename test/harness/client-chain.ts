@@ -1,5 +1,5 @@
-import { der } from './der.ts'
-import { type Authority, createRoot, der as encoded, extension, type Issued, pemOf } from './pki.ts'
+import { der as encoded } from './der.ts'
+import { type Authority, createRoot, extension, type Issued, pemOf } from './pki.ts'
 
 /** What a TLS client or server presents, and its key. */
 export interface Chain {

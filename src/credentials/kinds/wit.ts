@@ -9,6 +9,7 @@ import {
   checkedAlgorithm,
   checkedTimes,
   checkHeader,
+  checkIssuerText,
   checkSignature,
   checkType,
   readToken,
@@ -71,6 +72,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     checkType(header, TYPES)
     if (spiffe && header['kid'] === undefined) throw new Refusal('token_malformed', 'a WIT-SVID names its key by kid')
     if (claims['aud'] !== undefined) throw new Refusal('claim_malformed', 'a workload identity token has no aud')
+    checkIssuerText(claims)
     const { iat: _, ...dated } = claims // says nothing of validity (S, §4)
     const expiresAt = checkedTimes(dated, issuer, now)
     const id = parseWorkloadId(requiredText(claims, 'sub'))
