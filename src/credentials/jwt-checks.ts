@@ -123,12 +123,18 @@ export function checkedTimes(claims: JsonObject, rules: TimeRules, now: number):
     if (iat - rules.clockSkew > now)
       throw new Refusal('not_yet_valid', `issued ${Math.ceil(iat - now)} s in the future`)
     if (now - iat > rules.maxAge + rules.clockSkew) {
-      throw new Refusal('too_old', `issued ${Math.floor(now - iat)} s ago, at most ${rules.maxAge} s are allowed`)
+      throw new Refusal(
+        'too_old',
+        `issued ${Math.floor(now - iat)} s ago, at most ${rules.maxAge} s are allowed (maxAge)`,
+      )
     }
   }
   const lifetime = exp - (iat ?? now)
   if (lifetime > rules.maxLifetime + (iat === undefined ? rules.clockSkew : 0)) {
-    throw new Refusal('too_long_lived', `lives ${Math.ceil(lifetime)} s, at most ${rules.maxLifetime} s are allowed`)
+    throw new Refusal(
+      'too_long_lived',
+      `lives ${Math.ceil(lifetime)} s, at most ${rules.maxLifetime} s are allowed (maxLifetime)`,
+    )
   }
   return exp
 }

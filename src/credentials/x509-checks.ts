@@ -96,7 +96,7 @@ export function factsOfCertificate(
   if (lifetime > issuer.maxLifetime)
     throw new Refusal(
       'too_long_lived',
-      `the certificate lives ${lifetime} s, at most ${issuer.maxLifetime} s are allowed`,
+      `the certificate lives ${lifetime} s, at most ${issuer.maxLifetime} s are allowed (maxLifetime)`,
     )
   return {
     authority: issuer.authority,

@@ -385,6 +385,20 @@ describe('lint', () => {
     expect(warnings({})).toEqual([])
   })
 
+  it('does not hold the default of its kind against a document', () => {
+    const kinds = [{ ...svid, maxAge: Number.POSITIVE_INFINITY }]
+    const spec = {
+      credential: 'svid',
+      trustDomain: 'prod.example',
+      keys: { jwksUri: 'https://k.example/jwks' },
+      audiences: [US],
+    }
+    const found = (more: object) =>
+      lintTrustedIssuer(compileTrustedIssuer('prod', { ...spec, ...more }, { ...context, kinds }), 0)
+    expect(found({})).toEqual([])
+    expect(found({ maxAge: '2d' })).toEqual([{ path: 'spec.maxAge', message: '2d is more than a day' }])
+  })
+
   it.each([
     ['spec.issuer', { issuer: 'https://kubernetes.default.svc', keys: { jwksUri: 'https://k.example/jwks' } }],
     ['spec.keys.jwks', { keys: { jwks: { keys: [ecJwk('a')] } } }],
