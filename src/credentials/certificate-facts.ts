@@ -2,7 +2,8 @@ import type { Certificate } from '../lib/x509/contract.ts'
 
 /**
  * A certificate as conditions and mappings see it (`certificate` in CEL): names, each exactly as encoded, and dates in
- * seconds since the epoch. `subject` has the first value of each attribute by its short name, `dn` all of them.
+ * seconds since the epoch. `subject` has the first value of each attribute by its short name, `dn` all of them in their
+ * order, escaped as in RFC 4514, so that no value can pretend to be two.
  */
 export function certificateFacts(certificate: Certificate): Readonly<Record<string, unknown>> {
   const known = made.get(certificate)
@@ -11,7 +12,7 @@ export function certificateFacts(certificate: Certificate): Readonly<Record<stri
   for (const [type, value] of certificate.subjectAttributes) subject[type] ??= value
   const facts = Object.freeze({
     subject,
-    dn: certificate.subjectAttributes.map(([type, value]) => `${type}=${value}`).join(','),
+    dn: certificate.subjectAttributes.map(([type, value]) => `${type}=${escaped(value)}`).join(','),
     uris: certificate.names.uris,
     dns: certificate.names.dns,
     emails: certificate.names.emails,
@@ -24,6 +25,8 @@ export function certificateFacts(certificate: Certificate): Readonly<Record<stri
   made.set(certificate, facts)
   return facts
 }
+
+const escaped = (value: string): string => value.replace(/["+,;<=>\\]/g, '\\$&')
 
 /** A certificate is read once and presented often. */
 const made = new WeakMap<Certificate, Readonly<Record<string, unknown>>>()

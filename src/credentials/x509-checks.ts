@@ -80,7 +80,11 @@ export function factsOfCertificate(
   leaf: Certificate,
   issuer: TrustedIssuer,
   validUntil: number,
+  now: number,
 ): Omit<VerifiedFacts, 'uri'> {
+  const age = now - leaf.notBefore
+  if (age > issuer.maxAge + issuer.clockSkew)
+    throw new Refusal('too_old', `the certificate began ${age} s ago, at most ${issuer.maxAge} s are allowed`)
   const lifetime = leaf.notAfter - leaf.notBefore
   if (lifetime > issuer.maxLifetime)
     throw new Refusal(

@@ -19,6 +19,7 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
   audience: 'none',
   variables: ['certificate'],
   subject: 'certificate.uris[0]',
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['bundle', 'roots'],
 
@@ -38,6 +39,6 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
     const pending = checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
     const id = faultsAsRefusals(() => svidOf(chain.leaf))
-    return { ...factsOfCertificate(chain.leaf, issuer, validUntil), authority: id.origin, uri: id.uri }
+    return { ...factsOfCertificate(chain.leaf, issuer, validUntil, tools.now), authority: id.origin, uri: id.uri }
   },
 }

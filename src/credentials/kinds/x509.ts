@@ -23,6 +23,7 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   audience: 'none',
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],
 
@@ -45,10 +46,10 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   async verify(chain, issuer, tools) {
     const { leaf } = chain
     if (isPinned(issuer))
-      return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools)), uri: undefined }
+      return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools), tools.now), uri: undefined }
     const pending = checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
-    return { ...factsOfCertificate(leaf, issuer, validUntil), uri: undefined }
+    return { ...factsOfCertificate(leaf, issuer, validUntil, tools.now), uri: undefined }
   },
 }
 
