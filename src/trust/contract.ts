@@ -60,18 +60,6 @@ export interface OnlineCheck {
   readonly maxAge: number
 }
 
-/**
- * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token
- * introspection (RFC 7662). `bearerToken` names a secret; `maxAge` is for how many seconds a yes is believed.
- */
-export interface OnlineCheck {
-  readonly protocol: 'tokenReview' | 'introspection'
-  readonly url: string
-  readonly ca?: string
-  readonly bearerToken?: string
-  readonly maxAge: number
-}
-
 /** A TrustedIssuer document, compiled. Times are seconds. `Settings` are what its credential kind adds. */
 export interface TrustedIssuer<Settings = unknown> {
   readonly name: string
