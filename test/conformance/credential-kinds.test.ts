@@ -10,6 +10,7 @@ import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
+import { evidenceSamples } from './samples-evidence.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000
@@ -18,6 +19,7 @@ const US = 'https://cambist.example'
 /** A sample for every kind of the register: a new kind adds one here. */
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
+  ...evidenceSamples,
   ...tokenSamples,
 }
 

@@ -49,6 +49,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
   settings,
   header: ({ scheme }) => ({ algorithms: algorithmsOf(scheme), typ: TYPES }),
   audience: 'none',
+  without: ['maxAge'],
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'wit-svid',
   sources: ['bundle', 'jwksUri', 'jwks'],
@@ -95,6 +96,8 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
       keyProven: true,
       actors: [],
       mayAct: undefined,
+      // The name is SPIFFE's own (SC-01).
+      ...(spiffe ? {} : { authentication: 'workload_identity_token' }),
     }
   },
 }
