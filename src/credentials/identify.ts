@@ -13,6 +13,7 @@ import { certificateFacts } from './certificate-facts.ts'
 import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 import { found, type LookUp } from './look-up.ts'
+import { checkConnection } from './presented-certificate.ts'
 import { messageOf, principalOf, type Seen } from './principal-of.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
@@ -70,6 +71,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   const { position, token, tokenType } = presented
   if (token.length > MAX_TOKEN_LENGTH)
     throw new Refusal('parameter_too_long', `${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
+  checkConnection(presented, trusting.possession)
 
   const { kind, issuer, reading } = found(presented, trusting)
   if (issuer.disabled) throw new Refusal('issuer_disabled', `trusted issuer ${issuer.name} is disabled`)

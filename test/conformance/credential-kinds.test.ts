@@ -10,8 +10,8 @@ import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
-import { evidenceSamples } from './samples-evidence.ts'
 import { certificateSamples } from './samples-certificates.ts'
+import { evidenceSamples } from './samples-evidence.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000

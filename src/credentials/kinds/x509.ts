@@ -20,7 +20,7 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'tls_client_auth']]),
   settings,
   audience: 'none',
-  without: ['maxAge', 'onlineCheck', 'act'],
+  without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
   maxAge: Number.POSITIVE_INFINITY,
