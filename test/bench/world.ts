@@ -117,6 +117,14 @@ export async function makeWorld(issuer: string): Promise<World> {
       scopes: ['orders:read'],
       tokens: [{ kind: 'access-token', lifetime: '1h' }],
     }),
+    // What a token of ours must hold to be exchanged for one of another audience.
+    document('Policy', 'narrowing', {
+      clients: ['svids'],
+      targets: ['orders'],
+      scopes: ['orders:read'],
+      subject: { issuers: ['self'], scopes: ['orders:read'] },
+      condition: "subject.kind != '' && request.scopes.size() < 5",
+    }),
     document('Policy', 'bench', {
       clients: ['pods', 'svids', 'machines', 'registered', 'attested', 'self-signed'],
       targets: ['orders', 'gateway'],
