@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { compileSelector } from '../identity/selector.ts'
 import { type Condition, compileCondition } from '../lib/cel.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
-import { readJwks } from '../lib/jwk.ts'
+import { readJwk, readJwks } from '../lib/jwk.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { compileAuthentication } from './client-authentication.ts'
 import { type Client, type ClientAuthentication, grants, type WorkloadSelector } from './contract.ts'
@@ -153,7 +153,13 @@ export function sharedKeys(
 function thumbprintsOf(client: Client): readonly string[] {
   const { authentication } = client
   if (authentication === undefined) return []
-  if ('certificates' in authentication) return authentication.certificates.map(({ fingerprint }) => fingerprint)
+  // The key, and not the certificate: many can be made of one key.
+  if ('certificates' in authentication) {
+    return authentication.certificates.flatMap(({ publicKey, fingerprint }) => {
+      const reading = readJwk(publicKey.export({ format: 'jwk' }))
+      return 'key' in reading ? reading.key.thumbprint : fingerprint
+    })
+  }
   // An attester vouches for many clients by one key, each by name.
   if (authentication.method !== 'private_key_jwt' || authentication.jwks === undefined) return []
   return readJwks(authentication.jwks).keys.map(({ thumbprint }) => thumbprint)

@@ -8,7 +8,7 @@ import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/princip
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
-import type { KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
@@ -18,6 +18,7 @@ import { messageOf, principalOf, type Seen } from './principal-of.ts'
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
 export interface Trusting extends LookUp {
   readonly keys: KeyFinder
+  readonly source: CredentialSource
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
@@ -76,9 +77,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
 
-  const { now, keys, ourIssuer, possession } = trusting
+  const { now, keys, source, ourIssuer, possession } = trusting
   const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
-  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, possession, ourIssuer })
+  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, source, possession, ourIssuer })
   const facts = pending instanceof Promise ? await pending : pending
   if (facts.authority !== issuer.authority) {
     throw new Refusal(

@@ -189,6 +189,11 @@ export function requiredText(claims: JsonObject, name: string): string {
   return value
 }
 
+/** `iss` of a token that is found by another name: it decides nothing, and is a text all the same where it is there (JV-06). */
+export function checkIssuerText(claims: JsonObject): void {
+  if (claims['iss'] !== undefined) requiredText(claims, 'iss')
+}
+
 const MAX_TOKEN_ID = 256
 
 /** `jti`, where there is one: short, because it names a one-use mark, and an index holds no long names (T10). */

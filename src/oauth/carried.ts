@@ -53,7 +53,7 @@ function single(
 function workloadProofOf({ headers, rawHeaders }: IncomingMessage): string | undefined {
   const { authorization } = headers
   if (authorization === undefined) return undefined
-  const [, proof] = /^wpt +(\S+)$/i.exec(authorization) ?? []
+  const [, proof] = /^wpt(?= |$) *(.*)$/i.exec(authorization) ?? []
   if (proof === undefined) {
     throw new Refusal(
       'authentication_scheme',

@@ -109,7 +109,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     clockSkew,
     singleUse: written.singleUse ?? false,
     firstUse: written.firstUse ?? 'any',
-    tenant: tenantOf(written, sharedBecause(preset, authority), variables, faults),
+    tenant: tenantOf(written, sharedBecause(preset, kind, authority), variables, faults),
     conditions: Object.freeze([
       ...conditionsOf(preset?.fills['condition'], variables, faults),
       ...conditionsOf(own.condition, variables, faults),
@@ -148,7 +148,7 @@ function settingsOf(kind: CredentialKindForm, written: Readonly<Record<string, u
   const before = faults.length
   for (const [field, value] of Object.entries(written)) {
     if (Object.hasOwn(shape, field)) settings[field] = value
-    else if (!COMMON_FIELDS.has(field))
+    else if (!COMMON_FIELDS.has(field) || (kind.without?.includes(field) && value !== undefined))
       faults.push({ path: `spec.${field}`, message: `is not a field of credential ${kind.name}` })
   }
   for (const [field, schema] of Object.entries(shape)) {
@@ -216,8 +216,13 @@ function audiencesOf({ audiences }: Written, kind: CredentialKindForm | undefine
 }
 
 /** Why strangers share the issuer; undefined where they do not. */
-function sharedBecause(preset: Preset | undefined, authority: string): string | undefined {
+function sharedBecause(
+  preset: Preset | undefined,
+  kind: CredentialKindForm | undefined,
+  authority: string,
+): string | undefined {
   if (preset?.sharedIssuer === true) return `preset ${preset.name}`
+  if (kind?.sharedIssuer === true) return `credential ${kind.name}`
   return SHARED_ISSUERS.has(authority) ? authority : undefined
 }
 

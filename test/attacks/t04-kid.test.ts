@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { Reason } from '../../src/refusal.ts'
 import { document, startCambist } from '../harness/cambist.ts'
-import { refusal } from '../harness/refusal.ts'
+import { everyJwt } from '../harness/every-jwt.ts'
+import { refusal, refusedAnswer } from '../harness/refusal.ts'
 import { Cluster, SigningKey } from '../harness/tokens.ts'
 
 const server = await startCambist()
@@ -82,5 +84,39 @@ describe('T4 kid', () => {
       'base64url',
     )
     await refusal(server, { subject_token: `${header}.${claims}.${signature}` }, 'token_malformed')
+  })
+})
+
+describe.each((await everyJwt(server)).map((jwt) => [jwt.sort, jwt] as const))('T4 kid of a %s', (sort, jwt) => {
+  const refused = async (kid: unknown, reason: Reason) => {
+    const token = jwt.make({}, { kid })
+    await refusedAnswer(server, await jwt.send(token), reason, jwt.about, [token])
+  }
+
+  it.each([
+    '../../../../dev/null',
+    'https://evil.example/jwks',
+    "x' OR '1'='1",
+    '__proto__',
+    'constructor',
+    '*',
+    'k'.repeat(256),
+    // The keys of others are not its own, whatever they are named.
+    cluster.key.kid === jwt.key.kid ? second.kid : cluster.key.kid,
+  ])('does not find %j', async (kid) => {
+    await refused(kid, 'key_unknown')
+  })
+
+  it.each(['', 'k'.repeat(257), 1, null, ['x'], { kid: 'x' }, 'a\n', 'a\0', 'schlüssel'])(
+    'does not even look for %j',
+    async (kid) => {
+      await refused(kid, 'token_malformed')
+    },
+  )
+
+  it('may be left out where one key fits, but for a WIT-SVID (S-61) and a key of ours', async () => {
+    if (sort.startsWith('WIT-SVID')) await refused(undefined, 'token_malformed')
+    else if (sort.endsWith('of ours')) await refused(undefined, 'signature_invalid')
+    else expect((await jwt.send(jwt.make({}, { kid: undefined }))).status).toBe(200)
   })
 })

@@ -1,13 +1,16 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
+import { algorithms } from '../../src/lib/algorithms.ts'
 import { document, startCambist } from '../harness/cambist.ts'
-import { refusal } from '../harness/refusal.ts'
-import { clientAssertion, SigningKey, TYPE } from '../harness/tokens.ts'
+import { everyJwt } from '../harness/every-jwt.ts'
+import { refusal, refusedAnswer } from '../harness/refusal.ts'
+import { clientAssertion, decode, SigningKey, TYPE } from '../harness/tokens.ts'
 
 const server = await startCambist()
 const { cluster, clock, issuer: us } = server
 const evil = new SigningKey('RS256')
+const evilCurve = new SigningKey('ES256')
 const registered = new SigningKey('RS256')
 await server.apply(
   document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } } }),
@@ -75,8 +78,54 @@ describe('T5 keys in the header', () => {
   it('refuses a jku whose host is the name of our own document', async () => {
     await refusal(server, { subject_token: evil.sign(cluster.claims(), { jku: `${us}/jwks` }) }, 'token_malformed')
   })
+})
 
-  it('has gone to none of these places', () => {
-    expect(visits).toEqual([])
+const sorts = await everyJwt(server)
+
+describe.each(sorts.map((jwt) => [jwt.sort, jwt] as const))('T5 keys in the header of a %s', (sort, jwt) => {
+  const { about, key, make, send } = jwt
+  /** A JWT of ours with another header is signed by a stranger. */
+  const ours = sort.endsWith('of ours')
+
+  it('is taken as it is, so that the refusals below mean something', async () => {
+    expect((await send(make())).status).toBe(200)
   })
+
+  it.each([
+    ['jwk', { jwk: evil.jwk }],
+    ['jku', { jku: `${lured}/jku` }],
+    ['x5u', { x5u: `${lured}/x5u` }],
+    ['crit', { crit: ['exp'] }],
+    ['b64', { b64: false }],
+  ])('refuses %s, whoever signed', async (_, header) => {
+    for (const token of [make({}, header), forged(make({}, header))])
+      await refusedAnswer(server, await send(token), 'token_malformed', about, [token])
+  })
+
+  it('refuses jwk of the very key that has signed', async () => {
+    const token = make({}, { jwk: key.jwk })
+    await refusedAnswer(server, await send(token), 'token_malformed', about, [token])
+  })
+
+  it('chooses no key by x5c', async () => {
+    const header = { x5c: [CERTIFICATE], x5t: 'AAAA', 'x5t#S256': 'AAAA' }
+    // The header of a JWT-SVID has three members and no others (S-43).
+    const strict = sort.startsWith('JWT-SVID')
+    const token = forged(make({}, header))
+    await refusedAnswer(server, await send(token), strict ? 'token_malformed' : 'signature_invalid', about, [token])
+    expect((await send(make({}, header))).status).toBe(strict || ours ? (about === 'client' ? 401 : 400) : 200)
+  })
+})
+
+/** The same header and claims, signed by somebody else: by an algorithm that the header does not name, where it must be. */
+function forged(token: string): string {
+  const input = token.slice(0, token.lastIndexOf('.'))
+  const { alg } = decode(token).header
+  const signer = alg === 'RS256' ? evil : evilCurve
+  const signature = algorithms.get(signer.algorithm)?.sign(signer.privateKey, Buffer.from(input))
+  return `${input}.${signature?.toString('base64url')}`
+}
+
+it('T5 has gone to none of the places that a header names', () => {
+  expect(visits).toEqual([])
 })

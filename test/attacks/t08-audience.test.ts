@@ -1,7 +1,9 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import type { Reason } from '../../src/refusal.ts'
 import { document, startCambist } from '../harness/cambist.ts'
-import { refusal } from '../harness/refusal.ts'
+import { everyJwt } from '../harness/every-jwt.ts'
+import { refusal, refusedAnswer } from '../harness/refusal.ts'
 import { Cluster, clientAssertion, SigningKey, TYPE } from '../harness/tokens.ts'
 
 const server = await startCambist()
@@ -173,4 +175,42 @@ describe('T8 audience of a client assertion', () => {
       expect(status).toBe(421)
     },
   )
+})
+
+const sorts = (await everyJwt(server)).filter(({ named }) => named)
+
+describe.each(sorts.map((jwt) => [jwt.sort, jwt] as const))('T8 audience of a %s', (sort, { about, make, send }) => {
+  const refused = async (aud: unknown, reasons: Reason | readonly Reason[]) => {
+    const token = make({ aud })
+    return refusedAnswer(server, await send(token), reasons, about, [token])
+  }
+  // Where two kinds could read it, the refusal may be told in the words of the other.
+  const malformed: readonly Reason[] =
+    sort === 'JWT-SVID as subject token' ? ['claim_malformed', 'claim_missing'] : ['claim_malformed']
+
+  it('is us, as a text and as a list', async () => {
+    expect((await send(make({ aud: us }))).status).toBe(200)
+    expect((await send(make({ aud: [us] }))).status).toBe(200)
+  })
+
+  it.each(MALFORMED)('is not %s', async (_, aud) => {
+    await refused(aud, malformed)
+  })
+
+  it.each(OTHERS)('is not %s', async (_, aud) => {
+    await refused(aud, 'audience_mismatch')
+    await refused([aud], 'audience_mismatch')
+  })
+
+  it('is not us beside anybody else', async () => {
+    for (const other of [`${us}/token`, 'https://orders.example', cluster.issuer]) {
+      await refused([us, other], 'audience_several')
+      await refused([other, us], 'audience_several')
+    }
+  })
+
+  it('is not missing', async () => {
+    // Without one it can only be a WIT, and is none.
+    await refused(undefined, sort === 'JWT-SVID as subject token' ? 'token_type_mismatch' : 'claim_missing')
+  })
 })

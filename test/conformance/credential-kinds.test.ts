@@ -2,12 +2,16 @@ import { describe, expect, it } from 'vitest'
 import type { AnyCredentialKind } from '../../src/credentials/contract.ts'
 import * as register from '../../src/credentials/kinds/index.ts'
 import { jwt } from '../../src/credentials/kinds/jwt.ts'
+import { authenticationMethodsOf, credentialKinds } from '../../src/credentials/look-up.ts'
 import { readJwks } from '../../src/lib/jwk.ts'
+import { authenticationMethods as policyMethods } from '../../src/policy/policy.ts'
 import type { TrustedIssuer } from '../../src/trust/contract.ts'
 import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
+import { evidenceSamples } from './samples-evidence.ts'
+import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000
 const US = 'https://cambist.example'
@@ -15,12 +19,19 @@ const US = 'https://cambist.example'
 /** A sample for every kind of the register: a new kind adds one here. */
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
+  ...evidenceSamples,
+  ...tokenSamples,
 }
 
 const kinds: readonly AnyCredentialKind[] = Object.values(register)
 
 it('every kind of the register is put to the test', () => {
   expect(kinds.map(({ name }) => name).sort()).toEqual(Object.keys(samples).sort())
+})
+
+it('a policy can demand every way in which a client may have come, and no other', () => {
+  const found = ['subject_token', 'actor_token']
+  expect([...policyMethods].sort()).toEqual([...authenticationMethodsOf(credentialKinds(kinds)), ...found].sort())
 })
 
 it('no two kinds have one name', () => {

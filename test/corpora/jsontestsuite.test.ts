@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { algorithms } from '../../src/lib/algorithms.ts'
+import { type KeySetEvent, KeySets } from '../../src/trust/key-sets.ts'
 import { startCambist, type TestServer } from '../harness/cambist.ts'
 import { corpus } from '../harness/corpora.ts'
 import type { SigningKey } from '../harness/tokens.ts'
+import { ecJwk, HandClock, issuerWith } from '../unit/trust/test-keys.ts'
 
 interface Row {
   readonly name: string
@@ -90,5 +92,41 @@ describe.skipIf(directory === undefined)('JSONTestSuite in a signed JWT', async 
     const refusedThough = judged.filter((row) => row.expect === 'accept' && refused(row.name)).map(({ name }) => name)
     expect(refusedThough.filter((name) => !stricter.test(name))).toEqual([])
     expect(refusedThough.length).toBeLessThan(8)
+  })
+})
+
+// As key sets and discovery documents: test/attacks/t06-jwks-poisoning.test.ts.
+describe.skipIf(directory === undefined)('JSONTestSuite as SPIFFE bundles', () => {
+  it('leaves the last good bundle in force, whatever the row, and is told once', async () => {
+    const events: KeySetEvent[] = []
+    const clock = new HandClock()
+    const bundle = { keys: [ecJwk('good', { use: 'jwt-svid' })], spiffe_refresh_hint: 60 }
+    let body: Buffer = Buffer.alloc(0)
+    const keySets = new KeySets({
+      clock,
+      insecure: new Set(),
+      secret: () => Promise.reject(new Error('there are no secrets')),
+      fetch: async () => ({ body, maxAge: undefined }),
+      onEvent: (event) => void events.push(event),
+    })
+    const source = { from: 'bundle', url: 'https://bundles.example/prod', profile: 'https_web' } as const
+    const issuer = issuerWith(source, { keyUse: 'jwt-svid', authority: 'spiffe://prod.example' })
+    for (const { name, b64 } of rows) {
+      body = Buffer.from(JSON.stringify(bundle))
+      clock.pass(601)
+      await keySets.poll()
+      await keySets.prefetch([issuer])
+      events.length = 0
+      body = Buffer.from(b64, 'base64')
+      clock.pass(601)
+      const began = performance.now()
+      await keySets.poll()
+      expect({ name, slow: performance.now() - began > 1000, events }).toEqual({
+        name,
+        slow: false,
+        events: [expect.objectContaining({ event: 'failed', hasLastGood: true })],
+      })
+      expect(keySets.find(issuer, 'good', 'ES256')).toMatchObject({ kid: 'good' })
+    }
   })
 })

@@ -157,6 +157,11 @@ function trusting(kind: KeyKind): Trusting {
         throw new Refusal('key_unknown', 'there are no certificates here')
       },
     },
+    source: {
+      async present() {
+        throw new Refusal('status_unavailable', 'nobody is asked here')
+      },
+    },
     status: { check() {} },
     revoked: () => undefined,
     possession: proven,

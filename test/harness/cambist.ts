@@ -11,6 +11,7 @@ import type { Clock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { listen } from '../../src/server/listen.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import type { Resolve } from '../../src/trust/guarded-fetch.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
 import { Cluster, TYPE } from './tokens.ts'
@@ -43,6 +44,8 @@ export type Form = Record<string, string | readonly string[] | undefined>
 
 export interface TestServer {
   readonly issuer: string
+  /** Base URL of the workloads' listener, which is the issuer's only where no other node has it. */
+  readonly workloads: string
   /** Base URL of the listener that asks for client certificates; '' where there is none. */
   readonly mtls: string
   readonly admin: string
@@ -70,6 +73,8 @@ export interface TestServerOptions {
   readonly clock?: TestClock
   /** PEM of a server: with it there is a second listener that asks for client certificates. */
   readonly mtls?: { readonly cert: string; readonly key: string }
+  /** How names are resolved on the way out. */
+  readonly resolve?: Resolve
   /** Documents instead of the base ones. */
   readonly documents?: readonly object[]
 }
@@ -147,6 +152,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     logger: createLogger('silent', 'test'),
     bundlePollMs: 50,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
   })
   const { door, ledger } = await openWorkloads(app, database.address)
   // The first listener of a test is plain; the second cannot be.
@@ -170,6 +176,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const cluster = new Cluster({ audience: issuer, now: clock.seconds })
   const server: TestServer = {
     issuer,
+    workloads: workloads.url,
     mtls: mtls?.url ?? '',
     admin: administrators.url,
     adminToken,

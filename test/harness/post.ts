@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import type { Answer, Form, TestServer } from './cambist.ts'
 import { answerOf } from './refusal.ts'
 import { TYPE } from './tokens.ts'
@@ -24,5 +25,34 @@ export async function post(
   path = '/token',
 ): Promise<Answer> {
   const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
-  return answerOf(await fetch(`${server.issuer}${path}`, { method: 'POST', body, headers: { ...type, ...headers } }))
+  return answerOf(await fetch(`${server.workloads}${path}`, { method: 'POST', body, headers: { ...type, ...headers } }))
+}
+
+/** The same with header lines as they are given: an array makes as many lines, and `Host` is what it says, which fetch would not have. */
+export function postLines(
+  server: TestServer,
+  body: string,
+  lines: Record<string, string | readonly string[]>,
+  path = '/token',
+): Promise<Answer> {
+  const headers = {
+    'Content-Type': 'application/x-www-form-urlencoded',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...(lines as Record<string, string | string[]>),
+  }
+  return new Promise((resolve, reject) => {
+    const sent = request(`${server.workloads}${path}`, { method: 'POST', agent: false, headers }, (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+      response.on('end', () => {
+        const heard = new Headers(response.headersDistinct as unknown as Record<string, string>)
+        const id = heard.get('Cambist-Request-Id') ?? ''
+        resolve({ status: response.statusCode ?? 0, headers: heard, body: text === '' ? {} : JSON.parse(text), id })
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
 }

@@ -13,7 +13,7 @@ export interface Expected {
 /** The sentences that a refusal may say, whatever it is about (TE-63): a list that no request can add to. */
 const SENTENCES: ReadonlySet<string> = new Set(
   reasons.flatMap((reason) =>
-    ([undefined, 'client', 'subject', 'actor'] as const).map((about) => {
+    ([undefined, 'client', 'subject', 'actor', 'proof', 'dpop'] as const).map((about) => {
       const refusal = new Refusal(reason, '')
       refusal.about = about
       return wireOf(refusal).description
@@ -80,17 +80,26 @@ export async function refusal(
   reason: Reason | readonly Reason[],
   about: 'subject' | 'actor' | 'client' = 'subject',
 ): Promise<Refused> {
+  const sent = ['subject_token', 'actor_token', 'client_assertion'].map((name) => String(form[name] ?? ''))
+  return refusedAnswer(server, await server.exchange(form), reason, about, sent)
+}
+
+/** The same of an answer that came in another way; `secrets` are what was sent and must be in neither voice. */
+export async function refusedAnswer(
+  server: TestServer,
+  answer: Answer,
+  reason: Reason | readonly Reason[],
+  about: 'subject' | 'actor' | 'client',
+  secrets: readonly string[],
+): Promise<Refused> {
   const reasons: readonly string[] = typeof reason === 'string' ? [reason] : reason
-  const answer = await server.exchange(form)
   const record = await server.record(answer.id)
   expect(reasons, `${record['reason']}: ${record['detail']}`).toContain(record['reason'])
   expect(record).toMatchObject({ outcome: 'refused', jti: '', tokenHash: '', granted: null })
   expectWireOf(answer, record['reason'] as Reason, about)
   // Unverified refusals have rows at five a second: the next one gets its own.
   server.clock.advance(0.2)
-  for (const name of ['subject_token', 'actor_token', 'client_assertion']) {
-    const tail = String(form[name] ?? '').slice(-40)
-    if (tail.length < 40) continue
+  for (const tail of secrets.filter((secret) => secret.length >= 40).map((secret) => secret.slice(-40))) {
     expect(JSON.stringify(answer.body)).not.toContain(tail)
     expect(JSON.stringify(record)).not.toContain(tail)
   }

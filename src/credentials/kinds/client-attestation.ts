@@ -7,6 +7,7 @@ import {
   checkedAlgorithm,
   checkedTimes,
   checkHeader,
+  checkIssuerText,
   checkSignature,
   checkType,
   readToken,
@@ -48,6 +49,7 @@ export const clientAttestation: CredentialKind<z.output<typeof settings>, Unveri
     checkHeader(header)
     checkType(header, TYPES)
     const expiresAt = checkedTimes(claims, issuer, now)
+    checkIssuerText(claims)
     const authority = requiredText(claims, 'sub')
     const bound = confirmedKey(claims)
     const pending = checkSignature(jws, issuer, algorithm, keys)

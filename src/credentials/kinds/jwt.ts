@@ -18,6 +18,12 @@ import {
   useIdOf,
 } from '../jwt-checks.ts'
 
+/** Types that are never those of this kind: taken here, a proof or a bound token would be a bearer (S-63, P-14). */
+const OTHERS: ReadonlySet<string> = new Set([
+  ...['wit+jwt', 'wpt+jwt', 'dpop+jwt', 'client-authentication+jwt', 'secevent+jwt', 'token-introspection+jwt'],
+  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt'],
+])
+
 /** What a TrustedIssuer of this kind says beside what all say. */
 const settings = z.strictObject({
   issuer: z.string().min(1).max(1024),
@@ -27,7 +33,12 @@ const settings = z.strictObject({
     .default(['RS256', 'ES256'])
     .transform((names) => new Set(names)),
   typ: z
-    .array(z.string())
+    .array(
+      z.string().refine((name) => !OTHERS.has(normalType(name)), {
+        error: ({ input }) =>
+          `${JSON.stringify(input)} is the type of a proof or of another credential, which is never a platform's token (P-14)`,
+      }),
+    )
     .min(1)
     .default(['', 'JWT'])
     .transform((names) => new Set(names.map(normalType))),

@@ -9,6 +9,7 @@ import {
   checkAudience,
   checkedAlgorithm,
   checkedTimes,
+  checkIssuerText,
   checkSignature,
   checkType,
   readToken,
@@ -69,6 +70,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
     const expiresAt = checkedTimes(claims, issuer, now)
     const audiences = audiencesOf(claims)
     checkAudience(audiences, accepted.audiences, accepted.several)
+    checkIssuerText(claims)
     const id = workloadOf(claims)
     const pending = checkSignature(token, issuer, algorithm, keys)
     if (pending !== undefined) await pending

@@ -9,6 +9,7 @@ import {
   checkedAlgorithm,
   checkedTimes,
   checkHeader,
+  checkIssuerText,
   checkSignature,
   checkType,
   readToken,
@@ -48,6 +49,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
   settings,
   header: ({ scheme }) => ({ algorithms: algorithmsOf(scheme), typ: TYPES }),
   audience: 'none',
+  without: ['maxAge'],
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'wit-svid',
   sources: ['bundle', 'jwksUri', 'jwks'],
@@ -71,6 +73,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     checkType(header, TYPES)
     if (spiffe && header['kid'] === undefined) throw new Refusal('token_malformed', 'a WIT-SVID names its key by kid')
     if (claims['aud'] !== undefined) throw new Refusal('claim_malformed', 'a workload identity token has no aud')
+    checkIssuerText(claims)
     const { iat: _, ...dated } = claims // says nothing of validity (S, §4)
     const expiresAt = checkedTimes(dated, issuer, now)
     const id = parseWorkloadId(requiredText(claims, 'sub'))
@@ -93,6 +96,8 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
       keyProven: true,
       actors: [],
       mayAct: undefined,
+      // The name is SPIFFE's own (SC-01).
+      ...(spiffe ? {} : { authentication: 'workload_identity_token' }),
     }
   },
 }

@@ -46,6 +46,7 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/trusted-issuers/x',
       'post /admin/v1/apply',
       'post /admin/v1/keys/rotate',
+      'post /admin/v1/revocations',
     ])
   })
 
@@ -553,6 +554,7 @@ describe('reading', () => {
     expect(described).toHaveLength(closedRoutes.length + 3)
     expect(described).toContain('post /admin/v1/apply editor')
     expect(described).toContain('post /admin/v1/keys/rotate admin')
+    expect(described).toContain('post /admin/v1/revocations editor')
     expect(described).toContain('get /admin/v1/audit/{id} auditor')
     expect(Object.keys(json.components.schemas).sort()).toEqual([
       'Client',

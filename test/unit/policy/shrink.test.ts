@@ -120,7 +120,8 @@ describe('rights only shrink', () => {
           })
         if (facts.actors.length > 0) expect(decision.actors.slice(-1)).toEqual(facts.actors)
       }),
-      runs,
+      // Few of them are permitted; so many that some always are.
+      { numRuns: 4000 },
     )
     expect(permitted, 'requests that were permitted at all').toBeGreaterThan(10)
   })

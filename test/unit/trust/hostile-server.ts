@@ -57,11 +57,11 @@ export interface KeyServer extends AsyncDisposable {
   become(identity: Identity): void
 }
 
-/** Serves on 127.0.0.1, over TLS where an identity is given. */
+/** Serves on 127.0.0.1, over TLS where an identity is given; on a port that is known before where it must be. */
 export async function serve(
   handler: Handler,
   identity?: Identity,
-  tls: { maxVersion?: 'TLSv1.2' } = {},
+  { port = 0, ...tls }: { port?: number; maxVersion?: 'TLSv1.2' } = {},
 ): Promise<KeyServer> {
   const requests: string[] = []
   const heard: Handler = (request, response) => {
@@ -71,7 +71,7 @@ export async function serve(
   }
   const server = identity === undefined ? createHttpServer(heard) : createHttpsServer({ ...identity, ...tls }, heard)
   server.on('tlsClientError', () => {})
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening))
   return {
     port: (server.address() as AddressInfo).port,
     requests,

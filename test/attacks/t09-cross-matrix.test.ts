@@ -1,0 +1,201 @@
+/** KX-01, T9: a credential of each sort in each place of a real request, with everything else in order: taken in its own places, and refused in all others. */
+import { request } from 'node:https'
+import { describe, expect, it } from 'vitest'
+import type { Reason } from '../../src/refusal.ts'
+import { type Answer, baseDocuments, document, type Form, startCambist } from '../harness/cambist.ts'
+import { createRoot } from '../harness/pki.ts'
+import { attestation, attestationPop, dpop, wit, wpt } from '../harness/proofs.ts'
+import { expectWireOf } from '../harness/refusal.ts'
+import { clientAssertion, SigningKey, TYPE } from '../harness/tokens.ts'
+
+const root = await createRoot()
+const host = await root.leaf({ ips: ['127.0.0.1'] })
+const svid = await root.leaf({ subject: '', uris: ['spiffe://prod.example/checkout'] })
+const server = await startCambist({ mtls: { cert: host.chainPem(), key: host.keyPem } })
+const { cluster, clock, issuer: us } = server
+
+const [registered, attester, svids, wits, holder] = Array.from({ length: 5 }, () => new SigningKey('ES256')) as [
+  SigningKey,
+  SigningKey,
+  SigningKey,
+  SigningKey,
+  SigningKey,
+]
+const bundle = (key: SigningKey, use: string) => ({ bundle: { inline: { keys: [{ ...key.jwk, use }] } } })
+const trustDomain = 'prod.example'
+await server.apply(
+  ...baseDocuments(cluster),
+  document('TrustedIssuer', 'svids', {
+    ...{ credential: 'spiffe-jwt-svid', trustDomain, audiences: [us], keys: bundle(svids, 'jwt-svid') },
+  }),
+  document('TrustedIssuer', 'wits', { credential: 'wit', trustDomain, keys: bundle(wits, 'wit-svid') }),
+  document('TrustedIssuer', 'certificates', {
+    ...{ credential: 'spiffe-x509-svid', trustDomain, keys: { roots: root.pem }, maxLifetime: '90000h' },
+  }),
+  document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } } }),
+  document('Client', 'attested', {
+    authentication: { method: 'attest_jwt_client_auth', jwks: { keys: [attester.jwk] } },
+  }),
+  document('Client', 'workloads', {
+    workloads: ['svids', 'wits', 'certificates'].map((issuer) => ({ issuer, ids: ['spiffe://prod.example/checkout'] })),
+  }),
+  document('Policy', 'all', {
+    ...{ clients: ['*'], targets: ['orders'], scopes: ['orders:read'], delegation: { mode: 'delegate' } },
+    changes: ['format', 'scope', 'authority', 'unbind'],
+  }),
+)
+
+/** A request on a connection with the workload's certificate, so that its key is proven wherever it is presented. */
+interface Sent {
+  readonly form: Form
+  /** Header fields, by the body that they may speak of. */
+  readonly headers?: (body: string) => Record<string, string>
+}
+
+async function send({ form, headers = () => ({}) }: Sent): Promise<Answer> {
+  const parameters = { grant_type: TYPE.exchange, audience: 'https://orders.example', ...form }
+  const body = new URLSearchParams(parameters as Record<string, string>).toString()
+  const options = {
+    ...{ method: 'POST', cert: svid.chainPem(), key: svid.keyPem, ca: root.pem, agent: false },
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers(body) },
+  }
+  return new Promise((resolve, reject) => {
+    request(`${server.mtls}/token`, options, (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: new Headers(response.headers as Record<string, string>),
+          body: JSON.parse(text),
+          id: String(response.headers['cambist-request-id']),
+        }),
+      )
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+const subject = () => ({ subject_token: cluster.token(), subject_token_type: TYPE.jwt })
+const asserted = () => ({
+  client_assertion: clientAssertion('registered', registered, us, clock.seconds()),
+  client_assertion_type: TYPE.clientAssertion,
+})
+const uri = (type: string) => `urn:ietf:params:oauth:${type}`
+const now = () => clock.seconds()
+
+const goodWit = () => wit(wits, holder, { subject: 'spiffe://prod.example/checkout', now: now() })
+const goodAttestation = () => attestation(attester, holder, { client: 'attested', now: now() })
+const goodPop = () => attestationPop(holder, { issuer: us, now: now() })
+const proven = (token: string) => (body: string) => ({
+  authorization: `WPT ${wpt(holder, { token, audience: us, body, now: now() })}`,
+})
+
+/** Each sort of credential and of proof, good as it is, and where it is taken (assertions.md §6). */
+const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<string>, places: readonly string[]]>> = {
+  'service-account token': [
+    () => cluster.token(),
+    ['assertion jwt-bearer', 'subject jwt', 'subject id_token', 'actor jwt', 'actor id_token'],
+  ],
+  'client assertion': [() => asserted().client_assertion, ['assertion jwt-bearer']],
+  'JWT-SVID': [
+    () => svids.sign({ sub: 'spiffe://prod.example/checkout', aud: [us], exp: now() + 300, iat: now() }),
+    ['assertion jwt-spiffe', 'subject jwt', 'actor jwt'],
+  ],
+  'WIT-SVID': [goodWit, ['Workload-Identity-Token', 'OAuth-Client-Attestation', 'subject jwt', 'actor jwt']],
+  'client attestation': [goodAttestation, ['OAuth-Client-Attestation']],
+  'access token of ours': [
+    async () => String((await send({ form: { ...subject(), ...asserted() } })).body['access_token']),
+    ['subject access_token'],
+  ],
+  certificate: [
+    () => JSON.stringify(svid.chain().map((der) => der.toString('base64'))),
+    ['subject mtls', 'actor mtls'],
+  ],
+  'DPoP proof': [() => dpop(holder, { url: `${server.mtls}/token`, now: now() }), ['DPoP']],
+  'proof of an attested key': [goodPop, ['OAuth-Client-Attestation-PoP']],
+  'transaction token': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
+  'authorization grant': [() => cluster.token({}, {}, { typ: 'authorization-grant+jwt' }), []],
+  'security event': [() => cluster.token({}, {}, { typ: 'secevent+jwt' }), []],
+  'proof of a WIT': [() => wpt(holder, { token: goodWit(), audience: us, body: '', now: now() }), []],
+}
+
+const parameter =
+  (name: 'subject' | 'actor', type: string) =>
+  (token: string, sort: string): Sent => ({
+    form: { ...subject(), ...asserted(), [`${name}_token`]: token, [`${name}_token_type`]: uri(`token-type:${type}`) },
+    ...(sort === 'WIT-SVID' ? { headers: proven(token) } : {}),
+  })
+const assertion = (type: string) => (token: string) => ({
+  form: { ...subject(), client_assertion: token, client_assertion_type: uri(`client-assertion-type:${type}`) },
+})
+const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'mtls']
+
+/** Every place for a credential or a proof, in a request that lacks nothing else. */
+const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = {
+  'assertion jwt-bearer': assertion('jwt-bearer'),
+  'assertion jwt-spiffe': assertion('jwt-spiffe'),
+  ...Object.fromEntries(TOKEN_TYPES.map((type) => [`subject ${type}`, parameter('subject', type)])),
+  ...Object.fromEntries(TOKEN_TYPES.map((type) => [`actor ${type}`, parameter('actor', type)])),
+  'Workload-Identity-Token': (token) => ({
+    form: subject(),
+    headers: (body) => ({ 'workload-identity-token': token, ...proven(token)(body) }),
+  }),
+  'Authorization: WPT': (token) => ({
+    form: subject(),
+    headers: () => ({ 'workload-identity-token': goodWit(), authorization: `WPT ${token}` }),
+  }),
+  'OAuth-Client-Attestation': (token) => ({
+    form: subject(),
+    headers: () => ({ 'oauth-client-attestation': token, 'oauth-client-attestation-pop': goodPop() }),
+  }),
+  'OAuth-Client-Attestation-PoP': (token) => ({
+    form: subject(),
+    headers: () => ({ 'oauth-client-attestation': goodAttestation(), 'oauth-client-attestation-pop': token }),
+  }),
+  DPoP: (token) => ({ form: { ...subject(), ...asserted() }, headers: () => ({ dpop: token }) }),
+}
+
+/** Why a credential is refused for what it is, and not because some rule says no. */
+const OF_THE_CREDENTIAL: readonly Reason[] = [
+  ...(['token_malformed', 'token_type_mismatch', 'claim_missing', 'claim_malformed', 'issuer_unknown'] as const),
+  ...(['position_refused', 'proof_invalid', 'dpop_invalid'] as const),
+]
+
+describe('KX-01 a credential of each sort in each place', () => {
+  it('takes the certificate of the connection where nothing else authenticates the client', async () => {
+    const answer = await send({ form: subject() })
+    expect(answer.status).toBe(200)
+    expect(await server.record(answer.id)).toMatchObject({ authentication: 'spiffe_x509' })
+  })
+
+  it('takes the proof of a WIT beside that WIT on that request, which no other request can show', async () => {
+    const token = goodWit()
+    const sent = {
+      form: subject(),
+      headers: (body: string) => ({ 'workload-identity-token': token, ...proven(token)(body) }),
+    }
+    expect((await send(sent)).status).toBe(200)
+  })
+
+  it.each(Object.keys(SAMPLES))('%s: taken in its own places, and in no other', async (sort) => {
+    const [make, own] = SAMPLES[sort] ?? [() => '', []]
+    const outcomes: [string, boolean][] = []
+    for (const [place, sending] of Object.entries(PLACES)) {
+      const answer = await send(sending(await make(), sort))
+      const record = await server.record(answer.id)
+      outcomes.push([place, answer.status === 200])
+      if (answer.status !== 200) {
+        expect(record).toMatchObject({ outcome: 'refused', jti: '', granted: null })
+        expect(OF_THE_CREDENTIAL, `${place}: ${record['detail']}`).toContain(record['reason'])
+        const about = place.startsWith('subject') ? 'subject' : place.startsWith('actor') ? 'actor' : 'client'
+        expectWireOf(answer, record['reason'] as Reason, about)
+      }
+      clock.advance(0.2)
+    }
+    expect(outcomes).toEqual(Object.keys(PLACES).map((place) => [place, own.includes(place)]))
+  })
+})
