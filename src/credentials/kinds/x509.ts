@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Certificate } from '../../lib/x509/contract.ts'
 import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
-import { CARRIED_TYPE, type CredentialKind } from '../contract.ts'
+import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
 import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
 
@@ -34,10 +34,14 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
       : [],
   read: readChain,
 
-  locate: ({ leaf, others }) => ({
-    authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)],
-    audiences: [],
-  }),
+  locate(chain) {
+    const known = located.get(chain)
+    if (known !== undefined) return known
+    const { leaf, others } = chain
+    const where = Object.freeze({ authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)], audiences: [] })
+    located.set(chain, where)
+    return where
+  },
 
   async verify(chain, issuer, tools) {
     const { leaf } = chain
@@ -46,6 +50,9 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
     return { ...factsOfCertificate(leaf, issuer, tools, validUntil), uri: undefined }
   },
 }
+
+/** A chain is read once and presented often. */
+const located = new WeakMap<PresentedChain, TrustKey>()
 
 const pinKey = ({ fingerprint }: Certificate): string => `certificate:${fingerprint}`
 
