@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { formats } from '../../src/app.ts'
+import { Compiler } from '../../src/documents/compile.ts'
 import type { Document } from '../../src/documents/contract.ts'
 import { readDocuments } from '../../src/documents/read.ts'
 import { warningsOf } from '../../src/documents/warnings.ts'
@@ -13,7 +15,7 @@ import { attestationPop, dpop, httpSignature, wpt } from '../harness/proofs.ts'
 import { postTls } from '../harness/tls-client.ts'
 import { decode, SigningKey } from '../harness/tokens.ts'
 import { TrustDomain } from '../harness/workload.ts'
-import { compiler } from '../unit/documents/world.ts'
+import { context } from '../unit/documents/world.ts'
 import { type Handler, json, serve } from '../unit/trust/hostile-server.ts'
 
 /** OpenSSL has a clock of its own, so what TLS looks at is good for long. */
@@ -31,7 +33,7 @@ const documentsOf = (page: string): readonly Document[] =>
     .flatMap((block) => readDocuments(block, 'application/yaml'))
 
 /** The documents of a page, with the keys of this test. */
-const withKeys = (page: string, keys: Readonly<Record<string, object>>): object[] =>
+const withKeys = (page: string, keys: Readonly<Record<string, object>>): readonly Document[] =>
   documentsOf(page).map((each) => {
     const { name } = each.metadata
     return each.kind === 'TrustedIssuer' ? { ...each, spec: { ...each.spec, keys: keys[name] } } : each
@@ -55,7 +57,11 @@ function ofCurl(block: string): Shown {
     form.append(name, value.join('='))
   }
   const url = words.find((word) => word.startsWith('https://')) ?? ''
-  return { url, headers: {}, body: form.toString().replaceAll('%24', '$') }
+  return {
+    url,
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: form.toString().replaceAll('%24', '$'),
+  }
 }
 
 /** A request as a page writes it for the wire. */
@@ -92,8 +98,7 @@ async function recorded(server: TestServer, id: string): Promise<object> {
 
 const send = async (server: TestServer, { url, headers, body }: Shown) => {
   expect(url).toBe(ENDPOINT)
-  const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
-  const response = await fetch(`${server.workloads}/token`, { method: 'POST', headers: { ...type, ...headers }, body })
+  const response = await fetch(`${server.workloads}/token`, { method: 'POST', headers, body })
   return { status: response.status, body: await response.json(), id: response.headers.get('Cambist-Request-Id') ?? '' }
 }
 
@@ -113,6 +118,7 @@ const webLeaf = await web.leaf({ ...LONG, ips: ['127.0.0.1'] })
 const webIdentity = { cert: webLeaf.chainPem(), key: webLeaf.keyPem }
 const holder = new SigningKey('ES256')
 const dpopKey = new SigningKey('ES256')
+const compiler = new Compiler({ ...context, credentialKinds: formats.credentialKinds })
 const dpopFor = (now: number) => dpop(dpopKey, { url: ENDPOINT, now })
 
 describe('SPIRE', async () => {
@@ -128,11 +134,6 @@ describe('SPIRE', async () => {
   const bundle = { spiffe_sequence: 1, keys: [root, ...prod.bundle.keys.filter(({ use }) => use === 'jwt-svid')] }
   const byName = await serving(json(bundle), webIdentity)
   const byId = await serving(json(bundle), { cert: endpointLeaf.chainPem(), key: endpointLeaf.keyPem })
-  const server = await startCambist({
-    env: { CAMBIST_ISSUER: US, CAMBIST_INSECURE_FETCH: `${byName.host},${byId.host}` },
-    mtls: webIdentity,
-    documents: [],
-  })
   const keys = {
     'prod-tokens': { bundle: { url: `${byName.url}/` }, ca: web.pem },
     'prod-certificates': {
@@ -146,7 +147,11 @@ describe('SPIRE', async () => {
     'prod-identities': { bundle: { inline: { keys: prod.bundle.keys.filter(({ use }) => use === 'wit-svid') } } },
   }
   const documents = withKeys('spire', keys)
-  await server.apply(...documents)
+  const server = await startCambist({
+    env: { CAMBIST_ISSUER: US, CAMBIST_INSECURE_FETCH: `${byName.host},${byId.host}` },
+    mtls: webIdentity,
+    documents,
+  })
   const [byJwt = '', byCertificate = ''] = blocksOf('spire', 'sh')
   const [byWit = ''] = blocksOf('spire', 'http')
 
@@ -155,7 +160,7 @@ describe('SPIRE', async () => {
       .filter(({ kind }) => kind === 'TrustedIssuer')
       .map(({ metadata, spec }) => [metadata.name, members(spec['keys'])])
     expect(written).toEqual(Object.entries(keys).map(([name, one]) => [name, members(withoutCa(one))]))
-    expect(warningsOf(compiler().compile(documents as Document[]))).toEqual([])
+    expect(warningsOf(compiler.compile(documents))).toEqual([])
   })
 
   it('takes a JWT-SVID as it is shown, again and again', async () => {
@@ -214,17 +219,16 @@ const withoutCa = ({ ca: _, ...keys }: { readonly bundle: object; readonly ca?: 
 describe('WIMSE', async () => {
   const edge = new TrustDomain(() => server.clock.seconds(), 'edge.example', 'wimse')
   const provider = await serving(json({ keys: [edge.witKey.jwk] }), webIdentity)
+  const documents = withKeys('wimse', { 'edge-identities': { jwksUri: `${provider.url}/keys`, ca: web.pem } })
   const server = await startCambist({
     env: { CAMBIST_ISSUER: US, CAMBIST_INSECURE_FETCH: provider.host },
-    documents: [],
+    documents,
   })
-  const documents = withKeys('wimse', { 'edge-identities': { jwksUri: `${provider.url}/keys`, ca: web.pem } })
-  await server.apply(...documents)
   const [byProof = '', bySignature = ''] = blocksOf('wimse', 'http')
   const [shownWit, shownWpt] = blocksOf('wimse', 'json').map((block) => JSON.parse(block) as ReturnType<typeof decode>)
 
   it('has documents that give lint no reason to warn', () => {
-    expect(warningsOf(compiler().compile(documents as Document[]))).toEqual([])
+    expect(warningsOf(compiler.compile(documents))).toEqual([])
   })
 
   it('takes a WIT with a WPT, made of what is shown', async () => {
