@@ -177,6 +177,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly audience?: 'none'
   /** Strangers share every issuer of it, so that a document must say `tenant` and `tenants` (P-4). */
   readonly sharedIssuer?: true
+  /** Fields of all documents that say nothing of its credentials: refused, since what is ignored looks like a check. */
+  readonly without?: readonly ('maxAge' | 'onlineCheck' | 'act')[]
   /** What conditions and mappings of its documents see: `assertion` and `header` where it does not say. */
   readonly variables?: readonly string[]
   /** The default of a document's `subject`; `assertion.sub` where it does not say. */

@@ -3,7 +3,7 @@
  * it names no audience, and every process of the machine reads the same. So it is taken with a key that the request
  * proves, once for each machine, and what it enrols is that key.
  */
-import { hash } from 'node:crypto'
+import { pbkdf2Sync } from 'node:crypto'
 import { CmsFault, type CmsFaultCode, readSignedData, type UnverifiedSignedData, verifySignedData } from '../lib/cms.ts'
 import { type JsonObject, parseJsonObject } from '../lib/json.ts'
 import { type Reason, Refusal } from '../refusal.ts'
@@ -70,14 +70,18 @@ export function enrolledKey({ confirmation }: Possession): string {
   return thumbprint
 }
 
+/** Ten digits are few: what makes them costs so much that nobody finds a second key for them while a document is fresh. */
+const ITERATIONS = 20_000
+
 /**
- * The nonce that binds a document to us and to the workload's key: the first 15 hexadecimal digits of SHA-256 over our
- * issuer, a space and the key's thumbprint (base64url), as a number, modulo 10^10, in ten digits. It stands in for a nonce
- * that we would choose and keep: no state, no further request, and nothing that another server or another key could use.
+ * The nonce that binds a document to us and to the workload's key: PBKDF2 with HMAC-SHA-256 of the key's thumbprint
+ * (base64url), salted with our issuer; the first 15 hexadecimal digits, as a number, modulo 10^10, in ten digits. It
+ * stands in for a nonce that we would choose and keep: no state, no further request, and nothing that another server or
+ * another key could use.
  */
 export function nonceFor(issuer: string, thumbprint: string): string {
-  const number = BigInt(`0x${hash('sha256', `${issuer} ${thumbprint}`, 'hex').slice(0, 15)}`)
-  return (number % 10_000_000_000n).toString().padStart(10, '0')
+  const digits = pbkdf2Sync(thumbprint, issuer, ITERATIONS, 32, 'sha256').toString('hex').slice(0, 15)
+  return (BigInt(`0x${digits}`) % 10_000_000_000n).toString().padStart(10, '0')
 }
 
 /** What is true of all evidence, once it is verified. `from` and `until` are seconds since the epoch. */

@@ -65,8 +65,15 @@ function plainMismatch(rule: Policy, { facts, profile }: Case): Mismatch | undef
   return undefined
 }
 
+/**
+ * Ids without issuers are SPIFFE or WIMSE ids, which one trust domain alone can give: a subject that another issuer
+ * spells like one is not that workload (T15, T21).
+ */
 function isParty(party: Party, principal: Principal): boolean {
-  return (party.issuers === undefined || party.issuers.has(principal.issuer)) && selects(party, principal)
+  const { issuers, ids } = party
+  const from =
+    issuers === undefined ? ids === undefined || principal.subject === principal.id : issuers.has(principal.issuer)
+  return from && selects(party, principal)
 }
 
 function holdsAll(subject: Principal, scopes: readonly string[]): boolean {

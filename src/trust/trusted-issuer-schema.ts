@@ -25,6 +25,8 @@ export interface CredentialKindForm {
   readonly variables?: readonly string[]
   readonly subject?: string
   readonly maxAge?: number
+  /** Common fields that say nothing of its credentials, and are refused in its documents. */
+  readonly without?: readonly string[]
   /** No document says it. */
   readonly builtIn?: true
   authority(settings: never): string

@@ -148,7 +148,7 @@ function settingsOf(kind: CredentialKindForm, written: Readonly<Record<string, u
   const before = faults.length
   for (const [field, value] of Object.entries(written)) {
     if (Object.hasOwn(shape, field)) settings[field] = value
-    else if (!COMMON_FIELDS.has(field))
+    else if (!COMMON_FIELDS.has(field) || (kind.without?.includes(field) && value !== undefined))
       faults.push({ path: `spec.${field}`, message: `is not a field of credential ${kind.name}` })
   }
   for (const [field, schema] of Object.entries(shape)) {

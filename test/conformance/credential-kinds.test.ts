@@ -11,6 +11,7 @@ import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
 import { evidenceSamples } from './samples-evidence.ts'
+import { certificateSamples } from './samples-certificates.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000
@@ -20,6 +21,7 @@ const US = 'https://cambist.example'
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
   ...evidenceSamples,
+  ...certificateSamples,
   ...tokenSamples,
 }
 

@@ -56,6 +56,7 @@ export const awsCallerIdentity: CredentialKind<z.output<typeof settings>, Caller
   format: 'aws4-request',
   tokenTypes: [AWS_REQUEST_TYPE],
   settings,
+  without: ['onlineCheck', 'act'],
   sharedIssuer: true,
   variables: ['assertion'],
   subject: 'assertion.principal',

@@ -43,6 +43,7 @@ export const azureAttestedData: CredentialKind<z.output<typeof settings>, Signed
   tokenTypes: [AZURE_DOCUMENT_TYPE],
   settings,
   audience: 'none',
+  without: ['onlineCheck', 'act'],
   sharedIssuer: true,
   variables: ['assertion'],
   subject: 'assertion.vmId.lowerAscii()',

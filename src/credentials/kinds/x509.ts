@@ -20,8 +20,10 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'tls_client_auth']]),
   settings,
   audience: 'none',
+  without: ['maxAge', 'onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],
 
@@ -39,11 +41,9 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
 
   async verify(chain, issuer, tools) {
     const { leaf } = chain
-    if (isPinned(issuer))
-      return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools)), uri: undefined }
-    const pending = checkChain(chain, issuer, tools)
+    const pending = isPinned(issuer) ? checkPinned(leaf, issuer, tools) : checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
-    return { ...factsOfCertificate(leaf, issuer, validUntil), uri: undefined }
+    return { ...factsOfCertificate(leaf, issuer, tools, validUntil), uri: undefined }
   },
 }
 
