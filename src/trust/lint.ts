@@ -47,7 +47,9 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     )
   }
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
-    if (issuer[field] > DAY) warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
+    // Where the kind's credentials need not say when they were issued, nobody has chosen an age.
+    if (issuer[field] > DAY && Number.isFinite(issuer[field]))
+      warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
   }
   if (issuer.multipleAudiences) {
     warn(
