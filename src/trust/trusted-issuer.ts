@@ -106,7 +106,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     multipleAudiences: written.multipleAudiences ?? false,
     uses: new Set(written.uses ?? (['client', 'subject', 'actor', 'assertion'] as const)),
     act: written.act ?? 'refuse',
-    maxLifetime: seconds('maxLifetime', 86_400),
+    maxLifetime: seconds('maxLifetime', kind?.maxLifetime ?? 86_400),
     maxAge: seconds('maxAge', kind?.maxAge ?? 3600),
     clockSkew,
     singleUse: written.singleUse ?? false,

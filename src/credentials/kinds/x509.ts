@@ -23,6 +23,8 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
+  // As long as the web lets certificates live; authorities of one's own renew them by the year.
+  maxLifetime: 398 * 86_400,
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],
