@@ -143,7 +143,7 @@ export async function openApp(options: AppOptions): Promise<App> {
 
 /** What documents are compiled under; also without a server, for lint. */
 export function compileContext(
-  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin'>,
+  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin' | 'trustDomain'>,
   joined: Formats,
   keys?: Keys,
 ): CompileContext {
@@ -151,6 +151,7 @@ export function compileContext(
     ...joined,
     ourIssuer: config.issuer,
     adminAudience: config.admin.audience,
+    ourTrustDomain: config.trustDomain,
     insecureFetch: config.insecureFetch,
     openKeys: (stored) => {
       if (keys === undefined) throw new Error('signing keys are opened by a server alone')

@@ -5,11 +5,12 @@ import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import type { TlsIdentity } from './workload.ts'
 
-/** What stands in a certificate. Names are SPIFFE IDs and other URIs, and IP addresses of servers. */
+/** Whom a certificate is of. */
 export interface Names {
   /** RFC 4514; '' for none. */
   readonly subject?: string
   readonly uris?: readonly string[]
+  readonly dns?: readonly string[]
   readonly ips?: readonly string[]
 }
 
@@ -20,14 +21,14 @@ export class Authority {
   /** Of the root certificate. */
   readonly pem: string
   readonly der: Buffer
+  readonly key: KeyObject
   readonly #name: string
-  readonly #key: KeyObject
 
   private constructor(name: string, key: KeyObject, root: x509.X509Certificate) {
     this.pem = root.toString('pem')
     this.der = Buffer.from(root.rawData)
     this.#name = name
-    this.#key = key
+    this.key = key
   }
 
   /** A root of its own; a signing authority of SPIFFE has the ID of its trust domain among its names (S-29). */
@@ -42,7 +43,7 @@ export class Authority {
 
   /** A certificate of an hour, for servers and clients, with a key of its own. */
   async issue(names: Names): Promise<TlsIdentity> {
-    return await identity(names, { name: this.#name, key: this.#key })
+    return await identity(names, { name: this.#name, key: this.key })
   }
 }
 
@@ -70,13 +71,14 @@ async function identity(names: Names, signer: Signer | undefined): Promise<TlsId
 }
 
 async function certificate(
-  { subject = '', uris = [], ips = [] }: Names,
+  { subject = '', uris = [], dns = [], ips = [] }: Names,
   publicKey: KeyObject,
   signer: Signer,
   extensions: readonly x509.Extension[],
 ): Promise<x509.X509Certificate> {
   const names = [
     ...uris.map((value) => ({ type: 'url' as const, value })),
+    ...dns.map((value) => ({ type: 'dns' as const, value })),
     ...ips.map((value) => ({ type: 'ip' as const, value })),
   ]
   return await x509.X509CertificateGenerator.create({

@@ -1,8 +1,12 @@
 /** The rows of the matrix: each credential, how a request brings it in each position, and what must come of it. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { developmentCluster } from '../../src/quickstart.ts'
 import { seconds, wit } from './platforms.ts'
 import type { Cambist } from './server.ts'
 import {
+  awsCallerRequest,
+  azureNonce,
   certificateToken,
   clientAssertion,
   type TlsIdentity,
@@ -40,11 +44,17 @@ export interface Row {
 const type = (name: string): string => `urn:ietf:params:oauth:token-type:${name}`
 const assertionType = (name: string): string => `urn:ietf:params:oauth:client-assertion-type:${name}`
 
-const JWT = type('jwt')
+export const JWT = type('jwt')
 export const MTLS = type('mtls')
 export const ID_TOKEN = type('id_token')
 export const ACCESS_TOKEN = type('access_token')
+const AWS_REQUEST = 'urn:ietf:params:aws:token-type:aws4_request'
+export const EC2_DOCUMENT = 'urn:cambist:token-type:ec2-instance-identity'
+const AZURE_DOCUMENT = 'urn:cambist:token-type:azure-attested-data'
 export const JWT_BEARER = assertionType('jwt-bearer')
+
+/** Every instance has an id of its own. */
+export const instanceId = (): string => `i-0${randomBytes(8).toString('hex')}`
 
 /** Parameters for a token in a position. */
 function parameters(position: Position, token: string, tokenType: string, clientType = JWT_BEARER) {
@@ -82,6 +92,12 @@ export function rowsOf(
       const token = position === 'actor' ? parameters(position, certificateToken(identity), MTLS) : {}
       return { identity, form: { ...named, ...token } }
     },
+  })
+
+  const evidence = (credential: string, tokenType: string, document: () => Promise<string> | string): Row => ({
+    credential,
+    expected: { client: no('token_malformed'), subject: yes('DPoP', 'jkt'), actor: yes('DPoP', 'jkt') },
+    bring: async (position) => ({ form: parameters(position, await document(), tokenType), prove: dpop }),
   })
 
   return [
@@ -183,6 +199,19 @@ export function rowsOf(
         }
       },
     },
+    {
+      credential: 'AWS signed request',
+      expected: { client: no('token_malformed'), subject: yes('bearer'), actor: yes('bearer') },
+      async bring(position) {
+        await setTimeout(1000) // requests of one second have one signature, and each is taken once
+        const token = awsCallerRequest(world.sts.credentials, world.aws.url, issuer)
+        return { form: parameters(position, token, AWS_REQUEST) }
+      },
+    },
+    evidence('EC2 identity document', EC2_DOCUMENT, () => world.ec2.document(instanceId())),
+    evidence('Azure attested data', AZURE_DOCUMENT, async () =>
+      world.azure.document(randomUUID(), await azureNonce(dpopKey, issuer)),
+    ),
     {
       credential: 'client attestation',
       expected: {

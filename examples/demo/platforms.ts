@@ -1,5 +1,6 @@
 /** What workloads have before they come to Cambist: platforms that sign tokens and certificates, on servers of this process. */
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type JWK, SignJWT } from 'jose'
@@ -118,15 +119,15 @@ export interface Served {
   close(): void
 }
 
-/** An https server on loopback that answers these paths with JSON. Each is told the server's URL. */
-export async function serve(
-  identity: TlsIdentity,
-  paths: Readonly<Record<string, (url: string) => object>>,
-): Promise<Served> {
+/** What a path answers, as JSON; undefined for a no. It is told the URL of its server. */
+export type Handler = (request: IncomingMessage, url: string) => object | undefined
+
+/** An https server on loopback. */
+export async function serve(identity: TlsIdentity, paths: Readonly<Record<string, Handler>>): Promise<Served> {
   const server = createServer({ cert: identity.cert, key: identity.key }, (request, response) => {
-    const path = paths[request.url ?? '']
-    response.writeHead(path === undefined ? 404 : 200, { 'Content-Type': 'application/json' })
-    response.end(path === undefined ? '{}' : JSON.stringify(path(url)))
+    const answer = paths[request.url ?? '']?.(request, url)
+    response.writeHead(answer === undefined ? 404 : 200, { 'Content-Type': 'application/json' })
+    response.end(JSON.stringify(answer ?? {}))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`

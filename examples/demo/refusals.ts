@@ -1,6 +1,6 @@
 /** What the matrix does not show: credentials of the right kind, in the right place, that are refused all the same. */
 import { setTimeout } from 'node:timers/promises'
-import { type Brought, MTLS } from './credentials.ts'
+import { ACCESS_TOKEN, type Brought, EC2_DOCUMENT, instanceId, JWT, MTLS, WANTED } from './credentials.ts'
 import { asPortal, exchange } from './matrix.ts'
 import { TrustDomain } from './platforms.ts'
 import type { Cambist } from './server.ts'
@@ -14,7 +14,7 @@ import {
   withIdentityToken,
   withWorkloadProof,
 } from './workload.ts'
-import { ORDERS, type World } from './world.ts'
+import type { World } from './world.ts'
 
 export interface Refused {
   readonly name: string
@@ -24,7 +24,6 @@ export interface Refused {
   try(): Promise<TokenAnswer>
 }
 
-const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const subject = (token: string, type = JWT) => ({ subject_token: token, subject_token_type: type })
 
 /** `ownToken` mints a token of ours for the client portal; with a proof it is bound to the DPoP key. The last one ends the trust domain. */
@@ -48,11 +47,11 @@ export function refusalsOf(
     },
     {
       name: 'A WPT a second time',
-      what: 'the same request, byte for byte, from the wire',
+      what: 'somebody sends the same request again, with a DPoP proof of his own',
       reason: 'replayed',
       async try() {
         const token = await witSvid()
-        const written = tokenRequest(endpoint, { ...subject(token), audience: ORDERS, scope: 'orders:read' })
+        const written = tokenRequest(endpoint, { ...subject(token), ...WANTED })
         const request = await withDpop(await withWorkloadProof(written, identityKey, token), dpopKey)
         const first = await send(request)
         if (first.status !== 200) throw new Error('the first time is granted')
@@ -66,7 +65,7 @@ export function refusalsOf(
       reason: 'proof_invalid',
       async try() {
         const token = await witSvid()
-        const written = tokenRequest(endpoint, { ...subject(token), audience: ORDERS, scope: 'orders:read' })
+        const written = tokenRequest(endpoint, { ...subject(token), ...WANTED })
         const request = await withWorkloadProof(written, identityKey, token)
         return await send({ ...request, body: request.body.replace('read', 'write') })
       },
@@ -105,8 +104,9 @@ export function refusalsOf(
       reason: 'confirmation_unproven',
       async try() {
         const token = await ownToken((request) => withDpop(request, dpopKey))
-        const type = 'urn:ietf:params:oauth:token-type:access_token'
-        return await exchange(cambist, { form: { ...subject(token, type), ...(await asPortal(world, cambist)) } })
+        return await exchange(cambist, {
+          form: { ...subject(token, ACCESS_TOKEN), ...(await asPortal(world, cambist)) },
+        })
       },
     },
     {
@@ -117,6 +117,17 @@ export function refusalsOf(
         const form = subject(await gitlab.token(issuer))
         const first = await exchange(cambist, { form, prove: (request) => withDpop(request, dpopKey) })
         if (first.status !== 200) throw new Error('the job itself is granted')
+        return await exchange(cambist, { form, prove: (request) => withDpop(request, new WorkloadKey()) })
+      },
+    },
+    {
+      name: 'An instance for the second time',
+      what: 'its identity document has enrolled a key, and comes again, with another',
+      reason: 'replayed',
+      async try() {
+        const form = subject(world.ec2.document(instanceId()), EC2_DOCUMENT)
+        const first = await exchange(cambist, { form, prove: (request) => withDpop(request, dpopKey) })
+        if (first.status !== 200) throw new Error('the instance itself is granted')
         return await exchange(cambist, { form, prove: (request) => withDpop(request, new WorkloadKey()) })
       },
     },

@@ -60,6 +60,8 @@ export async function startCambist(
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  // Whatever becomes of the tour, it leaves no server behind.
+  process.once('exit', () => server.kill())
   const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()))
   await new Promise<void>((resolve, reject) => {
     let seen = ''

@@ -4,9 +4,9 @@
  *
  * A proof is made for one request: it covers what is sent, so it comes last, and it is never sent twice.
  */
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
-import { type JWK, SignJWT } from 'jose'
+import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
 
 /** A request as it will be sent, to the byte. */
 export interface TokenRequest {
@@ -159,6 +159,60 @@ export async function clientAssertion(key: WorkloadKey, client: string, issuer: 
 /** A certificate as a token: what `subject_token` and `actor_token` of type `…:token-type:mtls` are. */
 export const certificateToken = ({ chain }: TlsIdentity): string =>
   JSON.stringify(chain.map((certificate) => certificate.toString('base64')))
+
+/**
+ * The nonce that a virtual machine of Azure asks attested data for: it binds the data to the authorization server and to
+ * the DPoP key of the request that brings it, so that nobody else can enrol another key by it.
+ */
+export async function azureNonce(key: WorkloadKey, issuer: string): Promise<string> {
+  const digest = sha256(`${issuer} ${await calculateJwkThumbprint(key.jwk)}`).digest('hex')
+  return (BigInt(`0x${digest.slice(0, 15)}`) % 10_000_000_000n).toString().padStart(10, '0')
+}
+
+export interface AwsCredentials {
+  readonly id: string
+  readonly secret: string
+  readonly region: string
+}
+
+const CALLER_IDENTITY = 'Action=GetCallerIdentity&Version=2011-06-15'
+
+/**
+ * A signed request for AWS GetCallerIdentity that is not sent: the authorization server sends it, and learns whose it is.
+ * The signed header `x-cambist-audience` says for whom it is made.
+ */
+export function awsCallerRequest(credentials: AwsCredentials, sts: string, issuer: string): string {
+  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  const signed = { host: new URL(sts).host, 'x-amz-date': date, 'x-cambist-audience': issuer }
+  const names = Object.keys(signed).sort()
+  const signature = awsSignature(credentials, names, (name) => new Map(Object.entries(signed)).get(name) ?? '')
+  const authorization = [
+    `AWS4-HMAC-SHA256 Credential=${credentials.id}/${awsScope(credentials, date)}`,
+    `SignedHeaders=${names.join(';')}`,
+    `Signature=${signature}`,
+  ].join(', ')
+  const headers = Object.entries({ ...signed, authorization }).map(([key, value]) => ({ key, value }))
+  return JSON.stringify({ url: `${sts}/`, method: 'POST', headers, body: CALLER_IDENTITY })
+}
+
+const awsScope = ({ region }: AwsCredentials, date: string): string => `${date.slice(0, 8)}/${region}/sts/aws4_request`
+
+/** AWS Signature Version 4 of that request, over the headers of these names, in their order. */
+export function awsSignature(
+  credentials: AwsCredentials,
+  names: readonly string[],
+  header: (name: string) => string,
+): string {
+  const date = header('x-amz-date')
+  const scope = awsScope(credentials, date)
+  const headers = names.map((name) => `${name}:${header(name)}`)
+  const hashed = sha256(CALLER_IDENTITY).digest('hex')
+  const canonical = ['POST', '/', '', ...headers, '', names.join(';'), hashed].join('\n')
+  const toSign = ['AWS4-HMAC-SHA256', date, scope, sha256(canonical).digest('hex')].join('\n')
+  const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
+  const key = scope.split('/').reduce<string | Buffer>(hmac, `AWS4${credentials.secret}`)
+  return hmac(key, toSign).toString('hex')
+}
 
 /** Sends the request, on a connection with the client certificate where one is given. */
 export async function send({ url, headers, body }: TokenRequest, identity?: TlsIdentity): Promise<TokenAnswer> {

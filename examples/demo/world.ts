@@ -1,6 +1,7 @@
 /** Everybody in the second part of the tour: the platforms, the workload with its keys, and the documents that believe them. */
 import { githubActions, gitlab } from '../../src/trust/presets/index.ts'
 import { Authority, selfSigned } from './certificates.ts'
+import { AwsSts, AzureMetadata, Ec2Region } from './clouds.ts'
 import { IssuerKey, SampledPlatform, type Served, serve, TrustDomain } from './platforms.ts'
 import { WorkloadKey } from './workload.ts'
 
@@ -21,13 +22,17 @@ export async function createWorld(web: Authority) {
   // The same bundle, by a server that is known by its SPIFFE ID instead of its name.
   const federation = await serve(await prod.x509Svid('spire/server'), { '/': () => prod.bundle() })
   const provider = await serve(server, {
-    '/.well-known/openid-configuration': (url) => ({ issuer: url, jwks_uri: `${url}/keys` }),
+    '/.well-known/openid-configuration': (_, url) => ({ issuer: url, jwks_uri: `${url}/keys` }),
     '/keys': () => login.jwks,
     '/edge/keys': () => edge.jwks,
   })
-  const servers: readonly Served[] = [bundles, federation, provider]
+  const sts = new AwsSts()
+  const aws = await serve(server, { '/': sts.handler })
+  const servers: readonly Served[] = [bundles, federation, provider, aws]
   return {
-    ...{ web, prod, edge, corporate, bundles, federation, provider, wimseId: WIMSE_ID },
+    ...{ web, prod, edge, corporate, bundles, federation, provider, sts, aws, wimseId: WIMSE_ID },
+    ec2: await Ec2Region.open(),
+    azure: await AzureMetadata.open(),
     github: new SampledPlatform(githubActions),
     gitlab: new SampledPlatform(gitlab),
     /** The workload's own: for its identity tokens, for DPoP, and where it is registered with a key. */
@@ -58,7 +63,7 @@ const document = (kind: string, name: string, spec: object) => ({
 
 /** What an administrator has written for this: whom we believe, who may call, and one rule. */
 export function documentsOf(world: World, audience: string): readonly object[] {
-  const { web, prod, github, gitlab, corporate, attester, bundles, federation, provider } = world
+  const { web, prod, github, gitlab, corporate, attester, bundles, federation, provider, aws, ec2, azure } = world
   const believe = (name: string, spec: object) => document('TrustedIssuer', name, spec)
   const registered = (name: string, authentication: object) =>
     document('Client', name, { authentication, audiences: [ORDERS] })
@@ -111,6 +116,22 @@ export function documentsOf(world: World, audience: string): readonly object[] {
       trustDomain: 'edge.example',
       keys: { jwksUri: `${provider.url}/edge/keys`, ca: web.pem },
     }),
+    believe('aws-roles', {
+      preset: 'aws-caller-identity',
+      audiences: [audience],
+      keys: { sts: aws.url, ca: web.pem },
+      tenants: ['123456789012'],
+    }),
+    believe('ec2', {
+      preset: 'ec2-instance',
+      keys: { roots: ec2.authority.pem },
+      tenants: ['123456789012'],
+    }),
+    believe('azure-machines', {
+      preset: 'azure-instance',
+      keys: { roots: azure.authority.pem },
+      tenants: ['11111111-2222-4333-8444-555555555555'],
+    }),
     believe('corporate', { credential: 'x509', keys: { roots: corporate.pem } }),
 
     // No registration: this is every instance of a workload, whatever its platform has given it.
@@ -123,6 +144,9 @@ export function documentsOf(world: World, audience: string): readonly object[] {
         { issuer: 'prod-identities', ids: spiffe },
         { issuer: 'prod-certificates', ids: spiffe },
         { issuer: 'edge-identities', ids: [world.wimseId] },
+        { issuer: 'aws-roles', ids: ['arn:aws:sts::123456789012:assumed-role/orders'] },
+        { issuer: 'ec2', match: { account_id: ['123456789012'], region: ['eu-central-1'] } },
+        { issuer: 'azure-machines', match: { subscription_id: ['11111111-2222-4333-8444-555555555555'] } },
       ],
     }),
     registered('billing', {

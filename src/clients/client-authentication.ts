@@ -4,7 +4,8 @@ import { type Fault, Faults } from '../lib/fault.ts'
 import { readJwks } from '../lib/jwk.ts'
 import { readCertificate } from '../lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
-import { addressBytes, parseDistinguishedName } from './certificate-names.ts'
+import { parseDistinguishedName } from '../lib/x509/distinguished-name.ts'
+import { addressBytes } from './certificate-names.ts'
 import type { CertificateName, ClientAuthentication } from './contract.ts'
 
 /** `spec.authentication` of a Client document. */
@@ -185,7 +186,7 @@ function checkSpiffeId(text: string, faults: Fault[]): void {
       path,
       message: `${JSON.stringify(text)} is not the SPIFFE ID of a workload, such as spiffe://prod.example/checkout`,
     })
-  else if (/^spiffe:\/\/[^/]*\*|^spiffe:\/\/[^/]+\/\*\*?$/.test(text))
+  else if (/^spiffe:\/\/[^/]*\*|^spiffe:\/\/[^/]+(?:\/\*\*?)+$/.test(text))
     faults.push({
       path,
       message: `${JSON.stringify(text)} is a whole trust domain; name at least one segment of the path (SC-63)`,

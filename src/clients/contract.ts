@@ -7,7 +7,7 @@
 import type { Pattern } from '../identity/pattern.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Condition } from '../lib/cel.ts'
-import type { Certificate } from '../lib/x509/contract.ts'
+import type { Certificate, NameAttribute } from '../lib/x509/contract.ts'
 
 export const grants = ['token-exchange', 'jwt-bearer', 'client-credentials'] as const
 export type Grant = (typeof grants)[number]
@@ -40,7 +40,7 @@ export type ClientAuthentication =
 
 /** The one name that a client's certificate must have (MT-03). A distinguished name is compared as one, an address as bytes. */
 export type CertificateName =
-  | { readonly of: 'dn'; readonly attributes: readonly (readonly [type: string, value: string])[] }
+  | { readonly of: 'dn'; readonly attributes: readonly NameAttribute[] }
   | { readonly of: 'dns' | 'uri' | 'email'; readonly value: string }
   | { readonly of: 'ip'; readonly bytes: Buffer }
 

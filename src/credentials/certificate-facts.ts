@@ -1,8 +1,10 @@
 import type { Certificate } from '../lib/x509/contract.ts'
+import { writeDistinguishedName } from '../lib/x509/distinguished-name.ts'
 
 /**
  * A certificate as conditions and mappings see it (`certificate` in CEL): names, each exactly as encoded, and dates in
- * seconds since the epoch. `subject` has the first value of each attribute by its short name, `dn` all of them.
+ * seconds since the epoch. `subject` has the first value of each attribute by its short name, `dn` all
+ * of them as RFC 4514 writes them.
  */
 export function certificateFacts(certificate: Certificate): Readonly<Record<string, unknown>> {
   const known = made.get(certificate)
@@ -11,7 +13,7 @@ export function certificateFacts(certificate: Certificate): Readonly<Record<stri
   for (const [type, value] of certificate.subjectAttributes) subject[type] ??= value
   const facts = Object.freeze({
     subject,
-    dn: certificate.subjectAttributes.map(([type, value]) => `${type}=${value}`).join(','),
+    dn: writeDistinguishedName(certificate.subjectAttributes),
     uris: certificate.names.uris,
     dns: certificate.names.dns,
     emails: certificate.names.emails,

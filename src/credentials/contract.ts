@@ -187,6 +187,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly maxAge?: number
   /** What the header of its JWTs must say where a document has these settings; undefined where its credentials are none. The table in docs/credentials.md is made from it. */
   header?(settings: Settings): JwtHeader
+  /** The default of a document's `maxLifetime`, seconds; a day where it does not say. */
+  readonly maxLifetime?: number
   /** Which keys of a SPIFFE bundle are its own. */
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */

@@ -26,7 +26,8 @@ export function principalOf(
       { cause: error },
     )
   }
-  if (!isName(subject))
+  // The id that a kind guarantees is a name whatever its length: SPIFFE has them of up to 2048 bytes (S-5).
+  if (!(isName(subject) || (subject === facts.uri && typeof subject === 'string')))
     throw new Refusal(
       'subject_unmapped',
       `subject of trusted issuer ${issuer.name} is not a text of 1 to 1024 characters`,

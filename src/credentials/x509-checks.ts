@@ -86,10 +86,11 @@ export function faultsAsRefusals<T>(work: () => T): T {
   }
 }
 
-/** What is true of every verified certificate. */
+/** What is true of every verified certificate. Throws Refusal `too_long_lived` or `too_old`, by the document of its issuer. */
 export function factsOfCertificate(
   leaf: Certificate,
   issuer: TrustedIssuer,
+  { now }: VerifyTools,
   validUntil: number,
 ): Omit<VerifiedFacts, 'uri'> {
   const lifetime = leaf.notAfter - leaf.notBefore
@@ -98,6 +99,9 @@ export function factsOfCertificate(
       'too_long_lived',
       `the certificate lives ${lifetime} s, at most ${issuer.maxLifetime} s are allowed (maxLifetime)`,
     )
+  const age = now - leaf.notBefore
+  if (age > issuer.maxAge)
+    throw new Refusal('too_old', `the certificate is valid since ${age} s, at most ${issuer.maxAge} s are allowed`)
   return {
     authority: issuer.authority,
     claims: NOTHING,

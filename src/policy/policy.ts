@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { grants } from '../clients/contract.ts'
 import { MAX_ACTORS } from '../identity/actor.ts'
 import { compileSelector, type Selector } from '../identity/selector.ts'
+import { parseWorkloadId } from '../identity/spiffe-id.ts'
 import { type Condition, compileCondition } from '../lib/cel.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
@@ -210,19 +211,32 @@ const GLOBAL_ID = /^(?:spiffe|wimse):\/\/[^/*]+(?:\/|$)/
 
 function compileParty(written: Written['subject'], path: string, faults: Fault[]): Party | undefined {
   if (written === undefined) return undefined
-  if (written.issuers === undefined && written.ids?.some((id) => !GLOBAL_ID.test(id)) === true) {
-    faults.push({
-      path: `${path}.ids`,
-      message:
-        'two issuers may name two workloads alike; name the `issuers` beside the ids, or use SPIFFE or WIMSE ids only',
-    })
-  }
+  if (written.issuers === undefined) checkGlobal(written.ids ?? [], `${path}.ids`, faults)
   return Object.freeze({
     ...compileSelector(written, path, faults),
     issuers: optionalSet(written.issuers),
     scopes: written.scopes,
     condition: compileWritten(written.condition, `${path}.condition`, faults),
   })
+}
+
+/** An id that no workload can ever have is a mistake: in a permit nobody is meant by it, and in a forbid everybody gets by (T15). */
+function checkGlobal(ids: readonly string[], path: string, faults: Fault[]): void {
+  if (ids.some((id) => !GLOBAL_ID.test(id))) {
+    faults.push({
+      path,
+      message:
+        'two issuers may name two workloads alike; name the `issuers` beside the ids, or use SPIFFE or WIMSE ids only',
+    })
+    return
+  }
+  for (const [index, id] of ids.entries()) {
+    if (parseWorkloadId(id.replace(/\*\*?/g, 'x')) === undefined)
+      faults.push({
+        path: `${path}[${index}]`,
+        message: `${JSON.stringify(id.slice(0, 120))} can be the id of no workload; write a SPIFFE or WIMSE id as its trust domain gives it, such as spiffe://prod.example/checkout`,
+      })
+  }
 }
 
 function compileWritten(source: string | undefined, path: string, faults: Fault[]): Condition | undefined {

@@ -47,7 +47,7 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     )
   }
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
-    // Infinity is the default of a kind whose credentials need not say when they were issued; nobody wrote it.
+    // Where the kind's credentials need not say when they were issued, nobody has chosen an age.
     if (issuer[field] > DAY && Number.isFinite(issuer[field]))
       warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
   }

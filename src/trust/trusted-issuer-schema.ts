@@ -25,6 +25,7 @@ export interface CredentialKindForm {
   readonly variables?: readonly string[]
   readonly subject?: string
   readonly maxAge?: number
+  readonly maxLifetime?: number
   /** Common fields that say nothing of its credentials, and are refused in its documents. */
   readonly without?: readonly string[]
   /** No document says it. */

@@ -10,6 +10,7 @@ import { keySet } from '../../src/trust/key-set.ts'
 import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
+import { certificateSamples } from './samples-certificates.ts'
 import { evidenceSamples } from './samples-evidence.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
@@ -20,6 +21,7 @@ const US = 'https://cambist.example'
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
   ...evidenceSamples,
+  ...certificateSamples,
   ...tokenSamples,
 }
 

@@ -165,6 +165,7 @@ function trusting(kind: KeyKind): Trusting {
     status: { check() {} },
     revoked: () => undefined,
     possession: proven,
+    met: new Map(),
     ourIssuer: US,
     trustDomain: 'cambist.example',
     now: NOW,

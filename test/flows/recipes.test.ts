@@ -110,7 +110,7 @@ describe.each(cases.map((each) => [each.name, each] as const))('the recipe for %
     ['of days ago', () => ({ iat: clock.seconds() - 259_200 }), 'too_old'],
     [
       'bound to a key that nobody proves (P-16)',
-      () => ({ cnf: { jkt: 'x'.repeat(42) + 'A' } }),
+      () => ({ cnf: { jkt: `${'x'.repeat(42)}A` } }),
       'confirmation_unproven',
     ],
   ] as const)('refuses a token that is %s', async (_what, changes, reason) => {

@@ -13,7 +13,6 @@ import {
   checkSignature,
   checkType,
   readToken,
-  requiredText,
   shown,
   useIdOf,
 } from '../jwt-checks.ts'
@@ -71,7 +70,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
     const audiences = audiencesOf(claims)
     checkAudience(audiences, accepted.audiences, accepted.several)
     checkIssuerText(claims)
-    const id = workloadOf(claims)
+    const id = workloadOf(claims, parseSpiffeId)
     const pending = checkSignature(token, issuer, algorithm, keys)
     if (pending !== undefined) await pending
     return {
@@ -89,10 +88,14 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
   },
 }
 
-/** The workload in `sub`: an ID with a path, since one without is the trust domain's own (S-22, S-44). */
-export function workloadOf(claims: JsonObject): WorkloadId {
-  const id = parseSpiffeId(requiredText(claims, 'sub'))
+/**
+ * The workload in `sub`: an ID with a path, since one without is the trust domain's own (S-22, S-44). It may be longer than
+ * other names (S-5).
+ */
+export function workloadOf({ sub }: JsonObject, parse: (text: string) => WorkloadId | undefined): WorkloadId {
+  if (sub === undefined) throw new Refusal('claim_missing', 'sub is missing')
+  const id = typeof sub === 'string' ? parse(sub) : undefined
   if (id === undefined || id.path === '')
-    throw new Refusal('claim_malformed', `sub ${shown(claims['sub'])} is no SPIFFE ID of a workload`)
+    throw new Refusal('claim_malformed', `sub ${shown(sub)} is no identifier of a workload`)
   return id
 }

@@ -17,9 +17,10 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'spiffe_x509']]),
   settings,
   audience: 'none',
-  without: ['maxAge', 'onlineCheck', 'act'],
+  without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.uris[0]',
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['bundle', 'roots'],
 
@@ -39,6 +40,6 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
     const pending = checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
     const id = faultsAsRefusals(() => svidOf(chain.leaf))
-    return { ...factsOfCertificate(chain.leaf, issuer, validUntil), authority: id.origin, uri: id.uri }
+    return { ...factsOfCertificate(chain.leaf, issuer, tools, validUntil), authority: id.origin, uri: id.uri }
   },
 }

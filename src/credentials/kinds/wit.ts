@@ -13,13 +13,11 @@ import {
   checkSignature,
   checkType,
   readToken,
-  requiredText,
-  shown,
   useIdOf,
 } from '../jwt-checks.ts'
 import { keyOfWit } from '../proofs/confirmation.ts'
 import { JWT_TYPE } from './jwt.ts'
-import { SPIFFE_ALGORITHMS, trustDomain } from './spiffe-jwt-svid.ts'
+import { SPIFFE_ALGORITHMS, trustDomain, workloadOf } from './spiffe-jwt-svid.ts'
 
 const settings = z.strictObject({
   trustDomain,
@@ -76,9 +74,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
     checkIssuerText(claims)
     const { iat: _, ...dated } = claims // says nothing of validity (S, §4)
     const expiresAt = checkedTimes(dated, issuer, now)
-    const id = parseWorkloadId(requiredText(claims, 'sub'))
-    if (id === undefined || id.path === '')
-      throw new Refusal('claim_malformed', `sub ${shown(claims['sub'])} is no identifier of a workload`)
+    const id = workloadOf(claims, parseWorkloadId)
     const bound = keyOfWit(claims, allowed)
     const pending = checkSignature(jws, issuer, algorithm, keys)
     if (pending !== undefined) await pending

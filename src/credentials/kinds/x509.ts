@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Certificate } from '../../lib/x509/contract.ts'
 import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
-import { CARRIED_TYPE, type CredentialKind } from '../contract.ts'
+import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
 import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
 
@@ -20,9 +20,12 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'tls_client_auth']]),
   settings,
   audience: 'none',
-  without: ['maxAge', 'onlineCheck', 'act'],
+  without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
+  // As long as the web lets certificates live; authorities of one's own renew them by the year.
+  maxLifetime: 398 * 86_400,
+  maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],
 
@@ -33,20 +36,25 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
       : [],
   read: readChain,
 
-  locate: ({ leaf, others }) => ({
-    authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)],
-    audiences: [],
-  }),
+  locate(chain) {
+    const known = located.get(chain)
+    if (known !== undefined) return known
+    const { leaf, others } = chain
+    const where = Object.freeze({ authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)], audiences: [] })
+    located.set(chain, where)
+    return where
+  },
 
   async verify(chain, issuer, tools) {
     const { leaf } = chain
-    if (isPinned(issuer))
-      return { ...factsOfCertificate(leaf, issuer, checkPinned(leaf, issuer, tools)), uri: undefined }
-    const pending = checkChain(chain, issuer, tools)
+    const pending = isPinned(issuer) ? checkPinned(leaf, issuer, tools) : checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
-    return { ...factsOfCertificate(leaf, issuer, validUntil), uri: undefined }
+    return { ...factsOfCertificate(leaf, issuer, tools, validUntil), uri: undefined }
   },
 }
+
+/** A chain is read once and presented often. */
+const located = new WeakMap<PresentedChain, TrustKey>()
 
 const pinKey = ({ fingerprint }: Certificate): string => `certificate:${fingerprint}`
 

@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { type AuthorityKeyIdentifier, type Certificate, CertificateFault } from './contract.ts'
 import { decode, encode, usagesOf, type X509 } from './decoder.ts'
+import { shortNameOf } from './distinguished-name.ts'
 import { isFitSignature, publicKeyOf } from './fitness.ts'
 import { directoriesOf, noNames, readAlternativeNames, readNameConstraints } from './general-names.ts'
 
@@ -23,24 +24,6 @@ const PROCESSED: ReadonlySet<string> = new Set([
   OID.basicConstraints,
   OID.nameConstraints,
   OID.extKeyUsage,
-])
-
-/** RFC 4514 §3 and the names that tools print. */
-const ATTRIBUTES: ReadonlyMap<string, string> = new Map([
-  ['2.5.4.3', 'CN'],
-  ['2.5.4.4', 'SN'],
-  ['2.5.4.5', 'serialNumber'],
-  ['2.5.4.6', 'C'],
-  ['2.5.4.7', 'L'],
-  ['2.5.4.8', 'ST'],
-  ['2.5.4.9', 'STREET'],
-  ['2.5.4.10', 'O'],
-  ['2.5.4.11', 'OU'],
-  ['2.5.4.12', 'title'],
-  ['2.5.4.42', 'GN'],
-  ['0.9.2342.19200300.100.1.1', 'UID'],
-  ['0.9.2342.19200300.100.1.25', 'DC'],
-  ['1.2.840.113549.1.9.1', 'emailAddress'],
 ])
 
 /**
@@ -159,10 +142,11 @@ function readAuthority(value: X509.AuthorityKeyIdentifier): AuthorityKeyIdentifi
 
 function readAttributes(name: X509.Name): Certificate['subjectAttributes'] {
   const attributes = [...name].flatMap((relative) =>
-    [...relative].map(({ type, value }) => {
+    [...relative].map(({ type, value }, at) => {
       const text = value.toString()
       if (text.includes('\0')) throw new CertificateFault('names', 'the subject has a NUL character in its name')
-      return Object.freeze([ATTRIBUTES.get(type) ?? type, text] as const)
+      const read = [shortNameOf(type), text] as const
+      return Object.freeze(at === 0 ? read : ([...read, 'joined'] as const))
     }),
   )
   return Object.freeze(attributes)

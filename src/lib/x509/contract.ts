@@ -69,6 +69,12 @@ export interface AuthorityKeyIdentifier {
   readonly serialNumber: Buffer | undefined
 }
 
+/**
+ * An attribute of a distinguished name: its type by short name (`CN`, `O`, `OU`, …) or dotted OID, and its text; `joined`
+ * where it stands in one part with the attribute before it.
+ */
+export type NameAttribute = readonly [type: string, value: string, joined?: 'joined']
+
 /** A certificate as read, once, and frozen. Times are seconds since the epoch. */
 export interface Certificate {
   readonly der: Buffer
@@ -86,8 +92,8 @@ export interface Certificate {
   readonly issuer: Buffer
   /** Subject and issuer are one name, as in roots and in certificates of a new key of an authority. */
   readonly selfIssued: boolean
-  /** Attributes of the subject in order, by short name (`CN`, `O`, `OU`, …) or dotted OID. */
-  readonly subjectAttributes: readonly (readonly [type: string, value: string])[]
+  /** Attributes of the subject in order, most general first. */
+  readonly subjectAttributes: readonly NameAttribute[]
   readonly notBefore: number
   readonly notAfter: number
   readonly names: AlternativeNames

@@ -172,7 +172,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['condition_refused', REQUEST, ask(() => token({ 'kubernetes.io': undefined }))],
   ['tenant_refused', REQUEST, ask(() => of('tenants'))],
   ['subject_unmapped', REQUEST, ask(() => of('unmapped'))],
-  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: 'x'.repeat(42) + 'A' } }))],
+  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: `${'x'.repeat(42)}A` } }))],
   ['status_refused', REQUEST, ask(() => of('gone'))],
   ['status_unavailable', [503, 'temporarily_unavailable'], ask(() => of('silent'))],
   ['actor_claim_refused', REQUEST, ask(() => token({ act: { sub: 'x' } }))],

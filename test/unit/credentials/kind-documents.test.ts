@@ -27,11 +27,9 @@ describe('fields that say nothing of a kind of credential', () => {
   })
 
   it.each([
-    ['x509', 'maxAge', '1h'],
     ['x509', 'onlineCheck', ONLINE],
     ['x509', 'act', 'keep'],
     ['x509', 'audiences', ['https://cambist.example']],
-    ['spiffe-x509-svid', 'maxAge', '1h'],
     ['spiffe-x509-svid', 'onlineCheck', ONLINE],
     ['spiffe-x509-svid', 'audiences', ['https://cambist.example']],
     ['wit', 'maxAge', '1h'],

@@ -88,7 +88,7 @@ describe('a certificate', () => {
       ['C', 'DE'],
       ['O', 'Acme, Inc.'],
       ['OU', 'a'],
-      ['OU', 'b'],
+      ['OU', 'b', 'joined'],
       ['CN', 'api'],
       ['1.2.3.4', 'x'],
     ])

@@ -102,6 +102,13 @@ describe('Permit', () => {
     expect(verdict({ policies: { rule: { ...READ, ...more } } }, factsOf())).toBe(expected)
   })
 
+  it('means the workload of a SPIFFE ID, and nobody of another issuer whose name is spelt like it (T15, T21)', () => {
+    const spiffe = 'spiffe://prod.example/checkout'
+    const policies = { rule: { ...READ, subject: { ids: [spiffe] } } }
+    expect(verdict({ policies }, factsOf({ subject: workload(spiffe, { id: spiffe }) }))).toBe('permitted orders:read')
+    expect(verdict({ policies }, factsOf({ subject: workload(spiffe, { issuer: 'other' }) }))).toBe('denied')
+  })
+
   it('records what failed in a condition, and takes it for no match', () => {
     expect(
       decide({ policies: { rule: { ...READ, condition: "subject.cluster == 'prod'" } } }, factsOf()),

@@ -44,6 +44,11 @@ describe('a Policy document', () => {
       'spec.subject.ids: two issuers may name',
     ],
     [
+      'an id that no workload can have',
+      { ...READ, actor: { ids: ['spiffe://prod.example/x', 'spiffe://prod.example/x/'] } },
+      'spec.actor.ids[1]: "spiffe://prod.example/x/" can be the id of no workload',
+    ],
+    [
       'a misspelt field',
       { ...READ, scope: ['a'] },
       'spec.scope: there is no field `scope` here; did you mean `scopes`?',
