@@ -3,6 +3,7 @@ import type { Fault } from '../lib/fault.ts'
 import type { Anchors, KeySource, TrustedIssuer } from './contract.ts'
 import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
 import { namesRead } from './renameable.ts'
+import { CERTIFICATE_LIFETIME } from './written-certificates.ts'
 
 const DAY = 86_400
 
@@ -48,8 +49,12 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
   }
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
     // Where the kind's credentials need not say when they were issued, nobody has chosen an age.
-    if (issuer[field] > DAY && Number.isFinite(issuer[field]))
-      warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
+    const year = field === 'maxLifetime' && keys.from === 'certificates' && issuer.keyUse === 'x509-svid'
+    if (issuer[field] > (year ? CERTIFICATE_LIFETIME : DAY) && Number.isFinite(issuer[field]))
+      warn(
+        `spec.${field}`,
+        `${formatDuration(issuer[field])} is more than ${year ? 'certificates of the web live' : 'a day'}`,
+      )
   }
   if (issuer.multipleAudiences) {
     warn(

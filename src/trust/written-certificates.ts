@@ -4,6 +4,9 @@ import { readCertificate } from '../lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
 import type { Anchors } from './contract.ts'
 
+/** Seconds that a client certificate of an authority of one's own may live where the document says nothing: as long as the web lets one. */
+export const CERTIFICATE_LIFETIME = 398 * 86_400
+
 const MAX_CERTIFICATES = 32
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Certificate } from '../../lib/x509/contract.ts'
 import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
+import { CERTIFICATE_LIFETIME } from '../../trust/written-certificates.ts'
 import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
 import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
@@ -23,8 +24,8 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
-  // As long as the web lets certificates live; authorities of one's own renew them by the year.
-  maxLifetime: 398 * 86_400,
+  // Authorities of one's own renew certificates by the year.
+  maxLifetime: CERTIFICATE_LIFETIME,
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],

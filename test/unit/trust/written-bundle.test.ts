@@ -205,6 +205,16 @@ describe('lint', () => {
     expect(warnings(keys)).toEqual(paths)
   })
 
+  it('lets certificates live for as long as such certificates do, and tells of more', () => {
+    const issuer = compile({ roots: root.pem }, 'x509')
+    const told = (days: number) => lintTrustedIssuer({ ...issuer, maxLifetime: days * 86_400 }, NOW)
+    expect(told(398)).toEqual([])
+    expect(told(399)).toEqual([{ path: 'spec.maxLifetime', message: '399d is more than certificates of the web live' }])
+    expect(lintTrustedIssuer({ ...compile({ bundle: { url } }), maxLifetime: 2 * 86_400 }, NOW)).toEqual([
+      { path: 'spec.maxLifetime', message: '2d is more than a day' },
+    ])
+  })
+
   it('tells of certificates that have expired', () => {
     const keys = { roots: root.pem, intermediates: ca.pem }
     expect(warnings(keys, 'x509', VALID_UNTIL)).toEqual([])
