@@ -4,7 +4,7 @@
  *
  * A proof is made for one request: it covers what is sent, so it comes last, and it is never sent twice.
  */
-import { createHash, createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, type KeyObject, pbkdf2Sync, randomUUID, sign } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
 import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose'
 
@@ -165,7 +165,7 @@ export const certificateToken = ({ chain }: TlsIdentity): string =>
  * the DPoP key of the request that brings it, so that nobody else can enrol another key by it.
  */
 export async function azureNonce(key: WorkloadKey, issuer: string): Promise<string> {
-  const digest = sha256(`${issuer} ${await calculateJwkThumbprint(key.jwk)}`).digest('hex')
+  const digest = pbkdf2Sync(await calculateJwkThumbprint(key.jwk), issuer, 20_000, 32, 'sha256').toString('hex')
   return (BigInt(`0x${digest.slice(0, 15)}`) % 10_000_000_000n).toString().padStart(10, '0')
 }
 
