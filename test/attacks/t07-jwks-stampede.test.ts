@@ -8,7 +8,6 @@ import { identityFor, json, serve } from '../unit/trust/hostile-server.ts'
 import { ecJwk, HandClock, issuerWith } from '../unit/trust/test-keys.ts'
 
 const jwk = ecJwk('a')
-const body = Buffer.from(JSON.stringify({ keys: [jwk] }))
 
 function counting(answer: (url: string) => Promise<Buffer>) {
   const clock = new HandClock()
@@ -34,16 +33,34 @@ function counting(answer: (url: string) => Promise<Buffer>) {
   return { clock, fetches, keySets, find }
 }
 
-const issuerAt = (url: string, name = 'prod') => issuerWith({ from: 'jwksUri', url }, { name })
+type Use = 'sig' | 'jwt-svid'
+
+const issuerAt = (url: string, name = 'prod', use: Use = 'sig') =>
+  use === 'sig'
+    ? issuerWith({ from: 'jwksUri', url }, { name })
+    : issuerWith({ from: 'bundle', url, profile: 'https_web' }, { name, keyUse: use })
+
+/** A set as it comes: of a JWK Set, and of a SPIFFE bundle, whose keys say what they are for. */
+const bodyOf = (use: Use) => Buffer.from(JSON.stringify({ keys: [use === 'sig' ? jwk : { ...jwk, use }] }))
+const SOURCES = [
+  ['key set', 'sig'],
+  ['bundle', 'jwt-svid'],
+] as const
 
 describe('unknown kids', () => {
+  const empty = async () => Buffer.from('{"keys":[]}')
+  const dead = async () => Promise.reject(new FetchFailure('connect', 'dead'))
   it.each([
-    ['a healthy server', async () => body, 'key_unknown'],
-    ['an empty set', async () => Buffer.from('{"keys":[]}'), 'keys_unavailable'],
-    ['a dead server', async () => Promise.reject(new FetchFailure('connect', 'dead')), 'keys_unavailable'],
-  ] as const)('20,000 of them, over ten minutes, at %s: one fetch in 30 s', async (_what, answer, reason) => {
+    ['a healthy server of a key set', 'sig', async () => bodyOf('sig'), 'key_unknown'],
+    ['an empty key set', 'sig', empty, 'keys_unavailable'],
+    ['a dead server of a key set', 'sig', dead, 'keys_unavailable'],
+    ['a healthy bundle endpoint', 'jwt-svid', async () => bodyOf('jwt-svid'), 'key_unknown'],
+    // It voids its domain (S-71).
+    ['an empty bundle', 'jwt-svid', empty, 'key_unknown'],
+    ['a dead bundle endpoint', 'jwt-svid', dead, 'keys_unavailable'],
+  ] as const)('20,000 of them, over ten minutes, at %s: one fetch in 30 s', async (_what, use, answer, reason) => {
     const { clock, fetches, find } = counting(answer)
-    const issuer = issuerAt('https://issuer.example/jwks')
+    const issuer = issuerAt('https://issuer.example/keys', 'prod', use)
     for (let i = 0; i < 20_000; i++) {
       expect(await find(issuer, `unknown-${i}`)).toBe(reason)
       clock.pass(0.03)
@@ -52,16 +69,16 @@ describe('unknown kids', () => {
     expect(fetches.length).toBeLessThanOrEqual(20)
   })
 
-  it('at once: one fetch', async () => {
-    const { fetches, find } = counting(async () => body)
-    const issuer = issuerAt('https://issuer.example/jwks')
+  it.each(SOURCES)('at once, of a %s: one fetch', async (_what, use) => {
+    const { fetches, find } = counting(async () => bodyOf(use))
+    const issuer = issuerAt('https://issuer.example/keys', 'prod', use)
     const found = await Promise.all(Array.from({ length: 1000 }, (_, i) => find(issuer, `unknown-${i}`)))
     expect(new Set(found)).toEqual(new Set(['key_unknown']))
     expect(fetches).toHaveLength(1)
   })
 
   it('do not remember themselves', async () => {
-    const { keySets, find } = counting(async () => body)
+    const { keySets, find } = counting(async () => bodyOf('sig'))
     const issuer = issuerAt('https://issuer.example/jwks')
     await find(issuer, 'a')
     for (let i = 0; i < 1000; i++) await find(issuer, `unknown-${i}`)
@@ -73,9 +90,9 @@ describe('a slow issuer', () => {
   it('holds up nobody but itself', async () => {
     let release = () => {}
     const slow = new Promise<Buffer>((done) => {
-      release = () => done(body)
+      release = () => done(bodyOf('sig'))
     })
-    const { find } = counting((url) => (url.includes('slow') ? slow : Promise.resolve(body)))
+    const { find } = counting((url) => (url.includes('slow') ? slow : Promise.resolve(bodyOf('sig'))))
     const waiting = find(issuerAt('https://slow.example/jwks', 'slow'), 'a')
     for (let i = 0; i < 20; i++) expect(await find(issuerAt('https://fast.example/jwks', `fast-${i}`), 'a')).toBe('a')
     release()
@@ -83,27 +100,28 @@ describe('a slow issuer', () => {
   })
 })
 
-it('50 issuers with 200 waiting requests each, cold and over TLS: one fetch per issuer (L9)', async () => {
-  const identity = identityFor('127.0.0.1')
-  await using server = await serve(json({ keys: [jwk] }), identity)
-  const insecure = new Set([`127.0.0.1:${server.port}`])
-  const keySets = new KeySets({
-    clock: new HandClock(),
-    insecure,
-    secret: async () => {
-      throw new FetchFailure('secret', 'none')
-    },
-    fetch: guardedFetch({ insecure, milliseconds: 10_000 }),
-  })
-  const waiting: Promise<unknown>[] = []
-  for (let i = 0; i < 50; i++) {
-    const issuer = issuerWith(
-      { from: 'jwksUri', url: `https://127.0.0.1:${server.port}/${i}`, ca: identity.cert },
-      { name: `issuer-${i}` },
-    )
-    for (let waiter = 0; waiter < 200; waiter++) waiting.push(Promise.resolve(keySets.find(issuer, 'a', 'ES256')))
-  }
-  const found = await Promise.all(waiting)
-  expect(found).toHaveLength(10_000)
-  expect([...server.requests].sort()).toEqual(Array.from({ length: 50 }, (_, i) => `/${i}`).sort())
-})
+it.each(SOURCES)(
+  '50 issuers, each with a %s and 200 waiting requests, cold and over TLS: one fetch per issuer (L9)',
+  async (_what, use) => {
+    const identity = identityFor('127.0.0.1')
+    await using server = await serve(json(JSON.parse(bodyOf(use).toString())), identity)
+    const insecure = new Set([`127.0.0.1:${server.port}`])
+    const keySets = new KeySets({
+      clock: new HandClock(),
+      insecure,
+      secret: async () => {
+        throw new FetchFailure('secret', 'none')
+      },
+      fetch: guardedFetch({ insecure, milliseconds: 10_000 }),
+    })
+    const waiting: Promise<unknown>[] = []
+    for (let i = 0; i < 50; i++) {
+      const { keys, ...rest } = issuerAt(`https://127.0.0.1:${server.port}/${i}`, `issuer-${i}`, use)
+      const issuer = { ...rest, keys: { ...keys, ca: identity.cert } as typeof keys }
+      for (let waiter = 0; waiter < 200; waiter++) waiting.push(Promise.resolve(keySets.find(issuer, 'a', 'ES256')))
+    }
+    const found = await Promise.all(waiting)
+    expect(found).toHaveLength(10_000)
+    expect([...server.requests].sort()).toEqual(Array.from({ length: 50 }, (_, i) => `/${i}`).sort())
+  },
+)
