@@ -193,6 +193,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */
   readonly sources?: readonly KeyMember[]
+  /** Its credentials are taken with a proven key alone, and are dear to read: they are not read for whoever proves none, nor where no issuer has them (T38). */
+  readonly dear?: true
   /** No document can say it: its one issuer is ours. */
   readonly builtIn?: true
   /** Reads the spelling. Throws Refusal `token_malformed`. Verifies nothing. Kinds that read alike share the function. */

@@ -23,7 +23,6 @@ export interface Trusting extends LookUp {
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
-  readonly possession: Possession
   /** What identify() has verified on this request and is the same in every position: credentials that name no audience. */
   readonly met: Map<TrustedIssuer, { readonly token: string; readonly facts: VerifiedFacts }>
   readonly ourIssuer: string

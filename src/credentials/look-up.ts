@@ -1,7 +1,7 @@
 import { type Reason, Refusal } from '../refusal.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
-import type { AnyCredentialKind, Presented } from './contract.ts'
+import type { AnyCredentialKind, Possession, Presented } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 
 /** The register of credential kinds, by declared type in the position `client` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
@@ -34,6 +34,7 @@ export function authenticationMethodsOf({ ofClients }: CredentialKinds): readonl
 export interface LookUp {
   readonly kinds: CredentialKinds
   readonly issuers: TrustIndex
+  readonly possession: Possession
 }
 
 export interface Found {
@@ -43,7 +44,7 @@ export interface Found {
 }
 
 /** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-export function found({ position, token, tokenType }: Presented, { kinds, issuers }: LookUp): Found {
+export function found({ position, token, tokenType }: Presented, { kinds, issuers, possession }: LookUp): Found {
   // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
   const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
   if (answering === undefined)
@@ -54,6 +55,7 @@ export function found({ position, token, tokenType }: Presented, { kinds, issuer
   let reading: unknown
   for (const kind of answering) {
     try {
+      if (kind.dear) checkWorthReading(kind, issuers, possession)
       if (kind.read !== read) {
         reading = kind.read(token)
         read = kind.read
@@ -79,6 +81,15 @@ export function found({ position, token, tokenType }: Presented, { kinds, issuer
   if (met !== undefined) return met
   if (told instanceof Refusal) throw told
   throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
+}
+
+function checkWorthReading({ name }: AnyCredentialKind, issuers: TrustIndex, { confirmation }: Possession): void {
+  if (!issuers.have(name)) throw new Refusal('issuer_unknown', `no trusted issuer has credentials ${name}`)
+  if (confirmation === undefined)
+    throw new Refusal(
+      'confirmation_unproven',
+      `a credential ${name} comes with a proven key, and the request proves none`,
+    )
 }
 
 /** Whether some trusted issuer answers to the credential in its position: as found() finds it, unverified. */

@@ -62,7 +62,7 @@ export interface VerifiedSignedData {
 }
 
 const MAX_BYTES = 64 * 1024
-const MAX_CERTIFICATES = 16
+const MAX_CERTIFICATES = 4
 
 const DATA = '1.2.840.113549.1.7.1'
 const SIGNED_DATA = '1.2.840.113549.1.7.2'

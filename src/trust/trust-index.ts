@@ -6,6 +6,8 @@ import type { TrustedIssuer } from './contract.ts'
 /** The trusted issuers of one snapshot, by the look-up key of credentials (interfaces.md, "Issuer"). Map look-ups only. */
 export interface TrustIndex {
   readonly size: number
+  /** Whether any issuer has credentials of the kind. */
+  have(credential: string): boolean
   /** Whether any issuer answers to the declared type and the exact authority. */
   knows(tokenType: string, authority: string): boolean
   /**
@@ -52,9 +54,11 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
     byType.set(tokenType, entries)
   }
   if (faults.length > 0) throw new Faults(faults)
+  const credentials = new Set(all.map(({ credential }) => credential))
 
   return Object.freeze({
     size: all.length,
+    have: (credential: string) => credentials.has(credential),
     knows: (tokenType: string, authority: string) => byType.get(tokenType)?.has(authority) ?? false,
     find(tokenType: string, authority: string, audiences: readonly string[]) {
       const namesakes = byType.get(tokenType)?.get(authority)

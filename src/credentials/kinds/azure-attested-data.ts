@@ -43,6 +43,7 @@ export const azureAttestedData: CredentialKind<z.output<typeof settings>, Signed
   tokenTypes: [AZURE_DOCUMENT_TYPE],
   settings,
   audience: 'none',
+  dear: true,
   without: ['onlineCheck', 'act'],
   sharedIssuer: true,
   variables: ['assertion'],

@@ -33,6 +33,7 @@ export const ec2InstanceIdentity: CredentialKind<z.output<typeof settings>, Sign
   tokenTypes: [EC2_DOCUMENT_TYPE],
   settings,
   audience: 'none',
+  dear: true,
   without: ['onlineCheck', 'act'],
   sharedIssuer: true,
   variables: ['assertion'],
