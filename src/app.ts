@@ -27,6 +27,7 @@ import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
 import { bundlesDir } from './trust/bundles-dir.ts'
+import { PlatformService } from './trust/credential-source.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { OnlineChecks } from './trust/online-checks.ts'
@@ -66,6 +67,7 @@ export interface App {
   readonly keys: Keys
   readonly keySets: KeySets
   readonly onlineChecks: OnlineChecks
+  readonly platformService: PlatformService
   readonly compiler: Compiler
   readonly snapshots: Snapshots
   readonly formats: Formats
@@ -96,12 +98,10 @@ export async function openApp(options: AppOptions): Promise<App> {
     },
   })
   const polling = setInterval(() => void keySets.poll(), bundlePollMs).unref()
-  const onlineChecks = new OnlineChecks({
-    fetch,
-    clock,
-    secret,
-    onFailure: ({ issuer, code, message }) => events.statusUnanswered(issuer, `${code}: ${message}`),
-  })
+  const unanswered = (failure: { issuer: string; code: string; message: string }) =>
+    events.statusUnanswered(failure.issuer, `${failure.code}: ${failure.message}`)
+  const onlineChecks = new OnlineChecks({ fetch, clock, secret, onFailure: unanswered })
+  const platformService = new PlatformService({ fetch, clock, onFailure: unanswered })
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
   const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
@@ -126,6 +126,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     keys,
     keySets,
     onlineChecks,
+    platformService,
     compiler,
     snapshots,
     formats: joined,
@@ -133,6 +134,7 @@ export async function openApp(options: AppOptions): Promise<App> {
       clearInterval(polling)
       keySets.close()
       onlineChecks.close()
+      platformService.close()
       await snapshots.close()
       await database.close()
     },
@@ -141,7 +143,7 @@ export async function openApp(options: AppOptions): Promise<App> {
 
 /** What documents are compiled under; also without a server, for lint. */
 export function compileContext(
-  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin'>,
+  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin' | 'trustDomain'>,
   joined: Formats,
   keys?: Keys,
 ): CompileContext {
@@ -149,6 +151,7 @@ export function compileContext(
     ...joined,
     ourIssuer: config.issuer,
     adminAudience: config.admin.audience,
+    ourTrustDomain: config.trustDomain,
     insecureFetch: config.insecureFetch,
     openKeys: (stored) => {
       if (keys === undefined) throw new Error('signing keys are opened by a server alone')
@@ -174,6 +177,7 @@ export async function openWorkloads(
     clock,
     snapshots: app.snapshots,
     keys: app.keySets,
+    source: app.platformService,
     status: app.onlineChecks,
     credentialKinds: credentialKinds(app.formats.credentialKinds),
     tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),

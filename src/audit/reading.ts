@@ -12,6 +12,7 @@ export interface RecordFilter {
   /** The name of a target that was granted, or an audience or resource that was asked for. */
   readonly target?: string
   readonly jti?: string
+  readonly tokenHash?: string
   readonly lineage?: string
   /** Milliseconds since the epoch: `at` is this or later. */
   readonly since?: number

@@ -11,7 +11,15 @@ import type { VerificationKey } from '../lib/jwk.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import type { About, Reason } from '../refusal.ts'
-import type { KeyFinder, KeyMember, KeySource, KeyUse, Position, TrustedIssuer } from '../trust/contract.ts'
+import type {
+  CredentialSource,
+  KeyFinder,
+  KeyMember,
+  KeySource,
+  KeyUse,
+  Position,
+  TrustedIssuer,
+} from '../trust/contract.ts'
 
 /**
  * What comes with a request beside its form: credentials and proofs of possession in header fields, and the certificate
@@ -138,6 +146,7 @@ export interface VerifyTools {
   /** The audiences that mean us in this position, and whether others may stand beside one of them. */
   readonly accepted: { readonly audiences: readonly string[]; readonly several: boolean }
   readonly keys: KeyFinder
+  readonly source: CredentialSource
   readonly possession: Possession
   /** Who we are: what credentials without an audience are made for. */
   readonly ourIssuer: string
@@ -166,6 +175,10 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   lookUp?(keys: KeySource): readonly string[]
   /** `none`: its credentials name no audience, and a document of it says no `audiences`. */
   readonly audience?: 'none'
+  /** Strangers share every issuer of it, so that a document must say `tenant` and `tenants` (P-4). */
+  readonly sharedIssuer?: true
+  /** Fields of all documents that say nothing of its credentials: refused, since what is ignored looks like a check. */
+  readonly without?: readonly ('maxAge' | 'onlineCheck' | 'act')[]
   /** What conditions and mappings of its documents see: `assertion` and `header` where it does not say. */
   readonly variables?: readonly string[]
   /** The default of a document's `subject`; `assertion.sub` where it does not say. */
@@ -174,6 +187,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly maxAge?: number
   /** What the header of its JWTs must say where a document has these settings; undefined where its credentials are none. The table in docs/credentials.md is made from it. */
   header?(settings: Settings): JwtHeader
+  /** The default of a document's `maxLifetime`, seconds; a day where it does not say. */
+  readonly maxLifetime?: number
   /** Which keys of a SPIFFE bundle are its own. */
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */

@@ -8,20 +8,24 @@ import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/princip
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
-import type { KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
-import { found, type LookUp } from './look-up.ts'
+import { type Found, found, type LookUp } from './look-up.ts'
+import { checkConnection } from './presented-certificate.ts'
 import { messageOf, principalOf, type Seen } from './principal-of.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
 export interface Trusting extends LookUp {
   readonly keys: KeyFinder
+  readonly source: CredentialSource
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
   readonly possession: Possession
+  /** What identify() has verified on this request and is the same in every position: credentials that name no audience. */
+  readonly met: Map<TrustedIssuer, { readonly token: string; readonly facts: VerifiedFacts }>
   readonly ourIssuer: string
   readonly trustDomain: string
   readonly now: number
@@ -69,6 +73,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   const { position, token, tokenType } = presented
   if (token.length > MAX_TOKEN_LENGTH)
     throw new Refusal('parameter_too_long', `${token.length} characters, at most ${MAX_TOKEN_LENGTH} are read`)
+  checkConnection(presented, trusting.possession)
 
   const { kind, issuer, reading } = found(presented, trusting)
   if (issuer.disabled) throw new Refusal('issuer_disabled', `trusted issuer ${issuer.name} is disabled`)
@@ -76,10 +81,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
 
-  const { now, keys, ourIssuer, possession } = trusting
-  const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
-  const pending = kind.verify(reading, issuer, { token, now, accepted, keys, possession, ourIssuer })
-  const facts = pending instanceof Promise ? await pending : pending
+  const { possession } = trusting
+  const known = trusting.met.get(issuer)
+  const facts = known?.token === token ? known.facts : await factsOf({ kind, issuer, reading }, presented, trusting)
+  if (kind.audience === 'none') trusting.met.set(issuer, { token, facts })
   if (facts.authority !== issuer.authority) {
     throw new Refusal(
       'issuer_unknown',
@@ -122,6 +127,15 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }
+}
+
+function factsOf(
+  { kind, issuer, reading }: Found,
+  { position, token }: Presented,
+  { now, keys, source, ourIssuer, possession }: Trusting,
+): VerifiedFacts | Promise<VerifiedFacts> {
+  const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
+  return kind.verify(reading, issuer, { token, now, accepted, keys, source, possession, ourIssuer })
 }
 
 /** Past the check of audiences, each of these is there because a document says so. */

@@ -8,6 +8,7 @@ import { parseJson } from '../lib/json.ts'
 import { readCertificate } from '../lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
+import type { Possession, Presented } from './contract.ts'
 
 /** Of Google's STS; registered nowhere, and taken here for lack of another (TE-86, TE-88). */
 export const MTLS_TYPE = 'urn:ietf:params:oauth:token-type:mtls'
@@ -32,10 +33,26 @@ export function certificateToken(chain: readonly Buffer[]): string {
 
 const texts = new WeakMap<readonly Buffer[], string>()
 
-/** What was read of a text once is kept: certificates cost a thousand times more to read than to find. */
+/**
+ * A certificate is public, and one costs a millisecond to read: what does not begin with the connection's own proves
+ * nothing, and is not even read (T38, TE-88). Throws Refusal `confirmation_unproven`. A text that is no list is for readChain().
+ */
+export function checkConnection({ tokenType, token }: Presented, { certificate }: Possession): void {
+  if (tokenType !== MTLS_TYPE || (certificate !== undefined && token === certificateToken(certificate.chain))) return
+  const list = parseJson(token)
+  if (!Array.isArray(list)) return
+  if (certificate === undefined)
+    throw unproven('a certificate was presented, and the connection has none that proves its key')
+  if (list[0] !== certificate.chain[0]?.toString('base64'))
+    throw unproven('the certificate that was presented is not that of the connection')
+}
+
+const unproven = (detail: string): Refusal => new Refusal('confirmation_unproven', detail)
+
+/** What was read of a text once is kept: certificates cost a thousand times more to read than to find, and 25 KB each to keep. */
 const readings = new LRUCache<string, PresentedChain>({
-  maxSize: 4 * 1024 * 1024,
-  sizeCalculation: (_, token) => token.length,
+  maxSize: 2048,
+  sizeCalculation: ({ others }) => 1 + others.length,
 })
 
 /** Throws Refusal `token_malformed`. Verifies nothing. */

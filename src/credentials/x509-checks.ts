@@ -2,8 +2,9 @@
  * What every certificate that is a credential must pass: its key proven on this request, its path valid to the anchors of
  * its issuer and of no other (MT-06, SC-22), and all that found once and kept until something on the path ends.
  */
+import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
+import { type Certificate, CertificateFault, type Purpose } from '../lib/x509/contract.ts'
 import { validatePath } from '../lib/x509/path.ts'
 import { Refusal } from '../refusal.ts'
 import type { Anchors, TrustedIssuer } from '../trust/contract.ts'
@@ -27,9 +28,18 @@ const MAX_KEPT = 10_000
 export function checkChain(chain: PresentedChain, issuer: TrustedIssuer, tools: VerifyTools): number | Promise<number> {
   checkProven(chain.leaf, tools.possession)
   const found = tools.keys.anchors(issuer)
-  const check = (anchors: Anchors): number => checkPath(chain, anchors, tools.now)
+  const check = (anchors: Anchors): number => checkPath(chain, anchors, tools.now, 'clientAuth')
   return found instanceof Promise ? found.then(check) : check(found)
 }
+
+/** Look-up keys by names, which are compared as encoded (RFC 5280 §7.1 would allow more; what allows more can be made to meet). */
+export const subjectKey = ({ subject }: Pick<Certificate, 'subject'>): string => nameKey(subject)
+export const issuerKey = ({ issuer }: Pick<Certificate, 'issuer'>): string => nameKey(issuer)
+const nameKey = (name: Buffer): string => `name:${createHash('sha256').update(name).digest('base64url')}`
+
+/** The look-up key of one certificate, by what a signature names it by. */
+export const signerKey = ({ issuer, serial }: Pick<Certificate, 'issuer' | 'serial'>): string =>
+  `signer:${createHash('sha256').update(issuer).update(serial).digest('base64url')}`
 
 /** A certificate is public: only the connection's own is believed, and whoever sends another proves nothing by it (TE-88). */
 export function checkProven(leaf: Certificate, { certificate }: Possession): void {
@@ -42,13 +52,14 @@ export function checkProven(leaf: Certificate, { certificate }: Possession): voi
     )
 }
 
-function checkPath({ leaf, others }: PresentedChain, anchors: Anchors, now: number): number {
+/** Until when a path from the leaf to one of the anchors holds. Throws Refusal `certificate_refused`, `expired`, `not_yet_valid`. */
+export function checkPath({ leaf, others }: PresentedChain, anchors: Anchors, now: number, purpose: Purpose): number {
   let paths = judged.get(anchors)
   if (paths === undefined) {
     paths = new LRUCache({ max: MAX_KEPT })
     judged.set(anchors, paths)
   }
-  const key = [leaf, ...others].map(({ fingerprint }) => fingerprint).join('.')
+  const key = [purpose, ...[leaf, ...others].map(({ fingerprint }) => fingerprint)].join('.')
   const known = paths.get(key)
   if (known !== undefined && known.from <= now && now < known.until) return known.until
   const { certificates, validUntil } = faultsAsRefusals(() =>
@@ -56,7 +67,7 @@ function checkPath({ leaf, others }: PresentedChain, anchors: Anchors, now: numb
       anchors: anchors.certificates,
       intermediates: anchors.intermediates,
       now,
-      purpose: 'clientAuth',
+      purpose,
     }),
   )
   const from = Math.max(...certificates.map(({ notBefore }) => notBefore))

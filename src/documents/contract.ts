@@ -43,6 +43,8 @@ export interface CompileContext extends Formats {
   readonly ourIssuer: string
   /** The audience of administrators' tokens, which no issuer's document may take. Absent: not checked, since lint knows no server. */
   readonly adminAudience?: string
+  /** Ours, in which ids are made of all other issuers' subjects. Absent: not checked. */
+  readonly ourTrustDomain?: string
   /** `host:port` values that key fetches may reach over http or on private addresses. Absent: not checked. */
   readonly insecureFetch?: ReadonlySet<string>
   /** Throws where a signing key cannot be opened. */

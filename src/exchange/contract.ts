@@ -10,7 +10,7 @@ import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Minted, TokenKinds } from '../tokens/mint.ts'
-import type { KeyFinder, StatusChecks } from '../trust/contract.ts'
+import type { CredentialSource, KeyFinder, StatusChecks } from '../trust/contract.ts'
 
 /** Parameters of a request: every name once, `audience` and `resource` as often as they came; empty values are left out (TE-08, TE-15). */
 export type Parameters = ReadonlyMap<string, readonly string[]>
@@ -62,6 +62,7 @@ export interface Road {
   readonly clock: Clock
   readonly snapshots: Snapshots
   readonly keys: KeyFinder
+  readonly source: CredentialSource
   readonly status: StatusChecks
   readonly credentialKinds: CredentialKinds
   readonly tokenKinds: TokenKinds

@@ -138,6 +138,7 @@ const trustOf = (road: Road, snapshot: Snapshot, now: number): Trust => ({
   kinds: road.credentialKinds,
   issuers: snapshot.issuers,
   keys: road.keys,
+  source: road.source,
   status: road.status,
   revoked: snapshot.revoked,
   endpoints: road.endpoints,

@@ -36,7 +36,7 @@ export interface Witness {
 }
 
 /** The trust of a snapshot, before anything is known of what the request proves. */
-export type Trust = Omit<Trusting, 'possession'> & { readonly endpoints: readonly string[] }
+export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints: readonly string[] }
 
 /**
  * Who asks, for whom, and who acts. The order is the client's own credential first, because it is bound to us and used
@@ -50,7 +50,7 @@ export async function identifyParties(
   witness: Witness,
 ): Promise<Parties> {
   const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
-  const trusting: Trusting = { ...trust, possession }
+  const trusting: Trusting = { ...trust, possession, met: new Map() }
   const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
     for (const mark of party.marks) witness.mark(mark)

@@ -44,6 +44,16 @@ export interface SignedDataOptions {
   readonly signers?: readonly Uint8Array[]
 }
 
+/** What a SignedData says before anything of it is verified: where to look for who signed it, and no more. */
+export interface UnverifiedSignedData {
+  /** undefined: the content stands elsewhere. */
+  readonly content: Buffer | undefined
+  /** The signer's certificate by its issuer (DER of the name) and serial number (bytes of the INTEGER); undefined where it is named in another way. */
+  readonly signer: { readonly issuer: Buffer; readonly serial: Buffer } | undefined
+  /** DER. */
+  readonly certificates: readonly Buffer[]
+}
+
 /** A SignedData whose signature holds. Certificates are DER; `certificates` are those inside that are not the signer's. */
 export interface VerifiedSignedData {
   readonly content: Buffer
@@ -80,18 +90,28 @@ const DIGESTS: Readonly<Record<string, string>> = {
 }
 const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
 
+/** Reads, and verifies nothing. Throws CmsFault, and nothing else. */
+export function readSignedData(bytes: Uint8Array): UnverifiedSignedData {
+  const message = read(bytes)
+  const { eContent } = message.encapContentInfo
+  const named = onlySigner(message).sid.issuerAndSerialNumber
+  return {
+    content: eContent?.single === undefined ? undefined : Buffer.from(eContent.single.buffer),
+    signer:
+      named === undefined ? undefined : { issuer: encoded(named.issuer), serial: Buffer.from(named.serialNumber) },
+    certificates: certificatesIn(message).map(({ der }) => der),
+  }
+}
+
 /** Verifies. Throws CmsFault, and nothing else. The bytes may be BER as signers write it that stream (lib/ber.ts). */
 export function verifySignedData(
   bytes: Uint8Array,
   { content: beside, signers }: SignedDataOptions = {},
 ): VerifiedSignedData {
-  if (bytes.length > MAX_BYTES) throw new CmsFault('too_large', `has more than ${MAX_BYTES} bytes`)
   const message = read(bytes)
   const content = contentOf(message, beside)
   const inside = certificatesIn(message)
-  const [info, ...others] = message.signerInfos
-  if (info === undefined || others.length > 0)
-    throw new CmsFault('signer', `has ${message.signerInfos.length} signers; exactly one is taken`)
+  const info = onlySigner(message)
   const candidates =
     signers === undefined ? inside : signers.map((der) => ({ der: Buffer.from(der), read: readCertificate(der) }))
   const signer = signerOf(info, candidates)
@@ -101,6 +121,7 @@ export function verifySignedData(
       'algorithm',
       `is digested with ${info.digestAlgorithm.algorithm}; SHA-256, SHA-384 and SHA-512 are taken`,
     )
+  checkAnnounced(message, info, digest)
   const key = keyOf(signer)
   checkAlgorithm(info, digest, key)
   const signed = signedBytes(info, content, digest)
@@ -130,6 +151,7 @@ function library() {
 }
 
 function read(bytes: Uint8Array): Cms.SignedData {
+  if (bytes.length > MAX_BYTES) throw new CmsFault('too_large', `has more than ${MAX_BYTES} bytes`)
   const der = derOf(bytes)
   if (der === undefined) throw new CmsFault('malformed', 'is not one element of DER, nor of the BER that is taken')
   const { types } = library()
@@ -148,6 +170,28 @@ function decoded<T extends object>(der: Uint8Array, type: new () => T, what: str
     // said below
   }
   throw new CmsFault('malformed', `${what} is not DER of its type`)
+}
+
+function onlySigner({ signerInfos }: Cms.SignedData): Cms.SignerInfo {
+  const [info, ...others] = signerInfos
+  if (info === undefined || others.length > 0)
+    throw new CmsFault('signer', `has ${signerInfos.length} signers; exactly one is taken`)
+  return info
+}
+
+/** What is said beside the signature must say the same (RFC 5652 §5.1, §5.3): left unread, it could be changed by anybody. */
+function checkAnnounced({ version, digestAlgorithms }: Cms.SignedData, info: Cms.SignerInfo, digest: string): void {
+  const expected = info.sid.issuerAndSerialNumber === undefined ? 3 : 1
+  if (version !== expected || info.version !== expected)
+    throw new CmsFault('malformed', `has versions ${version} and ${info.version}; both must be ${expected}`)
+  const [announced, ...more] = digestAlgorithms
+  if (
+    announced === undefined ||
+    more.length > 0 ||
+    DIGESTS[announced.algorithm] !== digest ||
+    !hasNoParameters(announced)
+  )
+    throw new CmsFault('algorithm', 'announces other digests than the one of its signer')
 }
 
 function contentOf({ encapContentInfo }: Cms.SignedData, beside: Uint8Array | undefined): Buffer {

@@ -60,20 +60,21 @@ export function forbidMatches(rule: Policy, asked: Case, errors: Errors): boolea
 function plainMismatch(rule: Policy, { facts, profile }: Case): Mismatch | undefined {
   if (rule.grants !== undefined && !rule.grants.has(facts.grant)) return GRANT
   if (rule.tokenTypes !== undefined && !rule.tokenTypes.has(profile.kind)) return TOKEN_TYPE
-  if (rule.subject !== undefined && !isParty(rule.subject, facts.subject)) return SUBJECT
-  if (rule.actor !== undefined && (facts.actor === undefined || !isParty(rule.actor, facts.actor))) return ACTOR
+  const { subject, actor, effect } = rule
+  if (subject !== undefined && !isParty(subject, facts.subject, effect)) return SUBJECT
+  if (actor !== undefined && (facts.actor === undefined || !isParty(actor, facts.actor, effect))) return ACTOR
   return undefined
 }
 
 /**
- * Ids without issuers are SPIFFE or WIMSE ids, which one trust domain alone can give: a subject that another issuer
- * spells like one is not that workload (T15, T21).
+ * Ids without issuers mean workloads whose id their kind of credential vouches for. Any issuer may write a SPIFFE ID into
+ * `sub`, and is not permitted anything by it (T1).
  */
-function isParty(party: Party, principal: Principal): boolean {
-  const { issuers, ids } = party
-  const from =
-    issuers === undefined ? ids === undefined || principal.subject === principal.id : issuers.has(principal.issuer)
-  return from && selects(party, principal)
+function isParty(party: Party, principal: Principal, effect: Policy['effect']): boolean {
+  const vouched =
+    party.issuers?.has(principal.issuer) ??
+    (party.ids === undefined || effect === 'forbid' || principal.id === principal.subject)
+  return vouched && selects(party, principal)
 }
 
 function holdsAll(subject: Principal, scopes: readonly string[]): boolean {

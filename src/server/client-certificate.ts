@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
+import { LRUCache } from 'lru-cache'
 import type { ClientCertificates } from '../config/client-certificates.ts'
 import { Refusal } from '../refusal.ts'
 import { checkSize, readers } from './certificate-header.ts'
@@ -49,8 +50,20 @@ export function certificatesOf(message: IncomingMessage, rules: CertificateRules
   }
   const [leafName, chainName = ''] = names
   const leaf = carrying.get(leafName)?.[0] ?? refuse(`${first} came without ${leafName}`)
-  return checkSize(read(leaf, carrying.get(chainName)?.[0]))
+  const chain = carrying.get(chainName)?.[0]
+  const text = `${rules.header}\n${leaf}\n${chain ?? ''}`
+  const known = chains.get(text)
+  if (known !== undefined) return known
+  const certificates = Object.freeze(checkSize(read(leaf, chain)))
+  chains.set(text, certificates)
+  return certificates
 }
+
+/** What was read of a text once is kept: a proxy writes the same for every request of a connection. */
+const chains = new LRUCache<string, readonly Buffer[]>({
+  maxSize: 4 * 1024 * 1024,
+  sizeCalculation: (_, text) => 2 * text.length,
+})
 
 function refuse(detail: string): never {
   throw new Refusal('certificate_header', detail)

@@ -31,6 +31,7 @@ export class RecordStore implements RecordReader {
     if (filter.subject !== undefined) query.where('subject_id', filter.subject)
     if (filter.target !== undefined) query.whereRaw('targets @> array[?::text]', [filter.target])
     if (filter.jti !== undefined) query.where('jti', filter.jti)
+    if (filter.tokenHash !== undefined) query.where('token_hash', filter.tokenHash)
     if (filter.lineage !== undefined) named(query, filter.lineage)
     if (filter.since !== undefined) query.where('at', '>=', new Date(filter.since))
     if (filter.until !== undefined) query.where('at', '<', new Date(filter.until))

@@ -7,6 +7,7 @@ import type { Condition, Mapping } from '../lib/cel.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
+import type { FetchRequest, SignedHeader } from './guarded-fetch.ts'
 
 export type { VerificationKey } from '../lib/jwk.ts'
 
@@ -19,7 +20,7 @@ export type KeyUse = 'sig' | SvidUse
 export type SvidUse = 'jwt-svid' | 'wit-svid' | 'x509-svid'
 
 /** Members of a document's `keys`, of which it says exactly one. */
-export const keyMembers = ['discovery', 'jwksUri', 'jwks', 'bundle', 'roots'] as const
+export const keyMembers = ['discovery', 'jwksUri', 'jwks', 'bundle', 'roots', 'sts'] as const
 export type KeyMember = (typeof keyMembers)[number]
 
 /** Certificates that a path may end at or go through. One frozen object for each version of a set, so that what is found under it can be kept in a WeakMap. */
@@ -35,6 +36,8 @@ export type KeySource =
   | { readonly from: 'jwksUri'; readonly url: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'discovery'; readonly issuer: string; readonly ca?: string; readonly bearerToken?: string }
   | { readonly from: 'bundleFile'; readonly name: string }
+  /** No keys: the platform's own service at this origin judges what was signed for it. */
+  | { readonly from: 'sts'; readonly url: string; readonly ca?: string }
   | { readonly from: 'bundle'; readonly url: string; readonly profile: 'https_web'; readonly ca?: string }
   | {
       readonly from: 'bundle'
@@ -47,18 +50,6 @@ export type KeySource =
       /** The endpoint is of the trust domain that it serves. */
       readonly selfServing: boolean
     }
-
-/**
- * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token
- * introspection (RFC 7662). `bearerToken` names a secret; `maxAge` is for how many seconds a yes is believed.
- */
-export interface OnlineCheck {
-  readonly protocol: 'tokenReview' | 'introspection'
-  readonly url: string
-  readonly ca?: string
-  readonly bearerToken?: string
-  readonly maxAge: number
-}
 
 /**
  * How an issuer is asked whether a credential of its own still holds (UC-106): by a Kubernetes TokenReview, or by token
@@ -148,6 +139,24 @@ export interface StatusChecks {
    * cannot be asked, since nobody's yes is a no.
    */
   check(issuer: TrustedIssuer, credential: AskedCredential): void | Promise<void>
+}
+
+/** A request that a workload has signed for a service of its platform, as that service is to get it. */
+export interface SignedRequest {
+  /** What the signature is carried in; of other headers none goes out. */
+  readonly headers: Readonly<Partial<Record<SignedHeader, string>>>
+  readonly contentType: NonNullable<FetchRequest['contentType']>
+  readonly body: string
+}
+
+/** Who it is that has signed a request, by the word of the service that it is signed for. */
+export interface CredentialSource {
+  /**
+   * Sends the request to the service that the issuer's document names, and to no other address. Answers what the service
+   * says of it, unread. Rejects with Refusal `status_refused` where it says no, and `status_unavailable` where it cannot
+   * be asked now.
+   */
+  present(issuer: TrustedIssuer, request: SignedRequest): Promise<JsonObject>
 }
 
 /** Finds keys of issuers. Synchronous when the set is in memory, which is the rule on the road. */

@@ -3,12 +3,13 @@
  * and to ask such an issuer about a credential of its own; never for an address that a token says.
  */
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import type { Secret } from '../lib/secret.ts'
-import { FetchFailure } from './fetch-failure.ts'
+import { maxAgeOf, refusalOf } from './fetch-answer.ts'
+import { codeOf, FetchFailure, failureOf } from './fetch-failure.ts'
 import { type FetchTarget, fetchTarget } from './fetch-target.ts'
 import { isPublicAddress } from './public-address.ts'
 import type { SpiffeServer } from './spiffe-endpoint.ts'
@@ -32,7 +33,7 @@ export interface FetchRequest {
   /** GET where it is left out. Only a POST has a body. */
   readonly method?: 'GET' | 'POST'
   readonly body?: string
-  readonly contentType?: 'application/json' | 'application/x-www-form-urlencoded'
+  readonly contentType?: 'application/json' | FormType
   /** Headers of a request that somebody else has signed, sent as they were signed; no other header can be set. */
   readonly signedHeaders?: Readonly<Partial<Record<SignedHeader, string>>>
   /** Statuses that are an answer; 200 alone where it is left out. */
@@ -41,8 +42,17 @@ export interface FetchRequest {
   readonly mediaTypes?: readonly string[]
 }
 
-/** What AWS Signature Version 4 is carried in. */
-const SIGNED_HEADERS = ['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'] as const
+/** Whoever signs the header signs one of its spellings. */
+export type FormType = 'application/x-www-form-urlencoded' | 'application/x-www-form-urlencoded; charset=utf-8'
+
+/** What AWS Signature Version 4 is carried in, and the name of the relying party that is signed with it (T8). */
+const SIGNED_HEADERS = [
+  'authorization',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
+  'x-cambist-audience',
+] as const
 export type SignedHeader = (typeof SIGNED_HEADERS)[number]
 
 export interface Fetched {
@@ -73,7 +83,6 @@ const DEADLINE = 3000
 const MAX_ADDRESSES = 32
 /** Certificates that a server may present. */
 const MAX_CHAIN = 10
-const MEDIA_TYPES: readonly string[] = ['application/json', 'application/jwk-set+json']
 
 /** Makes the way out. Each fetch resolves anew, checks every address, and connects to an address it has checked, on a connection of its own. */
 export function guardedFetch(rules: FetchRules): Fetch {
@@ -287,65 +296,4 @@ function pinned(addresses: LookupAddress[]): LookupFunction {
     if (options.all === true) answer(null, addresses)
     else answer(null, first?.address ?? '', first?.family)
   }
-}
-
-function refusalOf(
-  response: IncomingMessage,
-  target: FetchTarget,
-  bytes: number,
-  { statuses = [200], mediaTypes = MEDIA_TYPES }: FetchRequest,
-): FetchFailure | undefined {
-  const { statusCode = 0, headers } = response
-  if (statusCode >= 300 && statusCode < 400) {
-    return new FetchFailure(
-      'redirect',
-      `${target.url} redirects (${statusCode}); redirects are not followed, write the final URL`,
-    )
-  }
-  if (!statuses.includes(statusCode))
-    return new FetchFailure('status', `${target.url} answered with status ${statusCode}`)
-  const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    return new FetchFailure('encoding', `${target.url} answered with a compressed body, which was not asked for`)
-  }
-  const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  if (!mediaTypes.includes(mediaType)) {
-    return new FetchFailure(
-      'media_type',
-      `${target.url} answered with another content type than ${mediaTypes.join(' or ')}`,
-    )
-  }
-  if (Number(headers['content-length'] ?? 0) > bytes) {
-    return new FetchFailure('too_large', `${target.url} announces more than ${bytes} bytes`)
-  }
-  return undefined
-}
-
-/** RFC 9111 §5.2.2, as much of it as a private cache of public keys needs. */
-function maxAgeOf({ headers }: IncomingMessage): number | undefined {
-  const control = headers['cache-control']?.toLowerCase() ?? ''
-  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/.test(control)) return 0
-  const seconds = /(?:^|[\s,])max-age="?(\d{1,9})/.exec(control)?.[1]
-  if (seconds === undefined) return undefined
-  const age = /^\d{1,9}$/.test(headers.age ?? '') ? Number(headers.age) : 0
-  return Math.max(0, Number(seconds) - age)
-}
-
-/** Node's errors name their kind in `code`; their messages may quote the server and are left out. */
-function failureOf(error: unknown, target: FetchTarget): FetchFailure {
-  const code = codeOf(error)
-  if (code.startsWith('HPE_'))
-    return new FetchFailure('malformed', `${target.address} does not answer in sound HTTP (${code})`)
-  if (/^(?:ERR_TLS_|ERR_SSL_|CERT_|EPROTO|DEPTH_|SELF_|UNABLE_|HOSTNAME_|INVALID_|PATH_|ERR_OSSL_)/.test(code)) {
-    return new FetchFailure('tls', `${target.address} cannot be trusted or does not speak TLS 1.3 (${code})`)
-  }
-  if (code === 'ECONNRESET' || code === 'EPIPE') {
-    return new FetchFailure('interrupted', `${target.address} closed the connection before its answer was complete`)
-  }
-  return new FetchFailure('connect', `${target.address} cannot be reached (${code})`)
-}
-
-function codeOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'unknown error'
 }

@@ -220,7 +220,10 @@ export class KeySets implements KeyFinder {
   #writtenSet(source: WrittenSource): KeySet {
     let set = this.#written.get(source)
     if (set === undefined) {
-      set = source.from === 'inline' ? keySet(source.keys, source.anchors) : keySet([], source.anchors)
+      set =
+        source.from === 'inline'
+          ? keySet(source.keys, source.anchors)
+          : keySet([], source.from === 'certificates' ? source.anchors : undefined)
       this.#written.set(source, set)
     }
     return set
@@ -292,7 +295,7 @@ export class KeySets implements KeyFinder {
 
 type WrittenSource = Exclude<TrustedIssuer['keys'], RemoteSource>
 const isWritten = (source: TrustedIssuer['keys']): source is WrittenSource =>
-  source.from === 'inline' || source.from === 'certificates'
+  source.from === 'inline' || source.from === 'certificates' || source.from === 'sts'
 
 function unknownKey(issuer: TrustedIssuer, what: () => string, set?: KeySet): never {
   throw new Refusal(

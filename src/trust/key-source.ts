@@ -9,7 +9,7 @@ import type { Fetch, FetchRequest } from './guarded-fetch.ts'
 import { type KeySet, keySet } from './key-set.ts'
 import type { FindSecret } from './secrets-dir.ts'
 
-export type RemoteSource = Exclude<KeySource, { readonly from: 'inline' | 'certificates' }>
+export type RemoteSource = Exclude<KeySource, { readonly from: 'inline' | 'certificates' | 'sts' }>
 type JwksSource = Exclude<RemoteSource, BundleSource>
 
 /** A key set as it was fetched. */

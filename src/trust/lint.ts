@@ -35,6 +35,8 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     warn('spec.keys.jwksUri', 'keys that come over http can be replaced on the way')
   if (keys.from === 'discovery' && keys.issuer.startsWith('http:'))
     warn('spec.keys.discovery', 'keys that come over http can be replaced on the way')
+  if (keys.from === 'sts' && keys.url.startsWith('http:'))
+    warn('spec.keys.sts', 'what was signed can be read over http, and the answer replaced')
   if (keys.from === 'bundle') found.push(...lintEndpoint(keys))
   if (keys.from === 'certificates') found.push(...lintAuthorities(keys.anchors, now))
   if (issuer.onlineCheck?.url.startsWith('http:') === true) {
@@ -45,7 +47,9 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     )
   }
   for (const field of ['maxLifetime', 'maxAge', 'maxStale'] as const) {
-    if (issuer[field] > DAY) warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
+    // Where the kind's credentials need not say when they were issued, nobody has chosen an age.
+    if (issuer[field] > DAY && Number.isFinite(issuer[field]))
+      warn(`spec.${field}`, `${formatDuration(issuer[field])} is more than a day`)
   }
   if (issuer.multipleAudiences) {
     warn(

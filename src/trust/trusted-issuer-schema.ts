@@ -20,9 +20,14 @@ export interface CredentialKindForm {
   readonly clientTypes?: ReadonlyMap<string, string>
   /** Its credentials name no audience. */
   readonly audience?: 'none'
+  /** Strangers share every issuer of it. */
+  readonly sharedIssuer?: true
   readonly variables?: readonly string[]
   readonly subject?: string
   readonly maxAge?: number
+  readonly maxLifetime?: number
+  /** Common fields that say nothing of its credentials, and are refused in its documents. */
+  readonly without?: readonly string[]
   /** No document says it. */
   readonly builtIn?: true
   authority(settings: never): string
@@ -109,10 +114,11 @@ const keys = z.strictObject(
       .optional(),
     roots: certificates.optional(),
     intermediates: certificates.optional(),
+    sts: text(2048).optional(),
     ca: certificates.optional(),
     bearerToken: secret.optional(),
   },
-  'says where the keys are: one of discovery, jwksUri, jwks, bundle and roots',
+  'says where the keys are: one of discovery, jwksUri, jwks, bundle, roots and sts',
 )
 
 const common = {

@@ -19,6 +19,8 @@ export interface TrustContext {
   readonly insecureFetch?: ReadonlySet<string>
   /** Never an audience of credentials for workloads. */
   readonly adminAudience?: string
+  /** No issuer's under the scheme `wimse`. */
+  readonly ourTrustDomain?: string
 }
 
 /** What `tenant`, `condition`, `subject`, `instance` and `attributes` see of a credential, where its kind does not say otherwise (interfaces.md, "CEL sees"). */
@@ -104,12 +106,12 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     multipleAudiences: written.multipleAudiences ?? false,
     uses: new Set(written.uses ?? (['client', 'subject', 'actor', 'assertion'] as const)),
     act: written.act ?? 'refuse',
-    maxLifetime: seconds('maxLifetime', 86_400),
+    maxLifetime: seconds('maxLifetime', kind?.maxLifetime ?? 86_400),
     maxAge: seconds('maxAge', kind?.maxAge ?? 3600),
     clockSkew,
     singleUse: written.singleUse ?? false,
     firstUse: written.firstUse ?? 'any',
-    tenant: tenantOf(written, sharedBecause(preset, authority), variables, faults),
+    tenant: tenantOf(written, sharedBecause(preset, kind, authority), variables, faults),
     conditions: Object.freeze([
       ...conditionsOf(preset?.fills['condition'], variables, faults),
       ...conditionsOf(own.condition, variables, faults),
@@ -148,7 +150,7 @@ function settingsOf(kind: CredentialKindForm, written: Readonly<Record<string, u
   const before = faults.length
   for (const [field, value] of Object.entries(written)) {
     if (Object.hasOwn(shape, field)) settings[field] = value
-    else if (!COMMON_FIELDS.has(field))
+    else if (!COMMON_FIELDS.has(field) || (kind.without?.includes(field) && value !== undefined))
       faults.push({ path: `spec.${field}`, message: `is not a field of credential ${kind.name}` })
   }
   for (const [field, schema] of Object.entries(shape)) {
@@ -174,6 +176,13 @@ function checkAuthority(authority: string, written: Written, context: TrustConte
     faults.push({
       path: 'spec.issuer',
       message: `${authority} is our own issuer; tokens of ours belong to the built-in issuer ${SELF_ISSUER}`,
+    })
+  }
+  // canonicalId() makes ids there, of other issuers' names and their subjects (UC-55).
+  if (context.ourTrustDomain !== undefined && authority === `wimse://${context.ourTrustDomain}`) {
+    faults.push({
+      path: 'spec.trustDomain',
+      message: `${context.ourTrustDomain} is our own trust domain, in which every workload of every issuer has an id (wimse://${context.ourTrustDomain}/ISSUER/SUBJECT), so that this one could name itself as any of them; give one of the two another trust domain (CAMBIST_TRUST_DOMAIN)`,
     })
   }
   for (const [index, audience] of (written.audiences ?? []).entries()) {
@@ -216,8 +225,13 @@ function audiencesOf({ audiences }: Written, kind: CredentialKindForm | undefine
 }
 
 /** Why strangers share the issuer; undefined where they do not. */
-function sharedBecause(preset: Preset | undefined, authority: string): string | undefined {
+function sharedBecause(
+  preset: Preset | undefined,
+  kind: CredentialKindForm | undefined,
+  authority: string,
+): string | undefined {
   if (preset?.sharedIssuer === true) return `preset ${preset.name}`
+  if (kind?.sharedIssuer === true) return `credential ${kind.name}`
   return SHARED_ISSUERS.has(authority) ? authority : undefined
 }
 

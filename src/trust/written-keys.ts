@@ -15,6 +15,7 @@ export interface WrittenKeys {
   readonly bundle?: WrittenBundle | undefined
   readonly roots?: string | undefined
   readonly intermediates?: string | undefined
+  readonly sts?: string | undefined
   readonly ca?: string | undefined
   readonly bearerToken?: { readonly secret: string } | undefined
 }
@@ -35,18 +36,21 @@ const USUAL_SOURCES: readonly KeyMember[] = ['discovery', 'jwksUri', 'jwks']
 /** Where the keys come from; undefined where that has faults. */
 export function compileKeys(written: WrittenKeys, of: KeysOf, faults: Fault[]): KeySource | undefined {
   const before = faults.length
-  const { discovery, jwksUri, jwks, bundle, roots, intermediates, ca, bearerToken } = written
+  const { discovery, jwksUri, jwks, bundle, roots, intermediates, sts, ca, bearerToken } = written
   checkMembers(written, of, faults)
   if (ca !== undefined) checkCertificates(ca, 'spec.keys.ca', faults)
   const checked = (url: string, path: string) => checkUrl(url, path, of.insecure, faults)
   if (jwksUri !== undefined) checked(jwksUri, 'spec.keys.jwksUri')
   if (discovery !== undefined && of.authority !== '') checked(metadataUrl(of.authority), 'spec.keys.discovery')
+  if (sts !== undefined) checkOrigin(sts, checked, faults)
   const keys = jwks === undefined ? [] : inlineKeys(jwks, faults)
   const anchors = roots === undefined ? undefined : anchorsOf(roots, intermediates, faults)
   const source = bundle === undefined ? undefined : compileBundle(bundle, { ...of, ca, checkUrl: checked }, faults)
   if (faults.length > before) return undefined
 
   if (source !== undefined) return source
+  if (sts !== undefined)
+    return Object.freeze({ from: 'sts', url: new URL(sts).origin, ...(ca === undefined ? {} : { ca }) })
   if (anchors !== undefined) return Object.freeze({ from: 'certificates', anchors })
   if (jwks !== undefined) return Object.freeze({ from: 'inline', keys })
   const further = {
@@ -87,6 +91,8 @@ function checkMembers(written: WrittenKeys, { name, sources = USUAL_SOURCES }: K
     if (written.bundle.url === undefined)
       refuse('ca', 'is for keys that are fetched over https, and this bundle is not')
   }
+  if (written.sts !== undefined)
+    refuse('bearerToken', 'is for keys that are fetched; the service is asked by what the workload has signed')
   if (written.roots === undefined)
     refuse('intermediates', 'is for credentials whose roots stand beside it; say roots, or leave it out')
 }
@@ -106,6 +112,17 @@ function inlineKeys(jwks: unknown, faults: Fault[]) {
   if (keys.length === 0 && found.length === 0)
     faults.push({ path: 'spec.keys.jwks.keys', message: 'is empty, so no credential could be verified' })
   return keys
+}
+
+/** A service is an origin: what is asked of it, the kind of credential says and nobody else. */
+function checkOrigin(sts: string, checked: (url: string, path: string) => void, faults: Fault[]): void {
+  const before = faults.length
+  checked(sts, 'spec.keys.sts')
+  if (faults.length === before && sts.replace(/\/$/, '') !== new URL(sts).origin)
+    faults.push({
+      path: 'spec.keys.sts',
+      message: `${JSON.stringify(sts)} is more than an origin; write ${new URL(sts).origin}`,
+    })
 }
 
 /** Where nobody says what this process may fetch, everything that some process may fetch is allowed. */

@@ -11,6 +11,7 @@ import { Cluster, hmacToken, SigningKey } from '../harness/tokens.ts'
 import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
 import { certificateSamples } from './samples-certificates.ts'
+import { evidenceSamples } from './samples-evidence.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000
@@ -19,6 +20,7 @@ const US = 'https://cambist.example'
 /** A sample for every kind of the register: a new kind adds one here. */
 const samples: Readonly<Record<string, () => CredentialSample>> = {
   [jwt.name]: jwtSample,
+  ...evidenceSamples,
   ...certificateSamples,
   ...tokenSamples,
 }

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { type Answer, baseDocuments, document, startCambist } from '../harness/cambist.ts'
 import { expectRefusal } from '../harness/refusal.ts'
 import { SigningKey } from '../harness/tokens.ts'
-import { ask, byDpop } from '../harness/workload.ts'
+import { ask, byDpop, byWpt, TrustDomain } from '../harness/workload.ts'
 
 const server = await startCambist()
 const { clock, cluster, database, issuer: us } = server
+const prod = new TrustDomain(clock.seconds)
 const jobs = new SigningKey('ES256')
 const documents = [
   ...baseDocuments(cluster),
@@ -17,8 +18,19 @@ const documents = [
     firstUse: 'bind',
     keys: { jwks: { keys: [jobs.jwk] } },
   }),
-  document('Client', 'job', { workloads: [{ issuer: 'jobs', ids: ['build'] }] }),
-  document('Policy', 'job', { clients: ['job'], targets: ['orders'], scopes: ['orders:read'] }),
+  ...prod.trusted(us, { firstUse: 'bind' }),
+  document('Client', 'job', {
+    workloads: [
+      { issuer: 'jobs', ids: ['build'] },
+      { issuer: 'prod-wit', ids: [prod.id('svc')] },
+    ],
+  }),
+  document('Policy', 'job', {
+    clients: ['job'],
+    targets: ['orders'],
+    scopes: ['orders:read'],
+    changes: ['format', 'scope', 'authority', 'unbind'],
+  }),
 ]
 await server.apply(...documents)
 const node = await startCambist({ database, clock, env: { CAMBIST_ISSUER: us }, documents })
@@ -81,6 +93,9 @@ describe('firstUse: bind (UC-03)', () => {
     expect((await present(0, token({ cnf: { jwk } }), key)).status).toBe(200)
     const answer = await present(0, token({ cnf: { jwk } }), new SigningKey('ES256'))
     await expectRefusal(server, answer, UNPROVEN)
+    const wit = prod.wit('svc', key)
+    for (const node of nodes)
+      expect((await ask(node, { subject_token: wit }, (body) => byWpt(server, key, wit, body))).status).toBe(200)
   })
 })
 

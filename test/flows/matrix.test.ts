@@ -157,9 +157,15 @@ function trusting(kind: KeyKind): Trusting {
         throw new Refusal('key_unknown', 'there are no certificates here')
       },
     },
+    source: {
+      async present() {
+        throw new Refusal('status_unavailable', 'nobody is asked here')
+      },
+    },
     status: { check() {} },
     revoked: () => undefined,
     possession: proven,
+    met: new Map(),
     ourIssuer: US,
     trustDomain: 'cambist.example',
     now: NOW,

@@ -1,7 +1,10 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { baseDocuments, document, type Form, startCambist } from '../harness/cambist.ts'
+import { makeChain } from '../harness/client-chain.ts'
+import { formOf } from '../harness/post.ts'
 import { expectRefusal, refusal } from '../harness/refusal.ts'
+import { postTls } from '../harness/tls-client.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../harness/tokens.ts'
 import { ask, byDpop } from '../harness/workload.ts'
 
@@ -56,6 +59,7 @@ const tokenOf = async (form: Form): Promise<string> => {
   return String(answer.body['access_token'])
 }
 const issued = () => tokenOf({ ...as('web'), scope: 'orders:read' })
+const FORM = 'Content-Type: application/x-www-form-urlencoded'
 const REQUEST = { status: 400, error: 'invalid_request' } as const
 
 describe('a token of ours that comes back (TE-70)', () => {
@@ -211,15 +215,58 @@ describe('a token of ours that is bound to a key (TE-74, T16)', () => {
   })
 })
 
+describe('a token of ours that is bound to a certificate (CB-01, T16)', () => {
+  it('is exchanged by a connection with that certificate, and by no other', async () => {
+    const [chain, other, own] = await Promise.all([makeChain(1), makeChain(1), makeChain(1)])
+    const secure = await startCambist({ mtls: { cert: own.pem[0] ?? '', key: own.key } })
+    const send = async (form: Form, presented?: typeof chain) => {
+      const body = formOf(secure, form).toString()
+      const answer = await postTls(secure.mtls, { chain: presented, lines: [FORM], body })
+      return { status: answer.status, body: JSON.parse(answer.body) as Record<string, unknown> }
+    }
+    const first = await send({}, chain)
+    const token = String(first.body['access_token'])
+    const thumbprint = createHash('sha256')
+      .update(chain.der[0] ?? '')
+      .digest('base64url')
+    expect(decode(token).claims['cnf']).toEqual({ 'x5t#S256': thumbprint })
+    const again = (): Form => ({
+      subject_token: token,
+      subject_token_type: TYPE.accessToken,
+      client_assertion: secure.cluster.token(),
+      client_assertion_type: TYPE.clientAssertion,
+    })
+    const next = await send(again(), chain)
+    expect(decode(String(next.body['access_token'])).claims['cnf']).toEqual({ 'x5t#S256': thumbprint })
+    for (const presented of [other, undefined]) {
+      const refused = await send(again(), presented)
+      expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
+      const record = await secure.record(String(refused.body['request_id']))
+      expect(record).toMatchObject({ reason: 'confirmation_unproven' })
+    }
+    // A DPoP proof is one of another key, and not of this.
+    const proven = await ask(secure, again(), () => byDpop(secure, new SigningKey('ES256')))
+    await expectRefusal(secure, proven, { ...REQUEST, reason: 'confirmation_unproven' })
+  })
+})
+
 describe('a token of ours and our keys', () => {
   it('is taken until it ends, whatever key signs by then', async () => {
-    const before = await issued()
     const rotated = await fetch(`${server.admin}/admin/v1/keys/rotate`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${server.adminToken}` },
     })
-    expect(rotated.status).toBe(200)
-    expect((await server.exchange({ ...own(before), ...as('web') })).status).toBe(200)
+    const { items } = (await rotated.json()) as { items: { activeAt: string; kid: string }[] }
+    const active = Math.max(...items.map(({ activeAt }) => Date.parse(activeAt))) / 1000
+    clock.advance(active - clock.seconds() - 10)
+    const before = await issued()
+    clock.advance(20)
+    const after = await issued()
+    const kids = [before, after].map((token) => decode(token).header['kid'])
+    expect(items.map(({ kid }) => kid)).toContain(kids[1])
+    expect(kids[0]).not.toBe(kids[1])
+    for (const token of [before, after])
+      expect((await server.exchange({ ...own(token), ...as('web') })).status).toBe(200)
   })
 
   it('is taken by a node whose clock is a little behind that of the node that issued it', async () => {

@@ -144,6 +144,11 @@ describe('POST /admin/v1/revocations', () => {
         changes: [],
       },
     ])
+    // It is kept for as long as what it takes back can live.
+    const rows = await database.query<{ at: string; life: string }>(
+      `SELECT at, until - at AS life FROM cambist.revocations WHERE value = 'spiffe://prod.example/x'`,
+    )
+    expect(rows).toEqual([{ at: String(clock.seconds()), life: '86400' }])
   })
 
   it.each([

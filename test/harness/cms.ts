@@ -109,7 +109,7 @@ export function signMessage(message: Message): Buffer {
   const { content, signers, digest = 'sha256', contentType = OID.data } = message
   const inside = message.certificates ?? signers.map(({ certificate }) => certificate)
   const signedData = new SignedData({
-    version: 1,
+    version: message.bySubjectKey === true ? 3 : 1,
     digestAlgorithms: new DigestAlgorithmIdentifiers([digestAlgorithm(message)]),
     encapContentInfo: new EncapsulatedContentInfo({
       eContentType: contentType,

@@ -83,7 +83,7 @@ export function accepted(of: 'client' | 'token', kinds = formats.credentialKinds
       listed([...(row.header?.algorithms ?? [])]),
       proofOf(row),
       audienceOf(row),
-      row.once ? 'once' : 'until it ends',
+      row.kind.format === 'cms' ? 'once for each machine' : row.once ? 'once' : 'until it ends',
       ...(of === 'client' ? [code(row.authentication)] : []),
     ]),
   )
@@ -91,10 +91,14 @@ export function accepted(of: 'client' | 'token', kinds = formats.credentialKinds
 
 function proofOf({ kind, type, position }: Accepted): string {
   if (kind.format === 'x509') return 'TLS, with us or with a trusted proxy'
+  if (kind.format === 'cms') return 'DPoP, or the certificate of the connection'
+  if (kind.format === 'aws4-request') return 'nothing'
   if (kind.audience !== 'none') return 'nothing, or what `cnf` demands'
   switch (type) {
     case CARRIED_TYPE.clientAttestation:
-      return '`OAuth-Client-Attestation-PoP`, or DPoP by that key'
+      return kind.builtIn === true
+        ? '`OAuth-Client-Attestation-PoP`, or DPoP by that key'
+        : '`OAuth-Client-Attestation-PoP`'
     case CARRIED_TYPE.workloadIdentityToken:
       return '`Authorization: WPT`, or a message signature'
     default:

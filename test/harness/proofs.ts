@@ -13,6 +13,12 @@ export function proofJwk(key: SigningKey): Claims {
   return jwk
 }
 
+/** The RFC 7638 thumbprint of an elliptic-curve key. */
+export function thumbprintOf(key: SigningKey): string {
+  const { crv, kty, x, y } = key.publicKey.export({ format: 'jwk' })
+  return sha256(JSON.stringify({ crv, kty, x, y }))
+}
+
 /** A WIT of a trust domain for the holder of a key (wimse.md §3). */
 export function wit(
   domain: SigningKey,

@@ -2,13 +2,18 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Document } from '../../src/documents/contract.ts'
 import { readDocuments } from '../../src/documents/read.ts'
+import * as presets from '../../src/trust/presets/index.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', 'docs', 'recipes')
 
 /** One set of documents that a page shows, and what it says that the record shows of an exchange under them. */
 export interface Recipe {
   readonly page: string
+  /** The whole page. */
+  readonly text: string
   readonly issuer: Document
+  /** The kind of credential that the preset of the issuer is for. */
+  readonly credential: string
   readonly documents: readonly Document[]
   /** Labels of `cambist audit show`, with their values. */
   readonly record: ReadonlyMap<string, string>
@@ -27,7 +32,8 @@ function recipesOf(page: string, text: string): readonly Recipe[] {
     if (language === 'yaml' && block.includes('apiVersion: cambist/')) {
       const documents = readDocuments(block, 'application/yaml')
       const issuer = documents.find(({ kind }) => kind === 'TrustedIssuer')
-      if (issuer?.spec['preset'] !== undefined) found.push({ page, issuer, documents, record: new Map() })
+      if (issuer?.spec['preset'] !== undefined)
+        found.push({ page, text, issuer, credential: credentialOf(issuer), documents, record: new Map() })
     }
     const last = found.at(-1)
     if (language === 'text' && last !== undefined) {
@@ -38,3 +44,6 @@ function recipesOf(page: string, text: string): readonly Recipe[] {
   }
   return found
 }
+
+const credentialOf = ({ spec }: Document): string =>
+  String(Object.values(presets).find(({ name }) => name === spec['preset'])?.fills['credential'])

@@ -14,6 +14,7 @@ export function verifyTools(options: {
   readonly keys: readonly VerificationKey[]
   readonly anchors?: () => ReturnType<VerifyTools['keys']['anchors']>
   readonly carried?: Partial<Carried>
+  readonly source?: VerifyTools['source']
 }): VerifyTools {
   const { now, token = '', audiences = [US], carried = {} } = options
   const set = keySet(options.keys)
@@ -28,6 +29,11 @@ export function verifyTools(options: {
         return key
       },
       anchors: options.anchors ?? (() => set.anchors),
+    },
+    source: options.source ?? {
+      async present() {
+        throw new Refusal('status_unavailable', 'nobody is asked here')
+      },
     },
     possession: possessionOf(
       { bodyDigest: () => '', ...carried },

@@ -152,3 +152,32 @@ describe('a list of records', () => {
     },
   )
 })
+
+describe('tokens that have not expired', () => {
+  it('are counted by each of their names, while they live', async () => {
+    const now = 1_760_000_000_000
+    const root = newId()
+    const issued = (different: Partial<ExchangeRecord>) =>
+      sampleRecord({ at: now - 60_000, decidedAt: now - 59_990, client: 'counted', lineage: root, ...different })
+    const first = issued({ id: root, jti: root, tokenHash: 'a'.repeat(43) })
+    const subject = { issuer: 'prod', id: 'spiffe://prod.example/counted', kind: 'jwt', instance: '' }
+    const granted = { scopes: [], targets: [], tokenType: 'x', lifetime: 60, binding: 'none' }
+    await write(
+      first,
+      issued({ subject, granted }),
+      issued({ granted: { ...granted, lifetime: 59 } }),
+      issued({ outcome: 'refused', reason: 'denied', granted: null, jti: '', tokenHash: '' }),
+      issued({ at: now - 86_400_001, decidedAt: now - 86_400_001, granted: { ...granted, lifetime: 90_000 } }),
+    )
+    const count = (what: Parameters<typeof database.records.unexpired>[0], value: string, at = now) =>
+      database.records.unexpired(what, value, at)
+    expect(await count('client', 'counted')).toBe(2)
+    expect(await count('lineage', root)).toBe(2)
+    expect(await count('subject', subject.id)).toBe(1)
+    expect(await count('jti', root)).toBe(1)
+    expect(await count('tokenHash', 'a'.repeat(43))).toBe(1)
+    expect(await count('client', 'counted', now + 1000)).toBe(1)
+    expect(await count('client', 'counted', now + 300_000)).toBe(0)
+    expect(await count('lineage', "' OR true --")).toBe(0)
+  })
+})

@@ -51,7 +51,10 @@ export function revocations({
         const now = clock.now()
         const at = Math.floor(now / 1000)
         const author = administrator.name
-        const revocation: Revocation = { what, value, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
+        const named = (by: Revocable, as: string): Revocation => {
+          return { what: by, value: as, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
+        }
+        const token = what === 'tokenHash' ? await issuedAs(value, now, records) : undefined
         const message = `tokens of ${what} ${value} revoked: ${reason}`
         const change = {
           author,
@@ -59,7 +62,7 @@ export function revocations({
           put: [],
           delete: [],
           putKeys: [],
-          putRevocations: [revocation],
+          putRevocations: [named(what, value), ...(token === undefined ? [] : [named('jti', token)])],
           changes: [],
         }
         const { version } = await store.change(() => change)
@@ -70,6 +73,12 @@ export function revocations({
       },
     }),
   ]
+}
+
+/** The jti of a token that is named by its hash: an ECDSA signature has two spellings, and so has the token (T11). */
+async function issuedAs(tokenHash: string, now: number, records: AdminDoor['records']): Promise<string | undefined> {
+  const { items } = await records.list({ tokenHash, outcome: 'granted', since: now - MAX_TOKEN_LIFETIME * 1000 }, 1)
+  return items[0]?.jti
 }
 
 function only(names: Readonly<Partial<Record<Revocable, string | undefined>>>): readonly [Revocable, string] {

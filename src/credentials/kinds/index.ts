@@ -1,4 +1,7 @@
+export { awsCallerIdentity } from './aws-caller-identity.ts'
+export { azureAttestedData } from './azure-attested-data.ts'
 export { clientAttestation } from './client-attestation.ts'
+export { ec2InstanceIdentity } from './ec2-instance-identity.ts'
 export { jwt } from './jwt.ts'
 export { ownAccessToken } from './own-access-token.ts'
 export { spiffeJwtSvid } from './spiffe-jwt-svid.ts'

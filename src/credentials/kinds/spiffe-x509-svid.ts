@@ -17,6 +17,7 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'spiffe_x509']]),
   settings,
   audience: 'none',
+  without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.uris[0]',
   maxAge: Number.POSITIVE_INFINITY,

@@ -47,6 +47,7 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
   settings,
   header: ({ scheme }) => ({ algorithms: algorithmsOf(scheme), typ: TYPES }),
   audience: 'none',
+  without: ['maxAge'],
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'wit-svid',
   sources: ['bundle', 'jwksUri', 'jwks'],

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Certificate } from '../../lib/x509/contract.ts'
 import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
-import { CARRIED_TYPE, type CredentialKind } from '../contract.ts'
+import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
 import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
-import { checkChain, checkProven, factsOfCertificate } from '../x509-checks.ts'
+import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
 
 const settings = z.strictObject({})
 
@@ -21,8 +20,11 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   clientTypes: new Map([[CARRIED_TYPE.certificate, 'tls_client_auth']]),
   settings,
   audience: 'none',
+  without: ['onlineCheck', 'act'],
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
+  // As long as the web lets certificates live; authorities of one's own renew them by the year.
+  maxLifetime: 398 * 86_400,
   maxAge: Number.POSITIVE_INFINITY,
   keyUse: 'x509-svid',
   sources: ['roots'],
@@ -30,18 +32,18 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   authority: () => '',
   lookUp: (keys: KeySource) =>
     keys.from === 'certificates'
-      ? [
-          ...new Set(
-            [...keys.anchors.certificates, ...keys.anchors.intermediates].map(({ subject }) => nameKey(subject)),
-          ),
-        ]
+      ? [...new Set([...keys.anchors.certificates, ...keys.anchors.intermediates].map(subjectKey))]
       : [],
   read: readChain,
 
-  locate: ({ leaf, others }) => ({
-    authorities: [pinKey(leaf), ...[leaf, ...others].map(({ issuer }) => nameKey(issuer))],
-    audiences: [],
-  }),
+  locate(chain) {
+    const known = located.get(chain)
+    if (known !== undefined) return known
+    const { leaf, others } = chain
+    const where = Object.freeze({ authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)], audiences: [] })
+    located.set(chain, where)
+    return where
+  },
 
   async verify(chain, issuer, tools) {
     const { leaf } = chain
@@ -51,8 +53,9 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   },
 }
 
-/** Names are compared as encoded (RFC 5280 §7.1 would allow more; what allows more can be made to meet). */
-const nameKey = (name: Buffer): string => `name:${createHash('sha256').update(name).digest('base64url')}`
+/** A chain is read once and presented often. */
+const located = new WeakMap<PresentedChain, TrustKey>()
+
 const pinKey = ({ fingerprint }: Certificate): string => `certificate:${fingerprint}`
 
 /** What makes an issuer one of single certificates, which stand for themselves (MT-04). */

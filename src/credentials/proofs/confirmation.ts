@@ -1,9 +1,10 @@
 /** The `cnf` claim (RFC 7800): which key a credential is bound to, so that it must be proven with it (P-16, TE-74). */
 import { isJsonObject, type Json, type JsonObject } from '../../lib/json.ts'
-import { readJwk, type VerificationKey } from '../../lib/jwk.ts'
+import type { VerificationKey } from '../../lib/jwk.ts'
 import { isCanonicalBase64url } from '../../lib/jws.ts'
 import { Refusal } from '../../refusal.ts'
 import { shown } from '../jwt-checks.ts'
+import { readProvenKey } from './proven-key.ts'
 
 /** A key that a credential holds in `cnf.jwk`. */
 export interface ConfirmedKey {
@@ -69,10 +70,10 @@ export function keyOfWit(
 }
 
 function confirmed(jwk: Json): ConfirmedKey {
-  const reading = readJwk(jwk)
+  const reading = readProvenKey(jwk)
   if ('fault' in reading) throw new Refusal('claim_malformed', `the key in cnf.jwk ${reading.fault}`)
   const algorithm = isJsonObject(jwk) ? jwk['alg'] : undefined
-  // readJwk has judged it: a text that fits the key, or absent.
+  // readProvenKey has judged it: a text that fits the key, or absent.
   return { key: reading.key, algorithm: typeof algorithm === 'string' ? algorithm : undefined }
 }
 

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../lib/json.ts'
-import { readJwk, type VerificationKey } from '../../lib/jwk.ts'
+import type { VerificationKey } from '../../lib/jwk.ts'
 import { checkHeader, requiredText, shown } from '../jwt-checks.ts'
 import type { AtEndpoint, Proven } from './contract.ts'
+import { readProvenKey } from './proven-key.ts'
 import { checkedAge, checkSignature, judged, markId, readProof, refuse } from './signed-proof.ts'
 
 /** The endpoint, and the method by which it is asked. */
@@ -37,7 +38,7 @@ export const verifyDpop = (proof: string, at: DpopAt): ProvenDpop =>
 /** The one JWT that may bring its own key: it says only that the sender holds it (T5). */
 function keyIn({ jwk, ...others }: JsonObject): VerificationKey {
   checkHeader(others)
-  const reading = readJwk(jwk)
+  const reading = readProvenKey(jwk)
   return 'key' in reading ? reading.key : refuse(`the key in its header ${reading.fault}`)
 }
 

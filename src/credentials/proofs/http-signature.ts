@@ -15,7 +15,8 @@ export const SIGNATURE_TAG = 'wimse-workload-to-workload'
 
 /** Every token request has a body, so what describes and binds it is always demanded (W-50, W-51, W-53). */
 const DEMANDED = ['@method', '@path', '@query', 'content-type', 'content-digest'] as const
-const DEMANDED_IF_PRESENT = ['authorization', 'txn-token', 'workload-identity-token'] as const
+/** `dpop` is ours: who could put another there on the way would have the token that is issued bound to a key of their own. */
+const DEMANDED_IF_PRESENT = ['authorization', 'txn-token', 'workload-identity-token', 'dpop'] as const
 
 /** Whether the request says that it is signed so; others on the way may sign for their own ends. */
 export const isSignedAsWorkload = (message: SignedMessage): boolean =>

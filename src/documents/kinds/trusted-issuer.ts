@@ -11,11 +11,12 @@ export const trustedIssuer: NounKind<TrustedIssuer> = {
   writtenBy: 'admin',
   schema: ({ credentialKinds }) => trustedIssuerSchema(credentialKinds),
   references: () => [],
-  compile: (name, spec, { credentialKinds, ourIssuer, adminAudience, insecureFetch }) =>
+  compile: (name, spec, { credentialKinds, ourIssuer, adminAudience, ourTrustDomain, insecureFetch }) =>
     compileTrustedIssuer(name, spec, {
       kinds: credentialKinds,
       ourIssuer,
       ...(adminAudience === undefined ? {} : { adminAudience }),
+      ...(ourTrustDomain === undefined ? {} : { ourTrustDomain }),
       ...(insecureFetch === undefined ? {} : { insecureFetch }),
     }),
   lint: (issuer) => lintTrustedIssuer(issuer, seconds(systemClock)),

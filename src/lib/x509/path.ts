@@ -12,8 +12,8 @@ export const MAX_PRESENTED = 10
 export const MAX_PRESENTED_BYTES = 64 * 1024
 /** Certificates of a path, leaf and anchor among them. */
 const MAX_PATH = 6
-/** Signatures that one search checks. Who presents certificates that all could have issued each other gets no more. */
-const MAX_SIGNATURES = 32
+/** Signatures that one search checks; each costs up to a millisecond (P-521), and who presents certificates that all could have issued each other gets no more (T38). */
+const MAX_SIGNATURES = 12
 
 const PURPOSES: Readonly<Record<Purpose, string>> = {
   serverAuth: '1.3.6.1.5.5.7.3.1',

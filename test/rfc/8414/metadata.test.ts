@@ -87,7 +87,15 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'token_endpoint_auth_signing_alg_values_supported',
     ])
     expect(await metadata()).toMatchObject({
-      cambist_subject_token_types_supported: [TYPE.accessToken, TYPE.idToken, TYPE.jwt, MTLS],
+      cambist_subject_token_types_supported: [
+        'urn:cambist:token-type:azure-attested-data',
+        'urn:cambist:token-type:ec2-instance-identity',
+        'urn:ietf:params:aws:token-type:aws4_request',
+        TYPE.accessToken,
+        TYPE.idToken,
+        TYPE.jwt,
+        MTLS,
+      ],
       cambist_issued_token_types_supported: [TYPE.accessToken],
     })
   })

@@ -141,7 +141,6 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['dpop_invalid', [400, 'invalid_dpop_proof'], ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
 
-  ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['proof_invalid', CLIENT, ask(() => ({}), { Authorization: 'WPT e30.e30.e30' })],
 
   ['authentication_several', REQUEST, ask(asEdge, { 'Workload-Identity-Token': 'e30.e30.e30' })],
@@ -173,7 +172,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['condition_refused', REQUEST, ask(() => token({ 'kubernetes.io': undefined }))],
   ['tenant_refused', REQUEST, ask(() => of('tenants'))],
   ['subject_unmapped', REQUEST, ask(() => of('unmapped'))],
-  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: 'x'.repeat(42) + 'A' } }))],
+  ['confirmation_unproven', REQUEST, ask(() => token({ cnf: { jkt: `${'x'.repeat(42)}A` } }))],
   ['status_refused', REQUEST, ask(() => of('gone'))],
   ['status_unavailable', [503, 'temporarily_unavailable'], ask(() => of('silent'))],
   ['actor_claim_refused', REQUEST, ask(() => token({ act: { sub: 'x' } }))],

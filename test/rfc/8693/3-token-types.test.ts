@@ -21,7 +21,7 @@ const TYPES = ['refresh_token', 'saml1', 'saml2', 'id-jag', 'txn_token', 'self_s
   (name) => `urn:ietf:params:oauth:token-type:${name}`,
 )
 const FOREIGN = [
-  'urn:ietf:params:aws:token-type:aws4_request',
+  'urn:ietf:params:aws:token-type:aws4',
   'https://example.com/token',
   TYPE.clientAssertion.replace('jwt', 'saml2'),
 ]

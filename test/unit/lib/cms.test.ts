@@ -2,7 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { derOf } from '../../../src/lib/ber.ts'
-import { CmsFault, type CmsFaultCode, type SignedDataOptions, verifySignedData } from '../../../src/lib/cms.ts'
+import {
+  CmsFault,
+  type CmsFaultCode,
+  readSignedData,
+  type SignedDataOptions,
+  verifySignedData,
+} from '../../../src/lib/cms.ts'
 import {
   attribute,
   childrenOf,
@@ -101,7 +107,36 @@ describe('a message that is taken', () => {
   })
 })
 
+describe('a message that is only read', () => {
+  it('tells its content, whom it names as its signer, and its certificates', () => {
+    const bytes = made({ certificates: [stranger.certificate] })
+    const { content, signer: named, certificates } = readSignedData(bytes)
+    expect([content, certificates]).toEqual([CONTENT, [stranger.certificate]])
+    expect(named?.serial).toEqual(Buffer.from([1]))
+    expect(signer.certificate.includes(named?.issuer ?? 'nobody')).toBe(true)
+  })
+
+  it('tells no content where it has none, and no name where it names a key', () => {
+    const { content, signer: named } = readSignedData(made({ detached: true, bySubjectKey: true }))
+    expect([content, named]).toEqual([undefined, undefined])
+  })
+})
+
 describe('a message that is refused', () => {
+  it.each([
+    ['a version of its own', 4, 'malformed'],
+    ['a digest announced that is not its signer’s', OID.sha256, 'algorithm'],
+  ] as const)('with %s, although no signature covers it (RFC 5652 §5.1)', (_what, where, expected) => {
+    const bytes = made({ certificates: [] })
+    const before =
+      typeof where === 'number' ? Buffer.from('020101', 'hex') : Buffer.from('0609608648016503040201', 'hex')
+    const at = bytes.indexOf(before) + before.length - 1
+    const copy = Buffer.from(bytes)
+    copy[at] = 3
+    expect(fault(bytes, { signers: [signer.certificate] })).toBeUndefined()
+    expect(fault(copy, { signers: [signer.certificate] })).toBe(expected)
+  })
+
   const changed = (bytes: Buffer, text: string): Buffer => {
     const copy = Buffer.from(bytes)
     copy[copy.indexOf(text)] = 0x7e

@@ -205,7 +205,7 @@ describe('a document', () => {
     ],
     ['spec.onlineCheck.tokenReview.ca', { ...good, onlineCheck: { tokenReview: { ...ASK, ca: 'x' } } }, 'holds 0'],
     ['spec.onlineCheck.maxAge', { ...good, onlineCheck: { introspection: ASK, maxAge: '6m' } }, 'is too much'],
-    ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri, jwks, bundle and roots'],
+    ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri, jwks, bundle, roots and sts'],
     ['spec.keys.discovery', { ...good, keys: { discovery: false } }, 'is true'],
     ['spec.keys.discovery', { ...good, issuer: 'http://issuer.example' }, 'write their URL as keys.jwksUri'],
     ['spec.keys.discovery', { ...good, issuer: 'corporate' }, 'write their URL as keys.jwksUri'],
