@@ -55,7 +55,7 @@ function sampleOf(kind: AnyCredentialKind, settings: object, uri: string | undef
       ['the certificate of another, which is public', text(another, intermediate), ['confirmation_unproven']],
       ['another certificate of the same key', text(renewed, intermediate), ['confirmation_unproven']],
       ['a forged certificate of the same names', text(forgedLeaf, forged), ['confirmation_unproven']],
-      ['the authority before the leaf', text(intermediate, leaf), ['confirmation_unproven']],
+      ['the authority before the leaf', text(intermediate, leaf), ['confirmation_unproven', 'certificate_refused']],
       ['no authority', text(leaf), ['certificate_refused']],
       ['a forged authority', text(leaf, forged), ['certificate_refused']],
     ],

@@ -6,9 +6,12 @@ import { readCertificate, readPemCertificates } from '../../src/lib/x509/certifi
 import { CertificateFault } from '../../src/lib/x509/contract.ts'
 import { validatePath } from '../../src/lib/x509/path.ts'
 import { svidOf } from '../../src/trust/svid-profile.ts'
+import { baseDocuments, document, startCambist, TestClock } from '../harness/cambist.ts'
+import { BEHIND_PROXY, behindProxy, everybodyOf } from '../harness/certificates.ts'
 import { corpus } from '../harness/corpora.ts'
 import { der } from '../harness/der.ts'
 import { createRoot, extension, keyPair } from '../harness/pki.ts'
+import { expectRefusal } from '../harness/refusal.ts'
 
 const directory = corpus('spiffe')
 const file = (name: string) => readFileSync(join(directory ?? '', name), 'utf8')
@@ -59,6 +62,40 @@ describe.skipIf(directory === undefined)('certificates of go-spiffe', () => {
     ['not-pem.pem', 'malformed'],
   ])('a bundle of %s: %s', (name, code) => {
     expect(() => readPemCertificates(file(`bundle_x509bundle__${name}`))).toThrow(expect.objectContaining({ code }))
+  })
+})
+
+describe.skipIf(directory === undefined)('certificates of go-spiffe in a proxy’s header', async () => {
+  const server = await startCambist({ env: BEHIND_PROXY, clock: new TestClock(NOW * 1000) })
+  // Their authority is not in the corpus. This has its name, so that a path is looked for.
+  const root = await createRoot({ subject: 'C=US, O=SPIFFE', notBefore: NOW - 86_400 })
+  await server.apply(
+    ...baseDocuments(server.cluster),
+    document('TrustedIssuer', 'prod', {
+      ...{ credential: 'spiffe-x509-svid', trustDomain: 'example.org', uses: ['subject'], keys: { roots: root.pem } },
+    }),
+    ...everybodyOf('prod'),
+  )
+
+  it.each([
+    ['good-leaf-only.pem', 'certificate_refused', 'untrusted: '],
+    ['good-leaf-and-intermediate.pem', 'expired', 'expired: '],
+    ['wrong-leaf-ca-true.pem', 'certificate_refused', 'is_a_ca: '],
+    ['wrong-leaf-cert-sign.pem', 'certificate_refused', 'key_usage: '],
+    ['wrong-leaf-crl-sign.pem', 'certificate_refused', 'key_usage: '],
+    ['wrong-leaf-no-digital-signature.pem', 'certificate_refused', 'key_usage: '],
+    ['wrong-leaf-empty-id.pem', 'certificate_refused', 'the certificate has no SPIFFE ID'],
+    ['wrong-intermediate-no-ca.pem', 'certificate_refused', 'not_a_ca: '],
+    ['wrong-intermediate-no-key-cert-sign.pem', 'certificate_refused', 'key_usage: '],
+    ['corrupt-cert.pem', 'certificate_header', ''],
+  ] as const)('%s: %s, %s', async (name, reason, detail) => {
+    const chain = file(`svid_x509svid__${name}`)
+      .split('-----END CERTIFICATE-----')
+      .flatMap((pem) => /BEGIN CERTIFICATE-----([\s\S]*)$/.exec(pem)?.[1] ?? [])
+      .map((base64) => Buffer.from(base64, 'base64'))
+    const answer = await behindProxy(server, chain)
+    const record = await expectRefusal(server, answer, { error: 'invalid_request', reason })
+    expect(record['detail']).toContain(detail)
   })
 })
 

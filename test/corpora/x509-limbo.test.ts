@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { readPemCertificates } from '../../src/lib/x509/certificate.ts'
 import { CertificateFault, type CertificateFaultCode } from '../../src/lib/x509/contract.ts'
 import { validatePath } from '../../src/lib/x509/path.ts'
 import { svidOf } from '../../src/trust/svid-profile.ts'
+import { baseDocuments, document, startCambist, TestClock } from '../harness/cambist.ts'
+import { asSubject, BEHIND_PROXY, behindProxy } from '../harness/certificates.ts'
 import { corpus } from '../harness/corpora.ts'
 import { type LimboRow, limboRows } from '../harness/limbo.ts'
+import { expectWire } from '../harness/refusal.ts'
 
 const rows = limboRows(corpus('x509-limbo'))
 /** Where a row names no time: while all that it does not mean to be expired is valid. */
@@ -95,5 +98,70 @@ describe.skipIf(rows.length === 0)('x509-limbo', () => {
       return performance.now() - began > 1000
     })
     expect(slow.map(({ id }) => id)).toEqual([])
+  })
+})
+
+/** In its last second a certificate is good, and a token that lives no longer is none. */
+const TAKEN: ReadonlySet<string> = new Set(['granted', 'no_lifetime_left'])
+/** Of a chain that is longer than any header may hold, of a root that no document may have, and of all others. */
+const REFUSED = [
+  'certificate_header',
+  'document_refused',
+  'certificate_refused',
+  'token_malformed',
+  'expired',
+  'not_yet_valid',
+]
+
+const derOf = (pem: string): Buffer => Buffer.from(pem.replace(/-----.*?-----|\s/g, ''), 'base64')
+
+describe.skipIf(rows.length === 0)('x509-limbo over HTTP', async () => {
+  const server = await startCambist({ env: BEHIND_PROXY, clock: new TestClock(0) })
+  const { clock, cluster } = server
+  const outcomes = new Map<LimboRow['verdict'], Record<string, number>>()
+  afterAll(() => console.log('x509-limbo over HTTP:', Object.fromEntries(outcomes)))
+
+  /** What becomes of the row: `granted`, the reason of the refusal, or that its document was refused. */
+  async function outcomeOf({ leaf, intermediates, roots, time = NOW }: LimboRow): Promise<string> {
+    // Never back, and a moment on for each: refusals of strangers are recorded at a rate.
+    clock.advance(Math.max(time - clock.now() / 1000, 0.2))
+    const keys = { roots: roots.join('\n') }
+    try {
+      await server.apply(
+        ...baseDocuments(cluster),
+        document('TrustedIssuer', 'limbo', {
+          ...{ credential: 'spiffe-x509-svid', trustDomain: 'limbo.test', uses: ['subject'] },
+          ...{ maxLifetime: '999999d', keys },
+        }),
+        document('Client', 'limbo', { workloads: [{ issuer: 'limbo', ids: [SVID] }] }),
+        document('Policy', 'limbo', { clients: ['limbo'], targets: ['orders'], scopes: ['orders:read'] }),
+      )
+    } catch (error) {
+      expect(String(error)).toMatch(/apply answered 400: .*spec\.keys\.roots/)
+      return 'document_refused'
+    }
+    const answer = await behindProxy(server, [leaf, ...intermediates].map(derOf), asSubject())
+    const record = await server.record(answer.id)
+    if (answer.status === 200) {
+      expect(record).toMatchObject({ outcome: 'granted', subject: { id: SVID } })
+      return 'granted'
+    }
+    expectWire(answer, { status: 400, error: 'invalid_request' })
+    expect(record).toMatchObject({ outcome: 'refused', detail: expect.stringMatching(/./), tokenHash: '' })
+    return String(record['reason'])
+  }
+
+  it.each(rows.toSorted((one, other) => (one.time ?? NOW) - (other.time ?? NOW)))('$verdict $id', async (row) => {
+    const began = performance.now()
+    const outcome = await outcomeOf(row)
+    if (row.id.startsWith('pathological')) expect(performance.now() - began).toBeLessThan(1000)
+    const counted = outcomes.get(row.verdict) ?? {}
+    counted[outcome] = (counted[outcome] ?? 0) + 1
+    outcomes.set(row.verdict, counted)
+    if (row.verdict === 'must_accept') expect(outcome).toBe('granted')
+    if (row.verdict.startsWith('must_reject')) expect(outcome).not.toBe('granted')
+    // The door says what the library says, whatever the verdict, and counts whole seconds.
+    else expect(TAKEN.has(outcome)).toBe(judge({ ...row, time: Math.floor(row.time ?? NOW) }) === 'accepted')
+    expect([...TAKEN, ...REFUSED]).toContain(outcome)
   })
 })

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
 import { certificateToken, MTLS_TYPE } from '../../src/credentials/presented-certificate.ts'
 import { type Answer, document, type Form, type TestServer } from './cambist.ts'
 import { written } from './client-chain.ts'
-import type { Authority, Issued, IssueOptions } from './pki.ts'
+import { type Authority, type Issued, type IssueOptions, pemOf } from './pki.ts'
+import { formOf } from './post.ts'
+import { postTls } from './tls-client.ts'
 
 /** The environment of a server behind a proxy that hands certificates on as RFC 9440 writes them: on this machine. */
 export const BEHIND_PROXY = {
@@ -22,6 +25,35 @@ export const behindProxy = (
   form: Form = asSubject(),
   headers: Record<string, string> = {},
 ): Promise<Answer> => server.exchange(form, { ...written.rfc9440(chain), ...headers })
+
+/** An exchange by TLS with the server itself, of a client that shows a certificate, or none. */
+export async function byTls(
+  server: TestServer,
+  shown: Issued | undefined,
+  form: Form = asSubject(),
+  headers: readonly string[] = [],
+): Promise<Answer> {
+  const {
+    status,
+    headers: heard,
+    body,
+  } = await postTls(server.mtls, {
+    chain: shown === undefined ? undefined : { pem: [shown.chainPem()], key: shown.keyPem },
+    lines: ['Content-Type: application/x-www-form-urlencoded', ...headers],
+    body: formOf(server, form).toString(),
+  })
+  const id = heard.get('Cambist-Request-Id') ?? ''
+  return { status, headers: heard, body: JSON.parse(body) as Record<string, unknown>, id }
+}
+
+/** What Envoy writes of a client certificate (XF-01, XF-02). */
+export function envoyHeader(chain: readonly Buffer[]): Record<string, string> {
+  const [leaf = Buffer.alloc(0)] = chain
+  const hash = createHash('sha256').update(leaf).digest('hex')
+  const pem = (certificates: readonly Buffer[]) => written.envoy(certificates.map(pemOf).join(''))
+  const value = `By=spiffe://prod.example/envoy;Hash=${hash};Cert="${pem([leaf])}";Chain="${pem(chain)}"`
+  return { 'X-Forwarded-Client-Cert': value }
+}
 
 /** An hour's certificate of a workload, as SPIRE makes them. */
 export const svidOf = (authority: Authority, now: number, uri: string, more: IssueOptions = {}): Promise<Issued> =>

@@ -3,6 +3,7 @@ import type { Chain } from './client-chain.ts'
 
 export interface TlsAnswer {
   readonly status: number
+  readonly headers: Headers
   readonly body: string
   /** What a later connection could be resumed with. */
   readonly session: Buffer | undefined
@@ -58,5 +59,15 @@ export async function postTls(url: string, request: TlsRequest): Promise<TlsAnsw
   })
   await closed
   const end = text.indexOf('\r\n\r\n')
-  return { status: Number(text.slice(9, 12)), body: text.slice(end + 4), session: resumable }
+  const fields = text
+    .slice(0, end)
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(/: ?(.*)/, 2) as [string, string])
+  return {
+    status: Number(text.slice(9, 12)),
+    headers: new Headers(fields),
+    body: text.slice(end + 4),
+    session: resumable,
+  }
 }

@@ -37,9 +37,10 @@ export const spiffeX509Svid: CredentialKind<z.output<typeof settings>, Presented
   },
 
   async verify(chain, issuer, tools) {
+    // The profile first: what is no SVID is refused for that, and costs no signatures.
+    const id = faultsAsRefusals(() => svidOf(chain.leaf))
     const pending = checkChain(chain, issuer, tools)
     const validUntil = pending instanceof Promise ? await pending : pending
-    const id = faultsAsRefusals(() => svidOf(chain.leaf))
     return { ...factsOfCertificate(chain.leaf, issuer, tools, validUntil), authority: id.origin, uri: id.uri }
   },
 }

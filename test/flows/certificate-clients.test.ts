@@ -1,0 +1,160 @@
+/** Clients that authenticate by a certificate: of a trust domain, of an authority by one name, or of their own (RFC 8705 §2, SC-20). */
+import { describe, expect, it } from 'vitest'
+import { byTls } from '../harness/certificates.ts'
+import { createRoot, type Issued, type IssueOptions } from '../harness/pki.ts'
+import { expectRefusal } from '../harness/refusal.ts'
+import {
+  boundTo,
+  byHeader,
+  CLIENT,
+  claimsOf,
+  clock,
+  corporate,
+  documents,
+  first,
+  forPod,
+  NAME,
+  NAMES,
+  partner,
+  registered,
+  SUBJECT,
+  selfMade,
+  trustedBy,
+  unknown,
+  workload,
+} from './certificate-world.ts'
+
+describe('spiffe_x509: a client that is registered by a pattern (SC-62)', () => {
+  it('is each of its workloads, and nobody beside them', async () => {
+    const within = await workload('fleet/a/1')
+    for (const client_id of [undefined, 'fleet', 'spiffe://prod.example/fleet/a/1']) {
+      const answer = await byHeader.present(within, forPod(client_id))
+      expect(claimsOf(answer)).toMatchObject({ client_id: 'fleet', act: { sub: 'spiffe://prod.example/fleet/a/1' } })
+    }
+    for (const path of ['fleet', 'fleet2/a', 'other'])
+      await expectRefusal(first, await byHeader.present(await workload(path), forPod('fleet')), {
+        ...CLIENT,
+        reason: 'client_unknown',
+      })
+  })
+
+  it('needs no row for a workload (UC-11)', async () => {
+    const count = async () => ((await (await first.adminGet('/admin/v1/clients')).json()) as { items: [] }).items.length
+    const before = await count()
+    const subjects = new Set<unknown>()
+    for (let number = 1; number <= 10; number++)
+      subjects.add(claimsOf(await byHeader.present(await workload(`fleet/${number}`)))['sub'])
+    expect(subjects.size).toBe(10)
+    expect(await count()).toBe(before)
+  })
+})
+
+describe('tls_client_auth (MT-01 to MT-06)', () => {
+  const NAMED = {
+    ...{ subject: NAME, dns: ['billing.example'], uris: ['https://billing.example/'] },
+    ...{ ips: ['2001:db8::7'], emails: ['billing@example.com'] },
+  }
+  const clients = Object.keys(NAMES)
+  const mismatch = { ...CLIENT, reason: 'client_mismatch' } as const
+
+  it.each(clients)('%s', async (client_id) => {
+    const leaf = await corporate.leaf(NAMED)
+    const answer = await byTls(first, leaf, forPod(client_id))
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+    expect(claimsOf(answer)).toMatchObject({ client_id, cnf: boundTo(leaf) })
+    expect(await first.record(answer.id)).toMatchObject({ client: client_id, authentication: 'tls_client_auth' })
+  })
+
+  it.each(clients)('%s is not who has the same names of another authority', async (client_id) => {
+    await expectRefusal(first, await byTls(first, await partner.leaf(NAMED), forPod(client_id)), mismatch)
+    await expectRefusal(first, await byTls(first, await unknown.leaf(NAMED), forPod(client_id)), {
+      ...CLIENT,
+      reason: 'certificate_refused',
+    })
+  })
+
+  it.each<[string, string, IssueOptions]>([
+    ['by-dn', 'the parts in another order', { subject: 'CN=billing, O=Example\\, Inc., C=DE' }],
+    ['by-dn', 'a part more', { subject: `${NAME}, OU=x` }],
+    ['by-dn', 'parts that a comma makes of one', { subject: 'C=DE, O=Example, O=Inc., CN=billing' }],
+    ['by-dn', 'parts made one', { subject: 'C=DE, O=Example\\, Inc.+CN=billing' }],
+    ['by-dns', 'a name below', { dns: ['a.billing.example'] }],
+    ['by-dns', 'a wildcard', { dns: ['*.example'] }],
+    ['by-uri', 'a slash less', { uris: ['https://billing.example'] }],
+    ['by-ip', 'another address', { ips: ['2001:db8::8'] }],
+    ['by-email', 'other capitals', { emails: ['Billing@example.com'] }],
+    ['by-dns', 'the name in the place of an address', { emails: ['a@billing.example'], uris: ['billing.example'] }],
+  ])('%s is not who has %s', async (client_id, _, changed) => {
+    const { subject, dns, uris, ips, emails }: IssueOptions = { subject: 'CN=other', ...changed }
+    const leaf = await corporate.leaf({
+      ...(subject === undefined ? {} : { subject }),
+      ...{ dns: dns ?? [], uris: uris ?? [], ips: ips ?? [], emails: emails ?? [] },
+    })
+    await expectRefusal(first, await byTls(first, leaf, forPod(client_id)), mismatch)
+  })
+
+  it('is nobody without client_id, or without the certificate (MT-01)', async () => {
+    const leaf = await corporate.leaf(NAMED)
+    await expectRefusal(first, await byTls(first, leaf, forPod()), { ...CLIENT, reason: 'client_unknown' })
+    await expectRefusal(first, await byTls(first, undefined, forPod('by-dn')), mismatch)
+    // And the workload that has a Client of its own is that, and not who it says.
+    const worker = await corporate.leaf({ subject: 'CN=worker' })
+    expect(claimsOf(await byTls(first, worker, forPod()))).toMatchObject({ client_id: 'worker' })
+    await expectRefusal(first, await byTls(first, worker, forPod('by-dn')), mismatch)
+  })
+
+  it('is refused while its authority is (MT-06)', async () => {
+    const leaf = await corporate.leaf(NAMED)
+    const all = documents(first)
+    await first.apply(trustedBy('corporate', { credential: 'x509', disabled: true, keys: { roots: corporate.pem } }))
+    await expectRefusal(first, await byTls(first, leaf, forPod('by-dn')), { ...CLIENT, reason: 'issuer_disabled' })
+    // Where it is not meant to authenticate, a certificate of an authority that is disabled is a key like any other.
+    expect(claimsOf(await byTls(first, leaf, forPod()))).toMatchObject({ client_id: 'checkout', cnf: boundTo(leaf) })
+    await first.apply(...all)
+  })
+})
+
+describe('self_signed_tls_client_auth (MT-04)', () => {
+  const shown = (issued: Issued): Issued => ({ ...issued, chain: () => [issued.der] })
+
+  it.each([['self'], [undefined]])('is who holds the key of the certificate, with client_id %s', async (client_id) => {
+    for (const answer of [
+      await byTls(first, selfMade, forPod(client_id)),
+      await byHeader.present(shown(selfMade), forPod(client_id)),
+    ]) {
+      expect(claimsOf(answer)).toMatchObject({ client_id: 'self', cnf: boundTo(selfMade) })
+      expect(await first.record(answer.id)).toMatchObject({ authentication: 'self_signed_tls_client_auth' })
+    }
+  })
+
+  it('vouches for nobody else: neither a namesake, nor what it has issued, nor a client of another name', async () => {
+    const namesake = await createRoot({ subject: 'CN=self' })
+    const renewed = await createRoot({
+      ...{ subject: 'CN=self', serialNumber: '02' },
+      keys: { privateKey: selfMade.privateKey, publicKey: selfMade.publicKey },
+    })
+    for (const other of [namesake, renewed, await selfMade.leaf({ subject: 'CN=self' })])
+      await expectRefusal(first, await byTls(first, other, forPod('self')), {
+        ...CLIENT,
+        reason: 'certificate_refused',
+      })
+    for (const client_id of ['by-dn', 'svc', 'fleet'])
+      await expectRefusal(first, await byTls(first, selfMade, forPod(client_id)), {
+        ...CLIENT,
+        reason: 'client_mismatch',
+      })
+  })
+
+  it('is no subject and no actor, and has its dates', async () => {
+    await expectRefusal(first, await byTls(first, selfMade), { ...SUBJECT, reason: 'certificate_refused' })
+    const past = await createRoot({ subject: 'CN=past', notAfter: clock.seconds() - 60 })
+    await first.apply(
+      registered('self', {
+        method: 'self_signed_tls_client_auth',
+        jwks: { keys: [{ kty: 'EC', x5c: [past.der.toString('base64')] }] },
+      }),
+    )
+    await expectRefusal(first, await byTls(first, past, forPod('self')), { ...CLIENT, reason: 'expired' })
+    await first.apply(...documents(first))
+  })
+})
