@@ -96,7 +96,8 @@ export const withIdentityToken = (request: TokenRequest, wit: string): TokenRequ
   withHeaders(request, { 'Workload-Identity-Token': wit })
 
 /** What a message signature covers, where the request has it (draft-ietf-wimse-http-signature-07 §3). */
-const COVERED = ['content-type', 'content-digest', 'authorization', 'txn-token', 'workload-identity-token']
+// The profile's own, and the DPoP proof: it says to whose key the answer is bound.
+const COVERED = ['content-type', 'content-digest', 'authorization', 'txn-token', 'workload-identity-token', 'dpop']
 
 /** The request signed by the key of its workload identity token, as RFC 9421 has it. The last thing before it is sent. */
 export function withMessageSignature(request: TokenRequest, key: WorkloadKey): TokenRequest {

@@ -106,18 +106,22 @@ export function isAnswered(presented: Presented, lookUp: LookUp): boolean {
 interface Told {
   readonly reason: Reason
   readonly detail: string
+  /** A kind whose credentials look otherwise. */
+  readonly unlocated?: true
 }
 
 /** Told is what the kind says that got furthest. */
 function further(before: Told | undefined, now: Told): Told {
-  return before === undefined || (UNREAD.has(before.reason) && !UNREAD.has(now.reason)) ? now : before
+  return before === undefined || distance(now) > distance(before) ? now : before
 }
+
+const distance = ({ unlocated, reason }: Told): number => (unlocated ? 0 : UNREAD.has(reason) ? 1 : 2)
 
 const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
 
 function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
   const where = kind.locate(reading)
-  if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail }
+  if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail, unlocated: true }
   const { authorities, audiences } = where
   for (const authority of authorities) {
     if (!issuers.knows(tokenType, authority)) continue

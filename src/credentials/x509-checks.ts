@@ -100,7 +100,7 @@ export function factsOfCertificate(
       `the certificate lives ${lifetime} s, at most ${issuer.maxLifetime} s are allowed (maxLifetime)`,
     )
   const age = now - leaf.notBefore
-  if (age > issuer.maxAge)
+  if (age > issuer.maxAge + issuer.clockSkew)
     throw new Refusal('too_old', `the certificate is valid since ${age} s, at most ${issuer.maxAge} s are allowed`)
   return {
     authority: issuer.authority,

@@ -187,14 +187,14 @@ const NAMES: Readonly<Record<About, string>> = {
  * What may be told of a client assertion apart, because it is true whoever the client is, or proven by its key. Any other
  * difference would tell one without a key which clients there are (T25, T34).
  */
-const TOLD_OF_ASSERTIONS: ReadonlySet<Reason> = new Set<Reason>([
+const TOLD_OF_CLIENTS: ReadonlySet<Reason> = new Set<Reason>([
   'parameter_too_long',
   'token_malformed',
   'token_type_unsupported',
   'replayed',
 ])
-const REFUSED_ASSERTION =
-  'The client assertion is not accepted. Check iss and sub (the client), aud (this server alone), exp, jti and the key, or ask the administrator with this request id.'
+const REFUSED_CLIENT =
+  'What authenticates the client is not accepted. Check it (an assertion: iss and sub, aud this server alone, exp, jti; a certificate: its chain, dates and names) and its key, or ask the administrator with this request id.'
 
 /**
  * The wire form. What is wrong with a client assertion is `invalid_client` (JC-10, AF-08); what is wrong with a subject or
@@ -207,7 +207,7 @@ export function wireOf({ reason, about }: Refusal): Wire {
     return {
       status: 401,
       error: 'invalid_client',
-      description: TOLD_OF_ASSERTIONS.has(reason) ? description : REFUSED_ASSERTION,
+      description: TOLD_OF_CLIENTS.has(reason) ? description : REFUSED_CLIENT,
     }
   }
   if (about === 'proof') return { ...table.proof_invalid, description }
