@@ -125,7 +125,7 @@ describe('an authority', () => {
     const [system = ''] = rootCertificates.filter((pem) => pem.includes('BEGIN CERTIFICATE'))
     const stored = Buffer.from(system.replace(/-----.*?-----|\s/g, ''), 'base64')
     await believe('spiffe-x509-svid', 'subject', { prod: [root] })
-    await refused([stored], 'certificate_refused', /no SPIFFE ID/)
+    await refused([stored], 'issuer_unknown', /no SPIFFE ID|no trusted issuer/)
     // A leaf of that name, with the true root behind it.
     await refused([...(await workload(other)).chain(), stored], 'certificate_refused', /^subject token: untrusted: /)
   })
@@ -137,7 +137,7 @@ describe('an authority', () => {
       keyUsage: ['keyCertSign', 'digitalSignature'],
     })
     await refused(named.chain(), 'certificate_refused', /^subject token: is_a_ca: /)
-    await refused([root.der], 'certificate_refused', /no SPIFFE ID/)
+    await refused([root.der], 'issuer_unknown', /no SPIFFE ID|no trusted issuer/)
     const rootOfDomain = await createRoot({ uris: ['spiffe://prod.example/ca'] })
     await believe('spiffe-x509-svid', 'subject', { prod: [rootOfDomain] })
     await refused([rootOfDomain.der], 'certificate_refused', /^subject token: is_a_ca: /)

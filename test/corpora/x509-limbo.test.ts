@@ -108,6 +108,7 @@ const REFUSED = [
   'certificate_header',
   'document_refused',
   'certificate_refused',
+  'issuer_unknown',
   'token_malformed',
   'expired',
   'not_yet_valid',

@@ -69,7 +69,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     await expectRefusal(first, await byTls(first, await partner.leaf(NAMED), forPod(client_id)), mismatch)
     await expectRefusal(first, await byTls(first, await unknown.leaf(NAMED), forPod(client_id)), {
       ...CLIENT,
-      reason: 'certificate_refused',
+      reason: 'issuer_unknown',
     })
   })
 
@@ -136,7 +136,7 @@ describe('self_signed_tls_client_auth (MT-04)', () => {
     for (const other of [namesake, renewed, await selfMade.leaf({ subject: 'CN=self' })])
       await expectRefusal(first, await byTls(first, other, forPod('self')), {
         ...CLIENT,
-        reason: 'certificate_refused',
+        reason: 'issuer_unknown',
       })
     for (const client_id of ['by-dn', 'svc', 'fleet'])
       await expectRefusal(first, await byTls(first, selfMade, forPod(client_id)), {
@@ -146,7 +146,7 @@ describe('self_signed_tls_client_auth (MT-04)', () => {
   })
 
   it('is no subject and no actor, and has its dates', async () => {
-    await expectRefusal(first, await byTls(first, selfMade), { ...SUBJECT, reason: 'certificate_refused' })
+    await expectRefusal(first, await byTls(first, selfMade), { ...SUBJECT, reason: 'issuer_unknown' })
     const past = await createRoot({ subject: 'CN=past', notAfter: clock.seconds() - 60 })
     await first.apply(
       registered('self', {

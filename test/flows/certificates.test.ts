@@ -72,9 +72,9 @@ describe.each(Object.entries(WAYS))('a certificate %s', (_, { server, present })
     const answer = await present(key, forPod())
     expect(claimsOf(answer)).toMatchObject({ client_id: 'checkout', cnf: boundTo(key) })
     expect(await server.record(answer.id)).toMatchObject({ authentication: 'subject_token' })
-    await expectRefusal(server, await present(key), { ...SUBJECT, reason: 'certificate_refused' })
+    await expectRefusal(server, await present(key), { ...SUBJECT, reason: 'issuer_unknown' })
     for (const client_id of ['by-dn', 'self', 'spiffe://prod.example/svc'])
-      await expectRefusal(server, await present(key, forPod(client_id)), { ...CLIENT, reason: 'certificate_refused' })
+      await expectRefusal(server, await present(key, forPod(client_id)), { ...CLIENT, reason: 'issuer_unknown' })
   })
 
   it('is another one than the text says: then neither is believed (TE-88)', async () => {
@@ -112,20 +112,21 @@ describe('a certificate as a text', () => {
     expect(claimsOf(answer)).toMatchObject({ act: { sub: 'spiffe://prod.example/svc' }, cnf: boundTo(svid) })
   })
 
+  const text = svid.der.toString('base64')
   it.each([
-    ['no list', svid.der.toString('base64')],
-    ['PEM', JSON.stringify([svid.pem])],
-    ['base64url', JSON.stringify([svid.der.toString('base64url')])],
-    ['an empty list', '[]'],
-    ['eleven certificates', JSON.stringify(Array.from({ length: 11 }, () => svid.der.toString('base64')))],
-    [
-      'a certificate with a byte behind it',
-      JSON.stringify([Buffer.concat([svid.der, Buffer.from([0])]).toString('base64')]),
-    ],
-    ['a list in a list', JSON.stringify([[svid.der.toString('base64')]])],
-  ])('is none with %s', async (_, subject_token) => {
+    ['no list', text, 'token_malformed'],
+    ['a number behind the first', JSON.stringify([text, 1]), 'token_malformed'],
+    ['base64url behind the first', JSON.stringify([text, intermediate.der.toString('base64url')]), 'token_malformed'],
+    ['half a certificate behind the first', JSON.stringify([text, text.slice(0, 400)]), 'token_malformed'],
+    ['eleven certificates', JSON.stringify(Array.from({ length: 11 }, () => text)), 'token_malformed'],
+    // What does not begin with the connection's certificate is not read at all (T38).
+    ['an empty list', '[]', 'confirmation_unproven'],
+    ['PEM', JSON.stringify([svid.pem]), 'confirmation_unproven'],
+    ['a byte behind the certificate', JSON.stringify([`${text}AA==`]), 'confirmation_unproven'],
+    ['a list in a list', JSON.stringify([[text]]), 'confirmation_unproven'],
+  ] as const)('is none with %s', async (_, subject_token, reason) => {
     const answer = await byTls(first, svid, { ...asSubject(), subject_token })
-    await expectRefusal(first, answer, { ...SUBJECT, reason: 'token_malformed' })
+    await expectRefusal(first, answer, { ...SUBJECT, reason })
   })
 })
 
