@@ -98,7 +98,7 @@ async function main(stack: AsyncDisposableStack): Promise<Record<string, unknown
         kinds,
         { plain, tls, identity },
         {
-          rounds: rounds(5),
+          rounds: rounds(4),
           milliseconds: milliseconds(1),
         },
       )

@@ -61,7 +61,7 @@ export async function startServer(tls?: { readonly cert: string; readonly key: s
     },
     async documentRows() {
       // The fourth and fifth line: where the embedded database listens.
-      const lines = readFileSync(join(directory, 'postgres', 'postmaster.pid'), 'utf8').split('\n')
+      const lines = readFileSync(join(directory, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
       const place = { host: lines[4] ?? '', port: Number(lines[3]), user: 'cambist', database: 'cambist' }
       const client = new pg.Client(place)
       await client.connect()

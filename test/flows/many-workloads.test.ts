@@ -3,7 +3,7 @@ import { baseDocuments, document, startCambist } from '../harness/cambist.ts'
 import { TYPE } from '../harness/tokens.ts'
 import { TrustDomain } from '../harness/workload.ts'
 
-/** UC-19: nobody registers workloads one by one, and nobody keeps a row for each. */
+/** UC-11: nobody registers workloads one by one, and nobody keeps a row for each. */
 const COUNT = 300
 
 const server = await startCambist()
