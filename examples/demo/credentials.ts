@@ -143,8 +143,8 @@ export function rowsOf(
       world.printer,
       {
         client: yes('self_signed_tls_client_auth', 'x5t#S256'),
-        subject: no('certificate_refused'),
-        actor: no('certificate_refused'),
+        subject: no('issuer_unknown'),
+        actor: no('issuer_unknown'),
       },
       'printer',
     ),

@@ -45,6 +45,8 @@ export interface Carried {
 export interface TrustKey {
   /** Exact `iss`, the origin of a trust domain, …: the first that a document answers to. */
   readonly authorities: readonly string[]
+  /** What the administrator is told that it names, where the look-up keys are digests. */
+  readonly named?: string
   /** [] for a credential that names none, and so must be bound to a key that the request proves. */
   readonly audiences: readonly string[]
 }

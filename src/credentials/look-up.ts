@@ -122,12 +122,15 @@ const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_m
 function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
   const where = kind.locate(reading)
   if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail, unlocated: true }
-  const { authorities, audiences } = where
+  const { authorities, audiences, named } = where
   for (const authority of authorities) {
     if (!issuers.knows(tokenType, authority)) continue
     const issuer = issuers.find(tokenType, authority, audiences)
     if (issuer.credential === kind.name) return { kind, issuer, reading }
     return { reason: 'issuer_unknown', detail: `trusted issuer ${issuer.name} has credentials of another kind` }
   }
-  return { reason: 'issuer_unknown', detail: `no trusted issuer is named ${authorities.map(shown).join(' or ')}` }
+  return {
+    reason: 'issuer_unknown',
+    detail: `no trusted issuer is named ${named ?? authorities.map(shown).join(' or ')}`,
+  }
 }

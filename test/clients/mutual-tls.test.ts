@@ -132,7 +132,7 @@ describe.each([
   it.runIf(present)('is told in JSON, after a whole handshake, that its certificate is not taken', async () => {
     expect(await ask(certificateAlone, stranger)).toMatchObject({
       status: 400,
-      body: { error: 'invalid_request', error_description: expect.stringContaining('certificate') },
+      body: { error: 'invalid_request', error_description: expect.stringContaining('comes from the right issuer') },
     })
   })
 

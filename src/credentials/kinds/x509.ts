@@ -4,6 +4,7 @@ import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
 import { CERTIFICATE_LIFETIME } from '../../trust/written-certificates.ts'
 import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
+import { shown } from '../jwt-checks.ts'
 import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
 
@@ -41,7 +42,11 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
     const known = located.get(chain)
     if (known !== undefined) return known
     const { leaf, others } = chain
-    const where = Object.freeze({ authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)], audiences: [] })
+    const where = Object.freeze({
+      authorities: [pinKey(leaf), ...[leaf, ...others].map(issuerKey)],
+      audiences: [],
+      named: shown(leaf.x509.issuer.replaceAll('\n', ', ')),
+    })
     located.set(chain, where)
     return where
   },
