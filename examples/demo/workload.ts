@@ -86,6 +86,7 @@ export async function withWorkloadProof(request: TokenRequest, key: WorkloadKey,
       jti: randomUUID(),
       wth: sha256(wit).digest('base64url'),
       cambist_bh: sha256(request.body).digest('base64url'),
+      ...(dpop === undefined ? {} : { oth: { dpop: sha256(dpop).digest('base64url') } }),
     },
   )
   return withHeaders(request, { Authorization: `WPT ${proof}` })

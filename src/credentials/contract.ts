@@ -197,6 +197,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly sources?: readonly KeyMember[]
   /** Its credentials are taken with a proven key alone, and are dear to read: they are not read for whoever proves none, nor where no issuer has them (T38). */
   readonly dear?: true
+  /** Other kinds know more of credentials that both could take, and go before it. */
+  readonly general?: true
   /** No document can say it: its one issuer is ours. */
   readonly builtIn?: true
   /** Reads the spelling. Throws Refusal `token_malformed`. Verifies nothing. Kinds that read alike share the function. */

@@ -65,7 +65,9 @@ export function found({ position, token, tokenType }: Presented, { kinds, issuer
         told = further(told, outcome)
         continue
       }
+      if (met?.kind.general) met = undefined
       if (met !== undefined) {
+        if (kind.general) continue
         throw new Refusal(
           'issuer_ambiguous',
           `trusted issuers ${met.issuer.name} and ${outcome.issuer.name} both answer to this credential; give their credentials audiences of their own`,
@@ -98,7 +100,8 @@ export function isAnswered(presented: Presented, lookUp: LookUp): boolean {
     const { issuer } = found(presented, lookUp)
     return !issuer.disabled && issuer.uses.has(presented.position)
   } catch (error) {
-    if (error instanceof Refusal) return false
+    // What meets two documents is refused, and never passed over.
+    if (error instanceof Refusal) return error.reason === 'issuer_ambiguous'
     throw error
   }
 }

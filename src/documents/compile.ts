@@ -18,6 +18,7 @@ import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
 import { trustedIssuer } from './kinds/trusted-issuer.ts'
+import { misfits } from './vouchers.ts'
 
 /** Documents as compiled nouns, by the name of each, and the indexes over them. */
 export interface Compiled {
@@ -99,6 +100,7 @@ export class Compiler {
       const message = `has a key that client ${shared.with} has as well, so that whoever holds it could speak as both; give each client keys of its own`
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
+    faults.push(...misfits(nouns.clients.values(), nouns.issuers))
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)

@@ -170,7 +170,7 @@ function selected(
   snapshot: Snapshot,
 ): Facts['client'] {
   const found = snapshot.clients.selecting(workload)
-  // One that says how it authenticates is nobody who comes in another way (T45).
+  // One that says how it authenticates is nobody who comes in another way (T45); disabled, it denies all the same (T22).
   const clients = found.every(comesBy(authentication)) ? found : found.filter(comesBy(authentication))
   if (clients.length === 0) {
     const others = found.map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
@@ -187,7 +187,7 @@ function selected(
 const comesBy =
   (authentication: string) =>
   (client: Client): boolean =>
-    client.authentication === undefined || client.authentication.method === authentication
+    client.disabled || client.authentication === undefined || client.authentication.method === authentication
 
 /** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(

@@ -44,7 +44,7 @@ export interface WptFor {
 /** A WPT, the token68 of `Authorization: WPT` (wimse.md §4). */
 export function wpt(
   holder: SigningKey,
-  { token, audience, body, now, transactionToken }: WptFor,
+  { token, audience, body, now, transactionToken, dpop }: WptFor,
   changes: Claims = {},
   header: Claims = {},
 ): string {
@@ -55,6 +55,7 @@ export function wpt(
       jti: randomUUID(),
       wth: sha256(token),
       tth: transactionToken === undefined ? undefined : sha256(transactionToken),
+      oth: dpop === undefined ? undefined : { dpop: sha256(dpop) },
       cambist_bh: sha256(body),
       ...changes,
     },

@@ -23,6 +23,7 @@ export const x509: CredentialKind<z.output<typeof settings>, PresentedChain> = {
   settings,
   audience: 'none',
   without: ['onlineCheck', 'act'],
+  general: true, // an SVID below a corporate root is its trust domain's
   variables: ['certificate'],
   subject: 'certificate.subject.CN',
   // Authorities of one's own renew certificates by the year.

@@ -16,9 +16,11 @@ import {
 /** A WPT alone leaves the parameters of a request unprotected; this claim of ours binds it to the body (wimse.md §4). */
 export const BODY_HASH_CLAIM = 'cambist_bh'
 
-/** The endpoint, and the Txn-Token that came with the request, if any. */
+/** The endpoint, and what else came with the request that the proof must cover. */
 export interface WptAt extends AtEndpoint {
   readonly transactionToken?: string | undefined
+  /** It says to whose key the answer is bound, so that whoever changed it on the way would have the token bound to theirs (T45). */
+  readonly dpop?: string | undefined
 }
 
 /**
@@ -41,7 +43,7 @@ export const verifyWpt = (proof: string, of: ProofOf, at: WptAt): Proven =>
     if (at.transactionToken !== undefined)
       checkHash(claims, 'tth', hashOf(at.transactionToken), 'the transaction token')
     else if (claims['tth'] !== undefined) refuse('tth speaks of a transaction token, and none came')
-    checkOtherTokens(claims)
+    checkOtherTokens(claims, at.dpop)
     checkHash(claims, BODY_HASH_CLAIM, at.bodyDigest('sha256'), 'the body')
     const mark = { purpose: 'wpt', issuer: of.key.thumbprint, id: markId(claims), until: Math.ceil(exp) } as const
     return { mark }
@@ -52,12 +54,12 @@ function checkHash(claims: JsonObject, name: string, digest: string, what: strin
   if (claims[name] !== digest) refuse(`${name} is not the hash of ${what}`)
 }
 
-/** No other context tokens are read here, so none can be vouched for (W-45); `ath` was dropped with the older form. */
-function checkOtherTokens(claims: JsonObject): void {
+/** The DPoP proof, and nothing that is not read here, since it could not be vouched for (W-45); `ath` was dropped with the older form. */
+function checkOtherTokens(claims: JsonObject, dpop: string | undefined): void {
   if (claims['ath'] !== undefined) refuse('ath belongs to an older form of the proof')
-  const others = claims['oth']
-  if (others === undefined) return
+  const others = claims['oth'] ?? {}
   if (!isJsonObject(others)) refuse('oth is not an object')
-  const [name] = Object.keys(others)
-  if (name !== undefined) refuse(`oth speaks of ${shown(name)}, which is not read here`)
+  const unread = Object.keys(others).find((name) => name !== 'dpop' || dpop === undefined)
+  if (unread !== undefined) refuse(`oth speaks of ${shown(unread)}, which is not read here, or did not come`)
+  if (dpop !== undefined) checkHash(others, 'dpop', hashOf(dpop), 'the DPoP proof, in oth')
 }
