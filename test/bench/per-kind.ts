@@ -128,7 +128,7 @@ function report(rows: readonly Row[], { rounds, milliseconds }: Measuring): Reco
     }
     figures[kind.name] = row
     say(
-      `${kind.name.padEnd(18)} ${kind.listener.padEnd(9)} ${String(row.verifications).padStart(8)} ${row.floorMicroseconds.toFixed(0).padStart(6)} µs ${row.nodeMicroseconds.toFixed(0).padStart(5)} µs   ${written(row.ratio).padEnd(19)} ${row.postgresMicroseconds.toFixed(0).padStart(9)} µs ${String(row.perWindow).padStart(11)}   ${row.toJwt === undefined ? '' : written(row.toJwt)}`,
+      `${kind.name.padEnd(18)} ${kind.listener.padEnd(9)} ${String(row.verifications).padStart(8)} ${row.floorMicroseconds.toFixed(0).padStart(6)} µs ${row.nodeMicroseconds.toFixed(0).padStart(5)} µs   ${written(row.ratio).padEnd(19)} ${row.postgresMicroseconds.toFixed(0).padStart(9)} µs ${row.perWindow.toFixed(0).padStart(11)}   ${row.toJwt === undefined ? '' : written(row.toJwt)}`,
     )
   }
   say('')
