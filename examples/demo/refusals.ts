@@ -47,15 +47,25 @@ export function refusalsOf(
     },
     {
       name: 'A WPT a second time',
-      what: 'somebody sends the same request again, with a DPoP proof of his own',
+      what: 'somebody who has read the request sends it again',
       reason: 'replayed',
       async try() {
         const token = await witSvid()
         const written = tokenRequest(endpoint, { ...subject(token), ...WANTED })
-        const request = await withDpop(await withWorkloadProof(written, identityKey, token), dpopKey)
+        const request = await withWorkloadProof(await withDpop(written, dpopKey), identityKey, token)
         const first = await send(request)
         if (first.status !== 200) throw new Error('the first time is granted')
-        // With a DPoP proof of the thief's own, so that it is the WPT that is old.
+        return await send(request)
+      },
+    },
+    {
+      name: 'A WPT with another DPoP proof',
+      what: 'somebody in between puts his own in its place, for a token that is bound to his key',
+      reason: 'proof_invalid',
+      async try() {
+        const token = await witSvid()
+        const written = tokenRequest(endpoint, { ...subject(token), ...WANTED })
+        const request = await withWorkloadProof(await withDpop(written, dpopKey), identityKey, token)
         return await send(await withDpop(request, new WorkloadKey()))
       },
     },

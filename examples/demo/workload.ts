@@ -75,9 +75,10 @@ export async function withDpop(request: TokenRequest, key: WorkloadKey): Promise
 
 /**
  * draft-ietf-wimse-wpt-02: the proof of the key in a workload identity token, wherever in the request that stands. The
- * claim `cambist_bh` hashes the body, which nothing else in a WPT protects.
+ * claim `cambist_bh` hashes the body, which nothing else in a WPT protects; a DPoP proof is made before it, and covered by `oth`.
  */
 export async function withWorkloadProof(request: TokenRequest, key: WorkloadKey, wit: string): Promise<TokenRequest> {
+  const { DPoP: dpop } = request.headers
   const proof = await key.jwt(
     { typ: 'wpt+jwt' },
     {

@@ -88,7 +88,7 @@ class ProofsOfRequest implements Possession {
   }
 
   #judge(token: string, { key, algorithm }: BoundKey, subject: string): ProofMethod {
-    const { workloadProof, workloadIdentityToken, message, transactionToken } = this.#carried
+    const { workloadProof, workloadIdentityToken, message, transactionToken, dpop } = this.#carried
     const { clientAttestation, clientAttestationProof } = this.#carried
     if (token === clientAttestation) {
       if (clientAttestationProof !== undefined) {
@@ -104,8 +104,7 @@ class ProofsOfRequest implements Possession {
     if (algorithm !== undefined) {
       const of = { token, key, algorithm }
       if (workloadProof !== undefined) {
-        const at = { ...this.#at, ...(transactionToken === undefined ? {} : { transactionToken }) }
-        this.#onMark(verifyWpt(workloadProof, of, at).mark)
+        this.#onMark(verifyWpt(workloadProof, of, { ...this.#at, transactionToken, dpop }).mark)
         methods.push('wpt')
       }
       // A message signature covers the header field, so it proves the key of the token in that field and of no other. Beside

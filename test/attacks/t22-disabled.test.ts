@@ -167,6 +167,18 @@ describe('T22 what is disabled does not work, on any node, from the moment it is
     )
   })
 
+  it('a registered client that is disabled is not the client whose workload it is as well', async () => {
+    const svid = () => ({ client_assertion: prod.svid('fleet/1', us), client_assertion_type: SVID })
+    const also = (is: boolean) =>
+      document('Client', 'also-fleet', { disabled: is, workloads: [{ issuer: 'prod', ids: [prod.id('fleet/1')] }] })
+    await server.apply(disabled('fleet', true), also(false))
+    await expectRefusal(server, await server.exchange(svid()), { ...INVALID_CLIENT, reason: 'client_disabled' })
+    await server.apply(disabled('fleet', false), also(true))
+    await expectRefusal(server, await server.exchange(svid()), { ...INVALID_CLIENT, reason: 'client_disabled' })
+    await server.apply(document('Client', 'also-fleet', { workloads: [{ issuer: 'prod', ids: [prod.id('nobody')] }] }))
+    expect((await server.exchange(svid())).status).toBe(200)
+  })
+
   it('a token of ours helps nobody who is disabled', async () => {
     const token = String((await server.exchange()).body['access_token'])
     const again = () => ({

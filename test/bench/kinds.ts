@@ -91,8 +91,10 @@ export function plainKinds(
   const attested = attestation(world.attester, holder, { client: 'attested', now: now() })
   const provenByWpt = (more: () => Fields) => (): { form: Fields; headers: Fields } => {
     const form = { ...subject, subject_token: credential }
-    const proof = wpt(holder, { token: credential, audience: url, body: formOf(form), now: now() })
-    return { form, headers: { 'Workload-Identity-Token': credential, Authorization: `WPT ${proof}`, ...more() } }
+    const beside = more()
+    const covered = { body: formOf(form), dpop: beside['DPoP'] }
+    const proof = wpt(holder, { token: credential, audience: url, now: now(), ...covered })
+    return { form, headers: { 'Workload-Identity-Token': credential, Authorization: `WPT ${proof}`, ...beside } }
   }
   const byWpt = [inHead('workload-identity-token', world.wits), inHead('authorization', holder)]
   return [

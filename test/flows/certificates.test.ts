@@ -15,9 +15,11 @@ import {
   CLIENT,
   claimsOf,
   clock,
+  documents,
   first,
   forPod,
   intermediate,
+  root,
   SUBJECT,
   svid,
   trustedBy,
@@ -83,6 +85,30 @@ describe.each(Object.entries(WAYS))('a certificate %s', (_, { server, present })
       ...SUBJECT,
       reason: 'confirmation_unproven',
     })
+  })
+})
+
+describe('an authority of certificates of two kinds', () => {
+  it('has its trust domain believed for an SVID, and its own document for every other certificate', async () => {
+    await first.apply(
+      ...documents(first),
+      trustedBy('same-root', { credential: 'x509', keys: { roots: root.pem } }),
+      document('Client', 'server', { workloads: [{ issuer: 'same-root', ids: ['server.prod.example'] }] }),
+      document('Policy', 'server-reads-orders', {
+        clients: ['server'],
+        targets: ['orders'],
+        scopes: ['orders:read'],
+        subject: { scopes: [] },
+      }),
+    )
+    expect(claimsOf(await byTls(first, svid, asSubject()))).toMatchObject({ sub: 'spiffe://prod.example/svc' })
+    const named = await intermediate.leaf({ subject: 'CN=server.prod.example', dns: ['server.prod.example'] })
+    const answer = await byTls(first, named, asSubject())
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+    expect(await first.record(answer.id)).toMatchObject({ client: 'server', subject: { issuer: 'same-root' } })
+    // Of a trust domain that nobody has a document for: a certificate like any other, here without a name.
+    const elsewhere = await svidOf(intermediate, clock.seconds(), 'spiffe://nowhere.example/svc')
+    await expectRefusal(first, await byTls(first, elsewhere, asSubject()), { ...CLIENT, reason: 'subject_unmapped' })
   })
 })
 

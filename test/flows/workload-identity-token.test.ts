@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { baseDocuments, document, startCambist } from '../harness/cambist.ts'
-import { dpop } from '../harness/proofs.ts'
+import { dpop, sha256 } from '../harness/proofs.ts'
 import { expectRefusal } from '../harness/refusal.ts'
-import { decode, SigningKey, TYPE } from '../harness/tokens.ts'
-import { ask, byAttestation, byDpop, byWpt, TrustDomain, witAndSignature, witAndWpt } from '../harness/workload.ts'
+import { type Claims, decode, SigningKey, TYPE } from '../harness/tokens.ts'
+import {
+  ask,
+  byAttestation,
+  byDpop,
+  byWpt,
+  type Headers,
+  TrustDomain,
+  witAndSignature,
+  witAndWpt,
+} from '../harness/workload.ts'
 
 const server = await startCambist()
 const { clock, cluster, issuer: us } = server
@@ -83,10 +92,16 @@ describe('WIT with WPT (W-30 to W-48)', () => {
   it('needs no unbind beside a DPoP proof, whose key the token is then bound to (DP-04, DP-10)', async () => {
     const subject_token = prod.wit('svc', holder)
     const key = new SigningKey('ES256')
-    const answer = await ask(server, { subject_token }, (body) => ({
-      ...byWpt(server, holder, subject_token, body),
-      ...byDpop(server, key),
-    }))
+    const both = (oth: (dpop: Headers) => Claims | undefined) => {
+      const dpop = byDpop(server, key)
+      return ask(server, { subject_token }, (body) => ({
+        ...byWpt(server, holder, subject_token, body, { oth: oth(dpop) }),
+        ...dpop,
+      }))
+    }
+    // Each may be of another key, so the one says that the other was there (W-45, T45).
+    await expectRefusal(server, await both(() => undefined), { ...CLIENT, reason: 'proof_invalid' })
+    const answer = await both(({ DPoP }) => ({ dpop: sha256(String(DPoP)) }))
     expect(answer.body['token_type']).toBe('DPoP')
     expect(decode(String(answer.body['access_token'])).claims['cnf']).toEqual({ jkt: await thumbprint(key) })
     expect(await server.record(answer.id)).toMatchObject({

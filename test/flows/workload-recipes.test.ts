@@ -237,14 +237,17 @@ describe('WIMSE', async () => {
     const { iat: _, jti: __, ...claims } = decode(edge.wit('shop/checkout', holder)).claims
     expect(shape(shownWit)).toEqual(shape({ header: { typ: 'wit+jwt', alg: 'ES256', kid: '' }, claims }))
     const WIT = edge.witKey.sign(claims, { typ: 'wit+jwt' })
-    const unproven = fill(ofHttp(byProof), { WIT, WPT: '', DPOP: dpopFor(now) })
-    const WPT = wpt(holder, { token: WIT, audience: ENDPOINT, body: unproven.body, now })
+    const DPOP = dpopFor(now)
+    const unproven = fill(ofHttp(byProof), { WIT, WPT: '', DPOP })
+    const WPT = wpt(holder, { token: WIT, audience: ENDPOINT, body: unproven.body, now, dpop: DPOP })
     expect(shape(decode(WPT))).toEqual(shape(shownWpt))
     const request = { ...unproven, headers: { ...unproven.headers, Authorization: `WPT ${WPT}` } }
     const answer = await send(server, request)
     expect(await recorded(server, answer.id)).toEqual(saidOf('wimse', 'WPT'))
-    const again = await send(server, { ...request, headers: { ...request.headers, DPoP: dpopFor(now) } })
-    expect([again.status, (await server.record(again.id))['reason']]).toEqual([401, 'replayed'])
+    const again = await send(server, request)
+    expect([again.status, (await server.record(again.id))['reason']]).toEqual([400, 'replayed'])
+    const other = await send(server, { ...request, headers: { ...request.headers, DPoP: dpopFor(now) } })
+    expect([other.status, (await server.record(other.id))['reason']]).toEqual([401, 'proof_invalid'])
   })
 
   it('takes a WIT with a message signature over what is shown', async () => {

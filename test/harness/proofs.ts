@@ -39,6 +39,8 @@ export interface WptFor {
   readonly body: string | Buffer
   readonly now: number
   readonly transactionToken?: string
+  /** The DPoP proof beside it. */
+  readonly dpop?: string | undefined
 }
 
 /** A WPT, the token68 of `Authorization: WPT` (wimse.md §4). */

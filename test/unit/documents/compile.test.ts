@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { jwt } from '../../../src/credentials/kinds/jwt.ts'
+import { spiffeJwtSvid } from '../../../src/credentials/kinds/spiffe-jwt-svid.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
@@ -109,6 +111,44 @@ describe('compiling documents', () => {
         'trusted issuer prod and trusted issuer prod-2 both answer to "https://oidc.prod.example"',
       ),
     ])
+  })
+
+  it.each([
+    [
+      'a kind of credential',
+      { method: 'spiffe_wit', issuer: 'prod', spiffeId: 'spiffe://prod.example/svc' },
+      'spec.authentication.issuer: prod has credentials jwt, and spiffe_wit takes wit; name a trusted issuer of that',
+    ],
+    [
+      'a kind of certificate',
+      { method: 'tls_client_auth', issuer: 'domain', sanDns: 'svc.example' },
+      'spec.authentication.issuer: domain has credentials spiffe-jwt-svid, and tls_client_auth takes x509 or spiffe-x509-svid',
+    ],
+    [
+      'a trust domain',
+      { method: 'spiffe_jwt', issuer: 'domain', spiffeId: 'spiffe://prod.example.evil.example/svc' },
+      'spec.authentication.spiffeId: is not in the trust domain of domain, which is spiffe://prod.example',
+    ],
+    [
+      'an issuer that there is',
+      { method: 'spiffe_jwt', issuer: 'domian', spiffeId: 'spiffe://prod.example/svc' },
+      'spec.authentication.issuer: there is no TrustedIssuer "domian"; did you mean domain?',
+    ],
+  ])('refuses a registered client that can never be vouched for, for want of %s', (_, authentication, message) => {
+    const domain = document('TrustedIssuer', 'domain', {
+      credential: 'spiffe-jwt-svid',
+      trustDomain: 'prod.example',
+      audiences: [context.ourIssuer],
+      keys: { bundle: { inline: { keys: [{ ...new SigningKey('ES256').jwk, use: 'jwt-svid', alg: undefined }] } } },
+    })
+    const svc = (its: object) => document('Client', 'svc', { authentication: its })
+    const kinds = new Compiler({ ...context, credentialKinds: [jwt, spiffeJwtSvid] })
+    const found = faultsOf(() => kinds.compile([...whole, domain, svc(authentication)]))
+    expect(found.map(({ kind, name, path, message }) => `${kind} ${name} ${path}: ${message}`)).toEqual([
+      expect.stringContaining(`Client svc ${message}`),
+    ])
+    const good = { method: 'spiffe_jwt', issuer: 'domain', spiffeId: 'spiffe://prod.example/svc' }
+    expect(kinds.compile([...whole, domain, svc(good)]).clients.byName('svc')?.name).toBe('svc')
   })
 
   it('refuses one key in two registered clients (T17)', () => {

@@ -2,13 +2,14 @@ import fc from 'fast-check'
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { verifyWpt } from '../../../../src/credentials/proofs/wpt.ts'
-import { proofJwk, sha256, wit, wpt } from '../../../harness/proofs.ts'
+import { dpop, proofJwk, sha256, wit, wpt } from '../../../harness/proofs.ts'
 import { type Claims, hmacToken, SigningKey, segment } from '../../../harness/tokens.ts'
 import { ALIAS, at, BODY, ENDPOINT, ISSUER, mutated, NOW, refused, verificationKey } from './refused.ts'
 
 const domain = new SigningKey('ES256')
 const holder = new SigningKey('ES256')
 const TXN = 'eyJ0eXAiOiJ0eG50b2tlbitqd3QifQ.e30.c2ln'
+const DPOP = dpop(new SigningKey('ES256'), { url: ENDPOINT, now: NOW })
 const token = wit(domain, holder, { subject: 'spiffe://prod.example/checkout', now: NOW })
 const of = { token, key: verificationKey(holder), algorithm: 'ES256' }
 const good = (changes: Claims = {}, header: Claims = {}, key = holder) =>
@@ -36,6 +37,10 @@ describe('verifyWpt takes', () => {
 
   it('the hash of the transaction token that came with it (W-44)', () => {
     expect(verifyWpt(good({ tth: sha256(TXN) }), of, { ...at(), transactionToken: TXN }).mark.purpose).toBe('wpt')
+  })
+
+  it('the hash of the DPoP proof that came with it (W-45, T45)', () => {
+    expect(verifyWpt(good({ oth: { dpop: sha256(DPOP) } }), of, { ...at(), dpop: DPOP }).mark.purpose).toBe('wpt')
   })
 
   it('a long jti, and keeps its digest (T10)', () => {
@@ -95,6 +100,7 @@ describe('verifyWpt refuses', () => {
     ['the WIT itself as its proof', token, /typ/],
     ['tth without a transaction token', good({ tth: sha256(TXN) }), /none came/],
     ['context tokens that are not read here (W-45)', good({ oth: { 'x-user': sha256('u') } }), /x-user/],
+    ['the hash of a DPoP proof that did not come', good({ oth: { dpop: sha256(DPOP) } }), /dpop.*did not come/],
     ['an oth that is no object', good({ oth: [] }), /oth is not an object/],
     ['ath, which the older form had', good({ ath: sha256('at') }), /older form/],
     ['crit', good({}, { crit: ['exp'] }), /crit/],
@@ -116,6 +122,17 @@ describe('verifyWpt refuses', () => {
     ['the tth of another', sha256(`${TXN}x`), /tth is not the hash/],
   ])('%s where a transaction token came (W-44)', (_name, tth, detail) => {
     const call = () => verifyWpt(good({ tth }), of, { ...at(), transactionToken: TXN })
+    expect(refused(call)).toEqual({ reason: 'proof_invalid', detail: expect.stringMatching(detail) })
+  })
+
+  it.each<[string, Claims | undefined, RegExp]>([
+    ['no oth', undefined, /dpop.*missing/],
+    ['an oth without it', {}, /dpop.*missing/],
+    ['the hash of another', { dpop: sha256(`${DPOP}x`) }, /dpop is not the hash/],
+    ['a hash that is no text', { dpop: [sha256(DPOP)] }, /dpop/],
+    ['its hash, and something that is not read', { dpop: sha256(DPOP), 'x-user': sha256('u') }, /x-user/],
+  ])('%s where a DPoP proof came (W-45, T45)', (_name, oth, detail) => {
+    const call = () => verifyWpt(good({ oth }), of, { ...at(), dpop: DPOP })
     expect(refused(call)).toEqual({ reason: 'proof_invalid', detail: expect.stringMatching(detail) })
   })
 

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+
+interface Printed {
+  readonly matrix: readonly { credential: string; cells: Record<string, { outcome: string }> }[]
+  readonly refusals: readonly { status: number; reason: string }[]
+  readonly faults: readonly string[]
+}
+
+/** What the tour of every credential prints for a script. */
+async function demo(): Promise<{ readonly code: number | null; readonly printed: Printed }> {
+  const child = spawn(process.execPath, ['examples/demo/main.ts', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  for await (const chunk of child.stdout) output += String(chunk)
+  const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
+  return { code, printed: JSON.parse(output) }
+}
+
+describe('the guided tour', () => {
+  it('takes every credential where it may be presented, refuses what it says it refuses, and ends with 0', {
+    timeout: 240_000,
+  }, async () => {
+    const { code, printed } = await demo()
+    expect(printed.faults).toEqual([])
+    expect(code).toBe(0)
+    expect(printed.matrix.length).toBeGreaterThan(15)
+    for (const { credential, cells } of printed.matrix) {
+      const outcomes = Object.values(cells).map(({ outcome }) => outcome)
+      expect(outcomes, credential).toHaveLength(3)
+      expect(outcomes, credential).toContain('granted')
+    }
+    expect(printed.refusals.length).toBeGreaterThan(5)
+    for (const { status, reason } of printed.refusals) expect([status >= 400, reason !== '']).toEqual([true, true])
+  })
+})
