@@ -5,7 +5,7 @@ import { type Fault, Faults } from '../lib/fault.ts'
 import { readJwk, readJwks } from '../lib/jwk.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { compileAuthentication } from './client-authentication.ts'
-import { type Client, type ClientAuthentication, grants, type WorkloadSelector } from './contract.ts'
+import { type Client, type ClientAuthentication, grants, registeredMethods, type WorkloadSelector } from './contract.ts'
 
 const name = z
   .string()
@@ -14,20 +14,10 @@ const texts = z
   .array(z.string('is a text; put a number or a date in quotes').min(1, 'is empty'))
   .min(1, 'is an empty list, which nothing would match; leave the field out')
 
-const METHODS = [
-  'private_key_jwt',
-  'tls_client_auth',
-  'self_signed_tls_client_auth',
-  'spiffe_jwt',
-  'spiffe_x509',
-  'spiffe_wit',
-  'attest_jwt_client_auth',
-] as const
-
 const authentication = z.strictObject({
   method: z.enum(
-    METHODS,
-    `is one of ${METHODS.join(', ')}; a workload with a credential of its platform needs no registration: select it under \`workloads\``,
+    registeredMethods,
+    `is one of ${registeredMethods.join(', ')}; a workload with a credential of its platform needs no registration: select it under \`workloads\``,
   ),
   jwks: z
     .strictObject({

@@ -12,6 +12,17 @@ import type { Certificate, NameAttribute } from '../lib/x509/contract.ts'
 export const grants = ['token-exchange', 'jwt-bearer', 'client-credentials'] as const
 export type Grant = (typeof grants)[number]
 
+/** How a registered client may prove who it is (MD-04, MD-06, AB-10, SC-01). */
+export const registeredMethods = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'spiffe_jwt',
+  'spiffe_x509',
+  'spiffe_wit',
+  'attest_jwt_client_auth',
+] as const
+
 /** One way of being this client without registration: every member must match. */
 export interface WorkloadSelector {
   readonly issuer: string

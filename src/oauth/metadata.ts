@@ -1,3 +1,4 @@
+import { registeredMethods } from '../clients/contract.ts'
 import { TOKEN_EXCHANGE } from '../exchange/request.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
@@ -15,16 +16,7 @@ export interface MetadataInput {
 }
 
 /** Registered names, and those that drafts register (MD-04, MD-06, AB-10, SC-01); ways in that have none are not listed. */
-const STANDARD_METHODS = [
-  'private_key_jwt',
-  'tls_client_auth',
-  'self_signed_tls_client_auth',
-  'spiffe_jwt',
-  'spiffe_x509',
-  'spiffe_wit',
-  'attest_jwt_client_auth',
-  'attest_jwt_client_auth_dpop',
-] as const
+const STANDARD_METHODS = [...registeredMethods, 'attest_jwt_client_auth_dpop']
 const BY_TLS: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /**

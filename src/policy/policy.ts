@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { grants } from '../clients/contract.ts'
+import { grants, registeredMethods } from '../clients/contract.ts'
 import { MAX_ACTORS } from '../identity/actor.ts'
 import { compileSelector, type Selector } from '../identity/selector.ts'
 import { parseWorkloadId } from '../identity/spiffe-id.ts'
@@ -15,15 +15,9 @@ export const POLICY_VARIABLES = ['subject', 'actor', 'client', 'target', 'reques
 
 /** How a client may have proved who it is, for `authentication`. */
 export const authenticationMethods = [
-  'private_key_jwt',
-  'client_assertion',
-  'tls_client_auth',
-  'self_signed_tls_client_auth',
-  'spiffe_jwt',
-  'spiffe_x509',
-  'spiffe_wit',
-  'attest_jwt_client_auth',
+  ...registeredMethods,
   'attest_jwt_client_auth_dpop',
+  'client_assertion',
   'workload_identity_token',
   'actor_token',
   'subject_token',

@@ -4,20 +4,15 @@ import { canonicalJson, type JsonObject, parseJsonObject } from '../lib/json.ts'
 import { RateByKey } from '../lib/rate.ts'
 import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeySource, SignedRequest, TrustedIssuer } from './contract.ts'
-import { FetchFailure, type FetchFailureCode } from './fetch-failure.ts'
+import { FetchFailure } from './fetch-failure.ts'
 import type { Fetch } from './guarded-fetch.ts'
-import { type Answered, type Outcome, Questions } from './questions.ts'
+import { type Answered, type Outcome, Questions, type UnansweredQuestion } from './questions.ts'
 
 export interface PlatformServiceOptions {
   readonly fetch: Fetch
   readonly clock: Clock
-  /** The service could not be asked; for telemetry. Nothing in it is of a credential. */
-  readonly onFailure?: (failure: {
-    readonly issuer: string
-    readonly url: string
-    readonly code: FetchFailureCode
-    readonly message: string
-  }) => void
+  /** The service could not be asked. */
+  readonly onFailure?: (failure: UnansweredQuestion) => void
 }
 
 /** Milliseconds for which an answer is believed: long enough for requests that come together, too short to outlive what was taken back. */

@@ -2,9 +2,9 @@ import type { Clock } from '../lib/clock.ts'
 import { hashOf } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import type { AskedCredential, OnlineCheck, StatusChecks, TrustedIssuer } from './contract.ts'
-import { FetchFailure, type FetchFailureCode } from './fetch-failure.ts'
+import { FetchFailure } from './fetch-failure.ts'
 import type { Fetch } from './guarded-fetch.ts'
-import { type Answered, type Outcome, Questions } from './questions.ts'
+import { type Answered, type Outcome, Questions, type UnansweredQuestion } from './questions.ts'
 import type { FindSecret } from './secrets-dir.ts'
 import { answerIn, question } from './status-question.ts'
 
@@ -12,13 +12,8 @@ export interface OnlineChecksOptions {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly secret: FindSecret
-  /** An issuer could not be asked; for telemetry. Nothing in it is of a credential. */
-  readonly onFailure?: (failure: {
-    readonly issuer: string
-    readonly url: string
-    readonly code: FetchFailureCode
-    readonly message: string
-  }) => void
+  /** An issuer could not be asked. */
+  readonly onFailure?: (failure: UnansweredQuestion) => void
 }
 
 /**

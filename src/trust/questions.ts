@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
-import { FetchFailure } from './fetch-failure.ts'
+import { FetchFailure, type FetchFailureCode } from './fetch-failure.ts'
 
 /** What a question to an issuer came to. `value` is what a yes carries; `retryAfter` is seconds. */
 export type Outcome<Value> = Yes<Value> | No | Nothing
@@ -20,6 +20,14 @@ interface Nothing {
 
 /** An answer as it comes back: a yes with the monotonic milliseconds until which it is believed, a no, or nothing for a reason of our own. */
 export type Answered<Value> = (Yes<Value> & { readonly until: number }) | No | Nothing
+
+/** A question that could not be put; for telemetry. Nothing in it is of a credential. */
+export interface UnansweredQuestion {
+  readonly issuer: string
+  readonly url: string
+  readonly code: FetchFailureCode
+  readonly message: string
+}
 
 /** Milliseconds for which a no is believed: long enough that whoever asks again and again does not make us ask again. */
 const NO_FOR = 10_000
