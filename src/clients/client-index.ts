@@ -30,6 +30,10 @@ export function clientIndex(clients: Iterable<Client>): ClientIndex {
   for (const client of byName.values()) {
     for (const selector of client.workloads) file({ client, selector }, tables)
   }
+  const disabled = Map.groupBy(
+    [...byName.values()].filter((client) => client.disabled && client.authentication?.method === 'tls_client_auth'),
+    ({ authentication }) => (authentication !== undefined && 'issuer' in authentication ? authentication.issuer : ''),
+  )
   const byIssuer: ReadonlyMap<string, readonly Table[]> = new Map(
     [...tables].map(([issuer, each]) => [issuer, [...each.values()]]),
   )
@@ -37,6 +41,7 @@ export function clientIndex(clients: Iterable<Client>): ClientIndex {
     size: byName.size,
     byName: (name: string) => byName.get(name),
     selecting: (workload: Principal) => selecting(byIssuer.get(workload.issuer), workload),
+    disabledOf: (issuer: string) => disabled.get(issuer) ?? NOBODY,
     all: () => byName.values(),
   })
 }

@@ -71,5 +71,7 @@ export interface ClientIndex {
   byName(name: string): Client | undefined
   /** Every client that the workload is, disabled ones too, in the order of their names. */
   selecting(workload: Principal): readonly Client[]
+  /** Disabled clients that the trusted issuer vouches for by a name in a certificate. */
+  disabledOf(issuer: string): readonly Client[]
   all(): Iterable<Client>
 }

@@ -116,30 +116,35 @@ function authenticatedClient(authenticated: Identified, request: ExchangeRequest
   }
   const named = request.clientId === undefined ? undefined : snapshot.clients.byName(request.clientId)
   if (authenticated.tokenType === CARRIED_TYPE.certificate && named?.authentication?.method === 'tls_client_auth')
-    return asClient([registeredBy(authenticated, named)], 'tls_client_auth', principal, request)
-  return selected(principal, authentication, request, snapshot)
+    return asClient(
+      [registeredBy(authenticated, named), ...candidates(authenticated, 'tls_client_auth', snapshot)],
+      'tls_client_auth',
+      principal,
+      request,
+    )
+  return selected(authenticated, authentication, request, snapshot)
 }
 
 /** A client whose certificate an authority vouches for: the authority and the one name that its document says (MT-02, MT-03, MT-06). */
-function registeredBy({ issuer, certificate }: Identified, client: Client): Client {
-  const { authentication } = client
-  if (
-    authentication?.method !== 'tls_client_auth' ||
-    certificate === undefined ||
-    authentication.issuer !== issuer.name ||
-    !matchesCertificate(authentication.name, certificate)
-  ) {
+function registeredBy(authenticated: Identified, client: Client): Client {
+  if (!isRegisteredBy(authenticated, client)) {
     throw new Refusal(
       'client_mismatch',
-      `the certificate of trusted issuer ${issuer.name} does not have the name that client ${client.name} is registered by`,
+      `the certificate of trusted issuer ${authenticated.issuer.name} does not have the name that client ${client.name} is registered by`,
     )
   }
   return client
 }
 
+const isRegisteredBy = ({ issuer, certificate }: Identified, { authentication }: Client): boolean =>
+  authentication?.method === 'tls_client_auth' &&
+  certificate !== undefined &&
+  authentication.issuer === issuer.name &&
+  matchesCertificate(authentication.name, certificate)
+
 /**
  * The client that is found without client authentication (interfaces.md, "Client"): from the actor token, else from a
- * subject token that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from one
+ * subject token: one that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from one
  * that others act in, since whoever holds one of those need not be its subject.
  */
 function foundClient(
@@ -148,40 +153,52 @@ function foundClient(
   request: ExchangeRequest,
   snapshot: Snapshot,
 ): Facts['client'] {
-  if (actor !== undefined) return selected(actor.principal, 'actor_token', request, snapshot)
-  const owned =
-    (subject.principal.key || subject.forUsAlone) &&
-    subject.ours === undefined &&
-    subject.tokenType !== ID_TOKEN_TYPE &&
-    subject.actors.length === 0
-  if (!owned) {
+  const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
+  if (!isOwned(bearer)) {
     throw new Refusal(
       'client_required',
-      'the subject token does not prove who brings it, and there is no client authentication and no actor token',
+      `the ${by} token does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
-  return selected(subject.principal, 'subject_token', request, snapshot)
+  return selected(bearer, `${by}_token`, request, snapshot)
+}
+
+/** Whether a token says by itself who brings it. */
+const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
+  (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
+
+/**
+ * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
+ * disabled, it denies all the same (T22).
+ */
+function candidates(workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] {
+  const found = clients.selecting(workload.principal)
+  const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
+  return denying.length === 0 && found.every(comesBy(authentication))
+    ? found
+    : [...found.filter(comesBy(authentication)), ...denying]
 }
 
 function selected(
-  workload: Principal,
+  workload: Identified,
   authentication: string,
   request: ExchangeRequest,
   snapshot: Snapshot,
 ): Facts['client'] {
-  const found = snapshot.clients.selecting(workload)
-  // One that says how it authenticates is nobody who comes in another way (T45); disabled, it denies all the same (T22).
-  const clients = found.every(comesBy(authentication)) ? found : found.filter(comesBy(authentication))
+  const { principal } = workload
+  const clients = candidates(workload, authentication, snapshot)
   if (clients.length === 0) {
-    const others = found.map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
+    const others = snapshot.clients
+      .selecting(principal)
+      .map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
     throw new Refusal(
       'client_unknown',
       others.length === 0
-        ? `no client selects ${workload.subject} of ${workload.issuer}`
+        ? `no client selects ${principal.subject} of ${principal.issuer}`
         : `${others.join(', ')}, and the request came by ${authentication}`,
     )
   }
-  return asClient(clients, authentication, workload, request)
+  return asClient(clients, authentication, principal, request)
 }
 
 const comesBy =
@@ -196,14 +213,14 @@ function asClient(
   principal: Principal,
   { clientId }: ExchangeRequest,
 ): Facts['client'] {
-  const candidates = clients.map((client) => client.name)
+  const names = [...new Set(clients.map((client) => client.name))]
   if (clientId === undefined || (clientId === principal.id && parseSpiffeId(clientId) !== undefined))
-    return { candidates, authentication, principal }
-  if (!candidates.includes(clientId)) {
+    return { candidates: names, authentication, principal }
+  if (!names.includes(clientId)) {
     throw new Refusal(
       'client_mismatch',
-      `client_id ${JSON.stringify(clientId.slice(0, 120))} is not ${candidates.join(' or ')}`,
+      `client_id ${JSON.stringify(clientId.slice(0, 120))} is not ${names.join(' or ')}`,
     )
   }
-  return { candidates, authentication, principal, named: clientId }
+  return { candidates: names, authentication, principal, named: clientId }
 }

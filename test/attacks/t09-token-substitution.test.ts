@@ -242,7 +242,8 @@ describe('T9 every kind of token, where another is meant', () => {
       form: { subject_token: token, subject_token_type: TYPE.accessToken, ...asClient(cluster.token()) },
     }),
     'actor, jwt': (token) => ({ form: asActor(token) }),
-    'actor, id_token': (token) => ({ form: asActor(token, TYPE.idToken) }),
+    // From an ID token no client is found, so one stands beside it.
+    'actor, id_token': (token) => ({ form: { ...asActor(token, TYPE.idToken), ...asClient(cluster.token()) } }),
     'actor, access_token': (token) => ({ form: asActor(token, TYPE.accessToken) }),
     'client, jwt-bearer': (token) => ({ form: asClient(token) }),
     'client, jwt-spiffe': (token) => ({ form: asClient(token, SVID) }),

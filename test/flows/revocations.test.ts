@@ -169,6 +169,13 @@ describe('POST /admin/v1/revocations', () => {
     expect(await (await server.adminGet('/admin/v1/history?limit=1')).text()).toBe(before)
   })
 
+  it('says of a hash that no token was issued with that it took nothing back (T11)', async () => {
+    const before = await (await server.adminGet('/admin/v1/history?limit=1')).text()
+    const { status, json } = await revoke({ tokenHash: 'A'.repeat(43), reason: 'x' })
+    expect([status, json['detail']]).toEqual([404, expect.stringContaining('name it by its jti')])
+    expect(await (await server.adminGet('/admin/v1/history?limit=1')).text()).toBe(before)
+  })
+
   it.each(['', '[]', 'null', '{"jti":"a","jti":"b","reason":"x"}', 'jti=a&reason=x'])(
     'refuses the body %j',
     async (body) => {

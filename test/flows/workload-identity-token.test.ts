@@ -74,6 +74,22 @@ describe('WIT with WPT (W-30 to W-48)', () => {
     await expectRefusal(server, wrong, { ...CLIENT, reason: 'client_mismatch' })
   })
 
+  it.each([
+    ['prod', prod],
+    ['mesh', mesh],
+  ])('of %s is called by how it was proven: a PoP, which covers no body, is no WPT (T45)', async (_, domain) => {
+    const token = domain.wit('svc', holder)
+    const proven = [
+      await ask(server, {}, (body) => witAndWpt(server, holder, token, body)),
+      await ask(server, {}, () => byAttestation(server, holder, token)),
+    ]
+    const records = await Promise.all(proven.map(({ id }) => server.record(id)))
+    expect(records.map(({ outcome, authentication }) => [outcome, authentication])).toEqual([
+      ['granted', 'workload_identity_token'],
+      ['granted', 'spiffe_wit'],
+    ])
+  })
+
   it('is the subject itself, and a bearer token is made of it only where a rule says unbind', async () => {
     const subject_token = prod.wit('svc', holder)
     const wpt = (body: string) => byWpt(server, holder, subject_token, body)

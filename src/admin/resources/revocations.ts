@@ -9,7 +9,7 @@ import { noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
 const text = z
-  .string('is a text')
+  .string({ error: ({ input }) => (input === undefined ? 'is missing; write a text' : 'is a text') })
   .min(1, 'is empty')
   .max(2048, 'has more than 2048 characters')
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is one line')
@@ -55,6 +55,11 @@ export function revocations({
           return { what: by, value: as, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
         }
         const token = what === 'tokenHash' ? await issuedAs(value, now, records) : undefined
+        if (what === 'tokenHash' && token === undefined)
+          throw new Problem(
+            404,
+            'No token with this hash was issued that has not expired. A token that came back is written with the hash it came with: name it by its jti, the first of `parents` in that record, or by its lineage.',
+          )
         const message = `tokens of ${what} ${value} revoked: ${reason}`
         const change = {
           author,

@@ -92,8 +92,6 @@ export const wit: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
       keyProven: true,
       actors: [],
       mayAct: undefined,
-      // The name is SPIFFE's own (SC-01).
-      ...(spiffe ? {} : { authentication: 'workload_identity_token' }),
     }
   },
 }
