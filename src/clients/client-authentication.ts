@@ -71,7 +71,12 @@ function byMethod(written: WrittenAuthentication, faults: Fault[]): ClientAuthen
     }
     default:
       demandIssuer(written, 'SPIFFE', faults)
-      checkSpiffeId(spiffeId, faults)
+      if (written.spiffeId === undefined)
+        faults.push({
+          path: `${AT}.spiffeId`,
+          message: `is missing: ${method} needs the SPIFFE ID of the client, such as spiffe://prod.example/checkout`,
+        })
+      else checkSpiffeId(spiffeId, faults)
       return Object.freeze({ method, issuer, spiffeId })
   }
 }
@@ -80,7 +85,7 @@ function demandIssuer({ issuer, method }: WrittenAuthentication, of: string, fau
   if (issuer === undefined)
     faults.push({
       path: `${AT}.issuer`,
-      message: `is missing: ${method} needs the name of the TrustedIssuer (${of}) that vouches for the client, since any other could give somebody the same name (MT-06)`,
+      message: `is missing: ${method} needs the name of the TrustedIssuer (${of}) that vouches for the client, since any other could give somebody the same name`,
     })
 }
 
@@ -142,7 +147,7 @@ function nameOf(written: WrittenAuthentication, faults: Fault[]): CertificateNam
   if (only === undefined || said.length !== 1) {
     faults.push({
       path: AT,
-      message: `says ${said.length === 0 ? 'no name' : said.join(' and ')}: the client is known by exactly one of ${NAMES.join(', ')} (MT-03)`,
+      message: `says ${said.length === 0 ? 'no name' : said.join(' and ')}: the client is known by exactly one of ${NAMES.join(', ')}`,
     })
     return undefined
   }
@@ -189,6 +194,6 @@ function checkSpiffeId(text: string, faults: Fault[]): void {
   else if (/^spiffe:\/\/[^/]*\*|^spiffe:\/\/[^/]+(?:\/\*\*?)+$/.test(text))
     faults.push({
       path,
-      message: `${JSON.stringify(text)} is a whole trust domain; name at least one segment of the path (SC-63)`,
+      message: `${JSON.stringify(text)} is a whole trust domain; name at least one segment of the path`,
     })
 }

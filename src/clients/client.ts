@@ -11,7 +11,10 @@ const name = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name has lower-case letters, digits and - only, 63 at most')
 const texts = z
-  .array(z.string('is a text; put a number or a date in quotes').min(1, 'is empty'))
+  .array(
+    z.string('is a text; put a number or a date in quotes').min(1, 'is empty'),
+    'is a list of texts, such as [shop]',
+  )
   .min(1, 'is an empty list, which nothing would match; leave the field out')
 
 const authentication = z.strictObject({
@@ -27,7 +30,7 @@ const authentication = z.strictObject({
         .max(100, 'has more than 100 keys'),
     })
     .optional(),
-  jwksUri: z.url({ protocol: /^https$/, error: 'is an https URL' }).optional(),
+  jwksUri: z.url({ protocol: /^https$/, error: 'must be a URL that begins with https://' }).optional(),
   tokenEndpointAudienceUntil: z.iso.date('is a date such as 2027-06-30').optional(),
   issuer: name.optional(),
   subjectDn: z.string().min(1).max(1024).optional(),

@@ -13,6 +13,9 @@ import { rulesByName } from './rules-by-name.ts'
 
 type Nouns = Compiled['nouns']
 
+/** Kinds whose every subject is an id of the trust domain of its document. */
+const OF_TRUST_DOMAINS: ReadonlySet<string> = new Set(['spiffe-jwt-svid', 'spiffe-x509-svid', 'wit'])
+
 /** Everything that is allowed but doubtful: in each document alone, and in what documents come to together. */
 export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
   return [
@@ -82,7 +85,7 @@ function* clientsInVain(nouns: Nouns): Iterable<Warning> {
 }
 
 function* selectorsInVain({ name, workloads }: Client, { issuers }: Nouns): Iterable<Warning> {
-  for (const [index, { issuer: issuerName, match }] of workloads.entries()) {
+  for (const [index, { issuer: issuerName, ids, match }] of workloads.entries()) {
     const path = `spec.workloads[${index}]`
     const issuer = issuers.get(issuerName)
     if (issuer === undefined) continue
@@ -104,6 +107,19 @@ function* selectorsInVain({ name, workloads }: Client, { issuers }: Nouns): Iter
         name,
         path: `${path}.issuer`,
         message: `trusted issuer ${issuerName} may not be used for workloads; see its \`uses\``,
+      }
+    }
+    if (OF_TRUST_DOMAINS.has(issuer.credential)) {
+      for (const [at, { source }] of (ids ?? []).entries()) {
+        const [certain = ''] = source.split('*')
+        const domain = `${issuer.authority}/`
+        if (certain.startsWith(domain) || domain.startsWith(certain)) continue
+        yield {
+          kind: 'Client',
+          name,
+          path: `${path}.ids[${at}]`,
+          message: `${source} can never match: credentials of trusted issuer ${issuerName} are of ${issuer.authority}`,
+        }
       }
     }
     const mapped = issuer.attributes.map(([attribute]) => attribute)

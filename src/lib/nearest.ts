@@ -1,9 +1,15 @@
-/** The name among `names` that a misspelt one was probably meant to be, or undefined where none is near (Levenshtein distance, at most a third of the length). */
+/** The name among `names` that a misspelt one was probably meant to be: the only one that it begins or ends, or else the nearest (Levenshtein distance, at most a third of the length); undefined where none is near. */
 export function nearestName(misspelt: string, names: Iterable<string>): string | undefined {
+  const written = misspelt.toLowerCase()
+  const whole = [...names].filter((name) => {
+    const known = name.toLowerCase()
+    return written.length > 3 && (known.startsWith(`${written}-`) || known.endsWith(`-${written}`))
+  })
+  if (whole.length === 1) return whole[0]
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(misspelt.length / 3)) + 1
   for (const name of names) {
-    const distance = editDistance(misspelt.toLowerCase(), name.toLowerCase(), bestDistance)
+    const distance = editDistance(written, name.toLowerCase(), bestDistance)
     if (distance < bestDistance) {
       best = name
       bestDistance = distance

@@ -13,10 +13,34 @@ export function readBySchema<T>(schema: z.ZodType<T>, value: unknown, path = '')
 export function schemaFaults(error: z.ZodError, schema: z.ZodType, path = ''): readonly Fault[] {
   return error.issues.flatMap((issue) => {
     const at = issue.path.filter((step) => typeof step !== 'symbol')
-    if (issue.code !== 'unrecognized_keys') return [{ path: join(path, at), message: issue.message }]
+    if (issue.code !== 'unrecognized_keys') return [{ path: join(path, at), message: sentence(issue) }]
     const known = memberNames(schema, at)
     return issue.keys.map((key) => ({ path: join(path, [...at, key]), message: unknownField(key, known) }))
   })
+}
+
+const MEANT: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'a mapping of fields',
+  record: 'a mapping of names',
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+}
+
+/** What a schema says that has no words of its own for it. */
+function sentence(issue: z.core.$ZodIssue): string {
+  const { message } = issue
+  if (!message.startsWith('Invalid input')) return message
+  if (issue.code === 'invalid_union') {
+    const said = new Set(issue.errors.flat().map(sentence))
+    return said.size === 0 ? 'is nothing that is known here' : [...said].join('; or ')
+  }
+  if (issue.code !== 'invalid_type') return message
+  const meant = MEANT[issue.expected] ?? issue.expected
+  const received = /received (\w+)/.exec(message)?.[1] ?? ''
+  if (received === 'undefined') return `is missing; write ${meant}`
+  return `is ${received === 'null' ? 'empty' : (MEANT[received] ?? received)}; write ${meant}`
 }
 
 function unknownField(key: string, known: readonly string[]): string {

@@ -36,7 +36,10 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     keysFetched: (issuer) => metrics.keyFetches.inc({ issuer, outcome: 'fetched' }),
     keysFailed(issuer, why) {
       metrics.keyFetches.inc({ issuer, outcome: 'failed' })
-      logger.warn({ issuer, why }, 'the keys of an issuer cannot be fetched; the last good ones serve until maxStale')
+      logger.warn(
+        { issuer, why },
+        'the keys of an issuer cannot be fetched; good ones that were fetched before serve until maxStale',
+      )
     },
     keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),
     keysVoided(issuer, why) {

@@ -30,7 +30,7 @@ export function fetchTarget(text: string, insecure: Pick<ReadonlySet<string>, 'h
   try {
     url = new URL(text)
   } catch {
-    throw new FetchFailure('url', 'is not a URL; write one such as https://issuer.example/jwks')
+    throw new FetchFailure('url', 'is not a URL; write one that begins with https://')
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new FetchFailure('url', 'must begin with https://')
   if (url.username !== '' || url.password !== '' || text.includes('@')) {

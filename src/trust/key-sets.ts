@@ -1,3 +1,4 @@
+import { CLIENTS_ISSUER } from '../identity/principal.ts'
 import { type Clock, seconds } from '../lib/clock.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
 import { Refusal } from '../refusal.ts'
@@ -59,6 +60,8 @@ interface Cached {
   nextFetch: number
   /** The fetch under way, which every caller shares. Never rejects. */
   fetching: Promise<void> | undefined
+  /** Why the last fetch failed, where it did. */
+  failed: string | undefined
 }
 
 /**
@@ -174,7 +177,7 @@ export class KeySets implements KeyFinder {
         : `are older than its maxStale of ${issuer.maxStale} s allows`
     throw new Refusal(
       'keys_unavailable',
-      `the keys of trusted issuer ${issuer.name} ${why}, and ${sourceUrl(cached.source)} does not give them`,
+      `the keys of ${named(issuer)} ${why}, and ${sourceUrl(cached.source)} does not give them${cached.failed === undefined ? '' : `: ${cached.failed}`}`,
       { retryAfter },
     )
   }
@@ -211,6 +214,7 @@ export class KeySets implements KeyFinder {
       freshUntil: Number.NEGATIVE_INFINITY,
       nextFetch: Number.NEGATIVE_INFINITY,
       fetching: undefined,
+      failed: undefined,
     }
     this.#cached.set(digest, cached)
     this.#ofIssuer.set(issuer, cached)
@@ -249,6 +253,7 @@ export class KeySets implements KeyFinder {
       const set = before !== undefined && isSame(before, fetched.set) ? before : fetched.set
       cached.good = set
       cached.freshUntil = clock.monotonic() + fetched.freshFor
+      cached.failed = undefined
       onEvent?.({ event: 'refreshed', issuer, url, keys: set.names.size, skipped: fetched.skipped })
       if (ended !== undefined) onEvent?.({ event: 'voided', issuer, url, message: ended })
       else if (before !== undefined && before.names.size > 0 && replacesAll(before, set))
@@ -258,6 +263,7 @@ export class KeySets implements KeyFinder {
         error instanceof FetchFailure
           ? error
           : new FetchFailure('malformed', 'the fetch failed for a reason of our own')
+      cached.failed = message
       onEvent?.({
         event: 'failed',
         issuer,
@@ -293,6 +299,10 @@ export class KeySets implements KeyFinder {
   }
 }
 
+/** A registered client vouches for itself, under its own name. */
+const named = ({ name, authority }: TrustedIssuer): string =>
+  name === CLIENTS_ISSUER ? `client ${authority}` : `trusted issuer ${name}`
+
 type WrittenSource = Exclude<TrustedIssuer['keys'], RemoteSource>
 const isWritten = (source: TrustedIssuer['keys']): source is WrittenSource =>
   source.from === 'inline' || source.from === 'certificates' || source.from === 'sts'
@@ -302,6 +312,6 @@ function unknownKey(issuer: TrustedIssuer, what: () => string, set?: KeySet): ne
     'key_unknown',
     set?.names.size === 0
       ? `the bundle of trusted issuer ${issuer.name} has no keys of use ${issuer.keyUse}: its trust domain is void until it has some (S-71)`
-      : `trusted issuer ${issuer.name} does not have ${what()}`,
+      : `${named(issuer)} does not have ${what()}`,
   )
 }

@@ -6,6 +6,8 @@ import { namesRead } from './renameable.ts'
 import { CERTIFICATE_LIFETIME } from './written-certificates.ts'
 
 const DAY = 86_400
+/** Regional, global, FIPS and VPC addresses, in every partition. */
+const AWS_STS = /^(?:[a-z0-9-]+\.)?sts(?:-fips)?(?:\.[a-z0-9-]+)*\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/
 
 /** What is allowed in a TrustedIssuer document but doubtful. `now`: seconds since the epoch. */
 export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly Fault[] {
@@ -38,6 +40,11 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     warn('spec.keys.discovery', 'keys that come over http can be replaced on the way')
   if (keys.from === 'sts' && keys.url.startsWith('http:'))
     warn('spec.keys.sts', 'what was signed can be read over http, and the answer replaced')
+  if (keys.from === 'sts' && !AWS_STS.test(new URL(keys.url).host))
+    warn(
+      'spec.keys.sts',
+      `${new URL(keys.url).host} is not an address of AWS STS, and whoever answers there says who everybody is`,
+    )
   if (keys.from === 'bundle') found.push(...lintEndpoint(keys))
   if (keys.from === 'certificates') found.push(...lintAuthorities(keys.anchors, now))
   if (issuer.onlineCheck?.url.startsWith('http:') === true) {

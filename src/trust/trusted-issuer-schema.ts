@@ -177,7 +177,7 @@ function settingsFields(kinds: readonly CredentialKindForm[]): Record<string, z.
   const fields: Record<string, z.ZodType[]> = {}
   for (const kind of kinds) {
     for (const [name, field] of Object.entries(settingsShape(kind)))
-      fields[name] = [...(fields[name] ?? []), asWritten(field)]
+      fields[name] = [...new Set([...(fields[name] ?? []), asWritten(field)])]
   }
   return Object.fromEntries(
     Object.entries(fields).map(([name, [first, ...more]]) => [

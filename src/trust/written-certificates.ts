@@ -62,6 +62,18 @@ function blocksOf(pem: string, path: string, faults: Fault[]): readonly string[]
       message: 'holds a private key; keep only the certificates, and renew that key: it has been seen',
     })
   if (blocks.length > 0 && blocks.length <= MAX_CERTIFICATES) return blocks
-  faults.push({ path, message: `holds ${blocks.length} certificates in PEM; 1 to ${MAX_CERTIFICATES} are taken` })
+  faults.push({
+    path,
+    message:
+      blocks.length === 0 ? noneIn(pem) : `holds ${blocks.length} certificates in PEM; ${MAX_CERTIFICATES} is the most`,
+  })
   return []
+}
+
+function noneIn(pem: string): string {
+  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+    return 'holds no certificate in PEM; write each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----'
+  const slip =
+    pem.includes('…') || pem.includes('...') ? 'it is an example, so put your own in its place' : 'its lines are base64'
+  return `holds no whole certificate in PEM between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----; ${slip}`
 }

@@ -75,7 +75,7 @@ function checkMembers(written: WrittenKeys, { name, sources = USUAL_SOURCES }: K
     if (name !== undefined && !sources.includes(member)) {
       faults.push({
         path: `spec.keys.${member}`,
-        message: `is nothing that credentials ${name} are verified by; say ${taken}`,
+        message: `is nothing that credentials ${name} are verified by; say ${listed(sources, 'or')}`,
       })
     }
   }
@@ -97,8 +97,8 @@ function checkMembers(written: WrittenKeys, { name, sources = USUAL_SOURCES }: K
     refuse('intermediates', 'is for credentials whose roots stand beside it; say roots, or leave it out')
 }
 
-const listed = (names: readonly string[]): string =>
-  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+const listed = (names: readonly string[], last: 'and' | 'or' = 'and'): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} ${last} ${names.at(-1)}`
 
 function inlineKeys(jwks: unknown, faults: Fault[]) {
   const { keys, faults: found } = readJwks(jwks)

@@ -112,8 +112,18 @@ describe.skipIf(directory === undefined)('bundles of go-spiffe', () => {
       ],
     ],
     ['corrupted', ['spec.keys.roots: certificate 1 cannot be used (malformed)']],
-    ['empty', ['spec.keys.roots: holds 0 certificates in PEM; 1 to 32 are taken']],
-    ['not-pem', ['spec.keys.roots: holds 0 certificates in PEM; 1 to 32 are taken']],
+    [
+      'empty',
+      [
+        'spec.keys.roots: holds no certificate in PEM; write each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----',
+      ],
+    ],
+    [
+      'not-pem',
+      [
+        'spec.keys.roots: holds no certificate in PEM; write each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----',
+      ],
+    ],
   ])('%s.pem is no text of roots', (name, said) => {
     const faults: Fault[] = []
     expect(anchorsOf(file(`bundle_x509bundle__${name}.pem`).toString(), undefined, faults).certificates).toEqual([])

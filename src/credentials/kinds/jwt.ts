@@ -28,7 +28,12 @@ const OTHERS: ReadonlySet<string> = new Set([
 const settings = z.strictObject({
   issuer: z.string().min(1).max(1024),
   algorithms: z
-    .array(z.string().refine((name) => algorithms.has(name), 'is not an algorithm that Cambist verifies'))
+    .array(
+      z.string().refine((name) => algorithms.has(name), {
+        error: ({ input }) =>
+          `${JSON.stringify(input)} is not an algorithm that is verified; there are ${[...algorithms.keys()].join(', ')}`,
+      }),
+    )
     .min(1)
     .default(['RS256', 'ES256'])
     .transform((names) => new Set(names)),
@@ -36,7 +41,7 @@ const settings = z.strictObject({
     .array(
       z.string().refine((name) => !OTHERS.has(normalType(name)), {
         error: ({ input }) =>
-          `${JSON.stringify(input)} is the type of a proof or of another credential, which is never a platform's token (P-14)`,
+          `${JSON.stringify(input)} is the type of a proof or of another credential, which is never a platform's token`,
       }),
     )
     .min(1)

@@ -1,6 +1,8 @@
 import { clientSchema, compileClient } from '../../clients/client.ts'
 import type { Client } from '../../clients/contract.ts'
 import { lintClient } from '../../clients/lint.ts'
+import { type Fault, Faults } from '../../lib/fault.ts'
+import { checkUrl } from '../../trust/written-keys.ts'
 import type { NounKind, Reference } from '../contract.ts'
 import { memberOf } from '../references.ts'
 
@@ -25,6 +27,14 @@ export const client: NounKind<Client> = {
       references.push({ path: 'spec.defaultTarget', kind: 'Target', name: defaultTarget })
     return references
   },
-  compile: (name, spec) => compileClient(name, spec),
+  compile(name, spec, { insecureFetch }) {
+    const compiled = compileClient(name, spec)
+    const { authentication } = compiled
+    const faults: Fault[] = []
+    if (authentication !== undefined && 'jwksUri' in authentication && authentication.jwksUri !== undefined)
+      checkUrl(authentication.jwksUri, 'spec.authentication.jwksUri', insecureFetch, faults)
+    if (faults.length > 0) throw new Faults(faults)
+    return compiled
+  },
   lint: lintClient,
 }

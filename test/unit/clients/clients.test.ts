@@ -86,7 +86,7 @@ describe('a Client document', () => {
     [
       'keys over http',
       { authentication: { method: 'private_key_jwt', jwksUri: 'http://c.example/' } },
-      'spec.authentication.jwksUri: is an https URL',
+      'spec.authentication.jwksUri: must be a URL that begins with https://',
     ],
     ['no key', registered(), 'a client without a key could never authenticate'],
     ['a key that is none', registered({ kty: 'oct', k: 'AAAA' }), 'spec.authentication.jwks.keys[0]: the key '],

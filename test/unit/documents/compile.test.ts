@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
 import { spiffeJwtSvid } from '../../../src/credentials/kinds/spiffe-jwt-svid.ts'
+import { wit } from '../../../src/credentials/kinds/wit.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
@@ -149,6 +150,65 @@ describe('compiling documents', () => {
     ])
     const good = { method: 'spiffe_jwt', issuer: 'domain', spiffeId: 'spiffe://prod.example/svc' }
     expect(kinds.compile([...whole, domain, svc(good)]).clients.byName('svc')?.name).toBe('svc')
+  })
+
+  it.each([
+    [
+      client,
+      { workloads: [{ issuer: 'prod', match: { namespace: 'shop' } }] },
+      'spec.workloads[0].match.namespace: is a list of texts, such as [shop]',
+    ],
+    [policy, { clients: 'checkout' }, 'spec.clients: is a text; write a list'],
+    [target, { scopes: 'orders' }, 'spec.scopes: is a text; write a list'],
+    [issuer, { issuer: null }, 'spec.issuer: is empty; write a text'],
+    [
+      issuer,
+      { keys: { discovery: true, bearerToken: 'abc' } },
+      'spec.keys.bearerToken: is a text; write a mapping of fields',
+    ],
+    [
+      issuer,
+      { onlineCheck: { tokenReview: { url: 'https://k.example' } } },
+      'spec.onlineCheck.tokenReview.bearerToken: is missing; write a mapping of fields',
+    ],
+    [
+      issuer,
+      { algorithms: ['ES265'] },
+      'spec.algorithms[0]: "ES265" is not an algorithm that is verified; there are RS256, ',
+    ],
+  ])('says what to write where a field is of another shape: %#', (wrong, change, message) => {
+    const said = lines([changed(wrong, change)])
+    expect(said).toContainEqual(expect.stringContaining(message))
+    expect(said.join()).not.toContain('Invalid')
+  })
+
+  it('refuses a trust domain by its own words, though several kinds have one, and keys of a client at a private address', () => {
+    const kinds = new Compiler({ ...context, credentialKinds: [jwt, spiffeJwtSvid, wit], insecureFetch: new Set() })
+    const trusted = document('TrustedIssuer', 'd', { credential: 'spiffe-jwt-svid', trustDomain: 'spiffe://p.example' })
+    const jwksUri = document('Client', 'c', {
+      authentication: { method: 'private_key_jwt', jwksUri: 'https://127.0.0.1/k' },
+    })
+    const said = faultsOf(() => kinds.compile([trusted, jwksUri])).map(({ path, message }) => `${path}: ${message}`)
+    expect(said).toContainEqual(expect.stringContaining('spec.trustDomain: is a trust domain such as prod.example'))
+    expect(said).toContainEqual(
+      expect.stringContaining('spec.authentication.jwksUri: "https://127.0.0.1/k" leads to 127.0.0.1'),
+    )
+  })
+
+  it('warns of ids of another trust domain, and of none that may be of its own', () => {
+    const domain = document('TrustedIssuer', 'domain', {
+      credential: 'spiffe-jwt-svid',
+      trustDomain: 'prod.example',
+      audiences: [context.ourIssuer],
+      keys: { bundle: { inline: { keys: [{ ...new SigningKey('ES256').jwk, use: 'jwt-svid', alg: undefined }] } } },
+    })
+    const kinds = new Compiler({ ...context, credentialKinds: [jwt, spiffeJwtSvid] })
+    const of = (id: string) =>
+      warningsOf(
+        kinds.compile([...whole, domain, document('Client', 'svc', { workloads: [{ issuer: 'domain', ids: [id] }] })]),
+      ).filter(({ path }) => path.endsWith('ids[0]'))
+    expect(of('spiffe://other.example/x')[0]?.message).toContain('can never match')
+    for (const id of ['spiffe://prod.example/x', 'spiffe://prod.example/**']) expect(of(id)).toEqual([])
   })
 
   it('refuses one key in two registered clients (T17)', () => {

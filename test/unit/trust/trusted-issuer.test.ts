@@ -203,7 +203,11 @@ describe('a document', () => {
       { ...good, onlineCheck: { introspection: { url: 'http://login.example/' } } },
       'CAMBIST_INSECURE_FETCH',
     ],
-    ['spec.onlineCheck.tokenReview.ca', { ...good, onlineCheck: { tokenReview: { ...ASK, ca: 'x' } } }, 'holds 0'],
+    [
+      'spec.onlineCheck.tokenReview.ca',
+      { ...good, onlineCheck: { tokenReview: { ...ASK, ca: 'x' } } },
+      'holds no certificate',
+    ],
     ['spec.onlineCheck.maxAge', { ...good, onlineCheck: { introspection: ASK, maxAge: '6m' } }, 'is too much'],
     ['spec.keys', { ...good, keys: undefined }, 'one of discovery, jwksUri, jwks, bundle, roots and sts'],
     ['spec.keys.discovery', { ...good, keys: { discovery: false } }, 'is true'],
