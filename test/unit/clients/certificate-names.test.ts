@@ -159,6 +159,12 @@ describe('other ways to be known by a certificate', () => {
     ])
   })
 
+  it('is missing where nothing is written, and says so', () => {
+    expect(faultsOf({ method: 'spiffe_x509', issuer: 'prod' })).toEqual([
+      expect.stringContaining('spec.authentication.spiffeId: is missing: spiffe_x509 needs the SPIFFE ID'),
+    ])
+  })
+
   it.each([
     ['spiffe://prod.example'],
     ['https://prod.example/a'],

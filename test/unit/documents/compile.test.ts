@@ -160,6 +160,7 @@ describe('compiling documents', () => {
     ],
     [policy, { clients: 'checkout' }, 'spec.clients: is a text; write a list'],
     [target, { scopes: 'orders' }, 'spec.scopes: is a text; write a list'],
+    [issuer, { preset: 'github' }, 'did you mean github-actions'],
     [issuer, { issuer: null }, 'spec.issuer: is empty; write a text'],
     [
       issuer,
