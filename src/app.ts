@@ -92,7 +92,8 @@ export async function openApp(options: AppOptions): Promise<App> {
     insecure: config.insecureFetch,
     onEvent: (event) => {
       if (event.event === 'refreshed') events.keysFetched(event.issuer)
-      else if (event.event === 'failed') events.keysFailed(event.issuer, `${event.code}: ${event.message}`)
+      else if (event.event === 'failed')
+        events.keysFailed(event.issuer, `${event.code}: ${event.message}`, event.hasLastGood)
       else if (event.event === 'voided') events.keysVoided(event.issuer, event.message)
       else events.keysReplaced(event.issuer)
     },

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util'
+
 /** How the tour looks: plain text of a hundred columns, with emphasis where a terminal shows it. */
 const COLUMNS = 100
 const colours = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
@@ -67,6 +69,4 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
   return [bold(line(head)), dim(widths.map((width) => '─'.repeat(width)).join('  ')), ...body.map(line)]
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: emphasis is made of them.
-const EMPHASIS = /\u001b\[\d+m/g
-const widthOf = (text: string): number => text.replace(EMPHASIS, '').length
+const widthOf = (text: string): number => stripVTControlCharacters(text).length

@@ -100,7 +100,7 @@ export class Compiler {
       const message = `has a key that client ${shared.with} has as well, so that whoever holds it could speak as both; give each client keys of its own`
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
-    faults.push(...misfits(nouns.clients.values(), nouns.issuers))
+    faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)

@@ -13,8 +13,12 @@ import { rulesByName } from './rules-by-name.ts'
 
 type Nouns = Compiled['nouns']
 
-/** Kinds whose every subject is an id of the trust domain of its document. */
-const OF_TRUST_DOMAINS: ReadonlySet<string> = new Set(['spiffe-jwt-svid', 'spiffe-x509-svid', 'wit'])
+/** Kinds whose subject is an id of the trust domain of its document, where that does not map another. */
+const OF_TRUST_DOMAINS: ReadonlyMap<string, string> = new Map([
+  ['spiffe-jwt-svid', 'assertion.sub'],
+  ['spiffe-x509-svid', 'certificate.uris[0]'],
+  ['wit', 'assertion.sub'],
+])
 
 /** Everything that is allowed but doubtful: in each document alone, and in what documents come to together. */
 export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
@@ -109,7 +113,7 @@ function* selectorsInVain({ name, workloads }: Client, { issuers }: Nouns): Iter
         message: `trusted issuer ${issuerName} may not be used for workloads; see its \`uses\``,
       }
     }
-    if (OF_TRUST_DOMAINS.has(issuer.credential)) {
+    if (OF_TRUST_DOMAINS.get(issuer.credential) === issuer.subject.source) {
       for (const [at, { source }] of (ids ?? []).entries()) {
         const [certain = ''] = source.split('*')
         const domain = `${issuer.authority}/`

@@ -143,9 +143,9 @@ const isRegisteredBy = ({ issuer, certificate }: Identified, { authentication }:
   matchesCertificate(authentication.name, certificate)
 
 /**
- * The client that is found without client authentication (interfaces.md, "Client"): from the actor token, else from a
- * subject token: one that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from one
- * that others act in, since whoever holds one of those need not be its subject.
+ * The client that is found without client authentication (interfaces.md, "Client"): from the actor token, else from the
+ * subject token, where that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from
+ * one that others act in, since whoever holds one of those need not be its subject.
  */
 function foundClient(
   subject: Identified,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CertificateHeader } from '../config/client-certificates.ts'
+import { type Member, parseItem, parseList } from '../lib/structured-fields.ts'
 import { type Reason, Refusal } from '../refusal.ts'
 
 /**
@@ -38,19 +39,26 @@ export function checkSize(chain: readonly Buffer[], reason?: Reason): readonly B
 
 /** RFC 9440: an Item and a List of Byte Sequences (RFC 8941), one each, without parameters (HC-01, HC-02). */
 function fromFields(leaf: string, chain: string | undefined): readonly Buffer[] {
-  const behind = chain === undefined ? [] : chain.split(/[ \t]*,[ \t]*/)
-  return [byteSequence(leaf, 'Client-Cert'), ...behind.map((one) => byteSequence(one, 'Client-Cert-Chain'))]
+  const behind = chain === undefined ? [] : parseList(chain)
+  if (behind === undefined || (chain !== undefined && behind.length === 0))
+    refuse('Client-Cert-Chain is not a list of base64 between colons, as RFC 9440 writes it')
+  return [byteSequence(parseItem(leaf), 'Client-Cert'), ...behind.map((one) => byteSequence(one, 'Client-Cert-Chain'))]
 }
 
-function byteSequence(text: string, name: string): Buffer {
-  const base64 = /^:([^:]*):$/.exec(text)?.[1]
-  return der(base64 ?? refuse(`${name} is not base64 between colons, as RFC 9440 writes it`), name)
+function byteSequence(member: Member | undefined, name: string): Buffer {
+  if (member?.kind !== 'item' || member.bare.type !== 'bytes' || member.parameters.size > 0)
+    refuse(`${name} is not base64 between colons, as RFC 9440 writes it`)
+  return sequence(member.bare.value, name)
 }
 
 /** The DER in canonical base64: one encoding of one certificate and nothing behind it. */
 function der(base64: string, name: string): Buffer {
   const bytes = Buffer.from(base64, 'base64')
   if (base64 === '' || bytes.toString('base64') !== base64) refuse(`${name} is not canonical base64`)
+  return sequence(bytes, name)
+}
+
+function sequence(bytes: Buffer, name: string): Buffer {
   // One SEQUENCE and no trailing bytes; the rest of the reading is lib/x509's. No certificate fits a length of one byte.
   const [tag, form, short = 0] = bytes
   const size = form === 0x81 ? 3 + short : form === 0x82 && bytes.length > 4 ? 4 + bytes.readUInt16BE(2) : 0

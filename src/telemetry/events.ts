@@ -5,7 +5,7 @@ import type { Metrics } from './metrics.ts'
 /** One function per business event: it counts and, where an operator should read of it, writes a line. */
 export interface Events extends ExchangeEvents {
   keysFetched(issuer: string): void
-  keysFailed(issuer: string, why: string): void
+  keysFailed(issuer: string, why: string, hasLastGood: boolean): void
   /** Not one key of the last good set is in the new one (T6). */
   keysReplaced(issuer: string): void
   /** An authentic bundle has no keys for us any more (S-71). */
@@ -34,11 +34,13 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.error({ id, ...described(error) }, 'an exchange failed by an error of our own')
     },
     keysFetched: (issuer) => metrics.keyFetches.inc({ issuer, outcome: 'fetched' }),
-    keysFailed(issuer, why) {
+    keysFailed(issuer, why, hasLastGood) {
       metrics.keyFetches.inc({ issuer, outcome: 'failed' })
       logger.warn(
         { issuer, why },
-        'the keys of an issuer cannot be fetched; good ones that were fetched before serve until maxStale',
+        hasLastGood
+          ? 'the keys of an issuer cannot be fetched; the last good ones serve until maxStale'
+          : 'the keys of an issuer cannot be fetched, and there are none; its credentials are refused until they can',
       )
     },
     keysReplaced: (issuer) => logger.warn({ issuer }, 'all keys of an issuer were replaced at once'),

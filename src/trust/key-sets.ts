@@ -1,4 +1,3 @@
-import { CLIENTS_ISSUER } from '../identity/principal.ts'
 import { type Clock, seconds } from '../lib/clock.ts'
 import type { VerificationKey } from '../lib/jwk.ts'
 import { Refusal } from '../refusal.ts'
@@ -10,6 +9,7 @@ import type { Fetch } from './guarded-fetch.ts'
 import { isSame, type KeySet, keySet, replacesAll } from './key-set.ts'
 import { type FetchedKeys, fetchJwks, type RemoteSource, sourceDigest, sourceUrl } from './key-source.ts'
 import type { FindSecret } from './secrets-dir.ts'
+import { named } from './trust-index.ts'
 
 /**
  * What happened to the keys of an issuer: for telemetry. Exactly one of `refreshed` and `failed` per fetch; beside it
@@ -298,10 +298,6 @@ export class KeySets implements KeyFinder {
     }
   }
 }
-
-/** A registered client vouches for itself, under its own name. */
-const named = ({ name, authority }: TrustedIssuer): string =>
-  name === CLIENTS_ISSUER ? `client ${authority}` : `trusted issuer ${name}`
 
 type WrittenSource = Exclude<TrustedIssuer['keys'], RemoteSource>
 const isWritten = (source: TrustedIssuer['keys']): source is WrittenSource =>

@@ -130,7 +130,8 @@ function indexed(
   return { only: namesakes.length === 1 ? namesakes[0] : undefined, byAudience }
 }
 
-function named(issuer: TrustedIssuer): string {
+/** A registered client vouches for itself, under its own name. */
+export function named(issuer: TrustedIssuer): string {
   return issuer.name === CLIENTS_ISSUER ? `client ${issuer.authority}` : `trusted issuer ${issuer.name}`
 }
 

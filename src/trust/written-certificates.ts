@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Fault } from '../lib/fault.ts'
-import { readCertificate } from '../lib/x509/certificate.ts'
+import { certificatesInPem, readCertificate } from '../lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
 import type { Anchors } from './contract.ts'
 
@@ -8,13 +8,12 @@ import type { Anchors } from './contract.ts'
 export const CERTIFICATE_LIFETIME = 398 * 86_400
 
 const MAX_CERTIFICATES = 32
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g
 
 /** That the text holds certificates that OpenSSL can read, and no private key: anchors of a connection. */
 export function checkCertificates(pem: string, path: string, faults: Fault[]): void {
-  for (const [index, block] of blocksOf(pem, path, faults).entries()) {
+  for (const [index, der] of writtenIn(pem, path, faults).entries()) {
     try {
-      new X509Certificate(block)
+      new X509Certificate(der)
     } catch {
       faults.push({ path, message: `certificate ${index + 1} cannot be read` })
     }
@@ -34,10 +33,10 @@ export function anchorsOf(roots: string, intermediates: string | undefined, faul
 /** `seen`: where each certificate stands, by its fingerprint. */
 function authoritiesOf(pem: string, path: string, seen: Map<string, string>, faults: Fault[]): readonly Certificate[] {
   const found: Certificate[] = []
-  for (const [index, block] of blocksOf(pem, path, faults).entries()) {
+  for (const [index, der] of writtenIn(pem, path, faults).entries()) {
     const fault = (message: string) => faults.push({ path, message: `certificate ${index + 1} ${message}` })
     try {
-      const certificate = readCertificate(derOf(block))
+      const certificate = readCertificate(der)
       const earlier = seen.get(certificate.fingerprint)
       if (earlier !== undefined) fault(`is written twice (${earlier}); keep one`)
       else if (!certificate.isCa)
@@ -52,28 +51,26 @@ function authoritiesOf(pem: string, path: string, seen: Map<string, string>, fau
   return Object.freeze(found)
 }
 
-const derOf = (block: string): Buffer => Buffer.from(block.replace(/-----[^-]+-----/g, ''), 'base64')
-
-function blocksOf(pem: string, path: string, faults: Fault[]): readonly string[] {
-  const blocks = pem.match(CERTIFICATE) ?? []
+/** Each certificate of the text, as DER. What cannot be read as PEM is a fault: a certificate that was passed over would be missed when it is needed. */
+function writtenIn(pem: string, path: string, faults: Fault[]): readonly Buffer[] {
+  const fault = (message: string): readonly [] => {
+    faults.push({ path, message })
+    return []
+  }
   if (pem.includes('PRIVATE KEY'))
-    faults.push({
-      path,
-      message: 'holds a private key; keep only the certificates, and renew that key: it has been seen',
-    })
-  if (blocks.length > 0 && blocks.length <= MAX_CERTIFICATES) return blocks
-  faults.push({
-    path,
-    message:
-      blocks.length === 0 ? noneIn(pem) : `holds ${blocks.length} certificates in PEM; ${MAX_CERTIFICATES} is the most`,
-  })
-  return []
-}
-
-function noneIn(pem: string): string {
+    return fault('holds a private key; keep only the certificates, and renew that key: it has been seen')
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    return 'holds no certificate in PEM; write each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----'
-  const slip =
-    pem.includes('…') || pem.includes('...') ? 'it is an example, so put your own in its place' : 'its lines are base64'
-  return `holds no whole certificate in PEM between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----; ${slip}`
+    return fault(
+      'holds no certificate in PEM; write each from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----',
+    )
+  if (/…|\.\.\./.test(pem)) return fault('holds no certificate but an example of one; put your own in its place')
+  try {
+    const found = certificatesInPem(pem)
+    return found.length <= MAX_CERTIFICATES
+      ? found
+      : fault(`holds ${found.length} certificates in PEM; ${MAX_CERTIFICATES} is the most`)
+  } catch (error) {
+    if (!(error instanceof CertificateFault)) throw error
+    return fault(`cannot be read: ${error.message}`)
+  }
 }

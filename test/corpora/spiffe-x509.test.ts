@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseSpiffeId } from '../../src/identity/spiffe-id.ts'
-import { readCertificate, readPemCertificates } from '../../src/lib/x509/certificate.ts'
+import { certificatesInPem, readCertificate } from '../../src/lib/x509/certificate.ts'
 import { CertificateFault } from '../../src/lib/x509/contract.ts'
 import { validatePath } from '../../src/lib/x509/path.ts'
 import { svidOf } from '../../src/trust/svid-profile.ts'
@@ -21,7 +21,7 @@ const NOW = Date.parse('2021-01-01T00:00:00Z') / 1000
 describe.skipIf(directory === undefined)('certificates of go-spiffe', () => {
   const verdict = (name: string): string => {
     try {
-      const [leaf] = readPemCertificates(file(`svid_x509svid__${name}`))
+      const [leaf] = certificatesInPem(file(`svid_x509svid__${name}`)).map(readCertificate)
       return leaf === undefined ? 'none' : svidOf(leaf).uri
     } catch (error) {
       if (error instanceof CertificateFault) return error.code
@@ -47,7 +47,7 @@ describe.skipIf(directory === undefined)('certificates of go-spiffe', () => {
     ['wrong-intermediate-no-ca.pem', 'not_a_ca'],
     ['wrong-intermediate-no-key-cert-sign.pem', 'key_usage'],
   ])('%s: %s', (name, code) => {
-    const [leaf, intermediate] = readPemCertificates(file(`svid_x509svid__${name}`))
+    const [leaf, intermediate] = certificatesInPem(file(`svid_x509svid__${name}`)).map(readCertificate)
     if (leaf === undefined || intermediate === undefined) throw new Error('two certificates are wanted')
     const options = { anchors: [], intermediates: [], now: NOW, purpose: 'clientAuth' } as const
     expect(() => validatePath(leaf, [intermediate], options)).toThrow(expect.objectContaining({ code }))
@@ -61,7 +61,9 @@ describe.skipIf(directory === undefined)('certificates of go-spiffe', () => {
     ['empty.pem', 'malformed'],
     ['not-pem.pem', 'malformed'],
   ])('a bundle of %s: %s', (name, code) => {
-    expect(() => readPemCertificates(file(`bundle_x509bundle__${name}`))).toThrow(expect.objectContaining({ code }))
+    expect(() => certificatesInPem(file(`bundle_x509bundle__${name}`)).map(readCertificate)).toThrow(
+      expect.objectContaining({ code }),
+    )
   })
 })
 

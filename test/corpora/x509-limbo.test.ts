@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { readPemCertificates } from '../../src/lib/x509/certificate.ts'
+import { certificatesInPem, readCertificate } from '../../src/lib/x509/certificate.ts'
 import { CertificateFault, type CertificateFaultCode } from '../../src/lib/x509/contract.ts'
 import { validatePath } from '../../src/lib/x509/path.ts'
 import { svidOf } from '../../src/trust/svid-profile.ts'
@@ -15,7 +15,7 @@ const NOW = Date.parse('2026-01-01T00:00:00Z') / 1000
 const SVID = 'spiffe://limbo.test/workload/a'
 
 const read = (pem: string) => {
-  const [certificate] = readPemCertificates(pem)
+  const [certificate] = certificatesInPem(pem).map(readCertificate)
   if (certificate === undefined) throw new Error('no certificate')
   return certificate
 }

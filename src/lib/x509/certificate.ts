@@ -67,11 +67,11 @@ export function readCertificate(der: Uint8Array): Certificate {
 }
 
 /**
- * Reads the certificates of a PEM text (RFC 7468 §5), in order. Text between them is a comment; a block of another kind, a
+ * The certificates (DER, not read) of a PEM text (RFC 7468 §5), in order. Text between them is a comment; a block of another kind, a
  * private key say, is refused. Throws CertificateFault, `malformed` also where there is none.
  */
-export function readPemCertificates(pem: string): readonly Certificate[] {
-  const certificates: Certificate[] = []
+export function certificatesInPem(pem: string): readonly Buffer[] {
+  const certificates: Buffer[] = []
   let lines: string[] | undefined
   for (const written of pem.split('\n')) {
     const line = written.trim()
@@ -80,7 +80,7 @@ export function readPemCertificates(pem: string): readonly Certificate[] {
       else if (line.startsWith('-----'))
         throw malformed('the PEM has a line that begins with ----- and does not begin a certificate')
     } else if (line === '-----END CERTIFICATE-----') {
-      certificates.push(readCertificate(fromBase64(lines.join(''))))
+      certificates.push(fromBase64(lines.join('')))
       lines = undefined
     } else lines.push(line)
   }

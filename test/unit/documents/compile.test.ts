@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
 import { spiffeJwtSvid } from '../../../src/credentials/kinds/spiffe-jwt-svid.ts'
+import { spiffeX509Svid } from '../../../src/credentials/kinds/spiffe-x509-svid.ts'
 import { wit } from '../../../src/credentials/kinds/wit.ts'
+import { x509 } from '../../../src/credentials/kinds/x509.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
@@ -143,7 +145,7 @@ describe('compiling documents', () => {
       keys: { bundle: { inline: { keys: [{ ...new SigningKey('ES256').jwk, use: 'jwt-svid', alg: undefined }] } } },
     })
     const svc = (its: object) => document('Client', 'svc', { authentication: its })
-    const kinds = new Compiler({ ...context, credentialKinds: [jwt, spiffeJwtSvid] })
+    const kinds = new Compiler({ ...context, credentialKinds: [jwt, spiffeJwtSvid, wit, x509, spiffeX509Svid] })
     const found = faultsOf(() => kinds.compile([...whole, domain, svc(authentication)]))
     expect(found.map(({ kind, name, path, message }) => `${kind} ${name} ${path}: ${message}`)).toEqual([
       expect.stringContaining(`Client svc ${message}`),

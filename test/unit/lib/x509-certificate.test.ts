@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import * as peculiar from '@peculiar/x509'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { readCertificate, readPemCertificates } from '../../../src/lib/x509/certificate.ts'
+import { certificatesInPem, readCertificate } from '../../../src/lib/x509/certificate.ts'
 import { type Certificate, CertificateFault, type CertificateFaultCode } from '../../../src/lib/x509/contract.ts'
 import { validatePath } from '../../../src/lib/x509/path.ts'
 import { der, oid, writeCertificate } from '../../harness/der.ts'
@@ -322,11 +322,15 @@ describe('PEM', () => {
     const text = `the root\n${root.pem}\nsubject=CN=leaf\n${leaf.pem}`
     const fingerprints = [root, leaf].map(({ der }) => readCertificate(der).fingerprint)
     for (const pem of [text, text.replaceAll('\n', '\r\n'), text.replaceAll('\n', '\n\t').trimEnd()])
-      expect(readPemCertificates(pem).map(({ fingerprint }) => fingerprint)).toEqual(fingerprints)
+      expect(
+        certificatesInPem(pem)
+          .map(readCertificate)
+          .map(({ fingerprint }) => fingerprint),
+      ).toEqual(fingerprints)
   })
 
   it('is what Node reads', () => {
-    expect(new X509Certificate(pemOf(leaf.der)).raw).toEqual(readPemCertificates(leaf.pem)[0]?.der)
+    expect(new X509Certificate(pemOf(leaf.der)).raw).toEqual(certificatesInPem(leaf.pem).map(readCertificate)[0]?.der)
   })
 
   it.each([
@@ -342,6 +346,6 @@ describe('PEM', () => {
     ['base64url', () => pemOf(Buffer.alloc(60, 0xff)).replaceAll('/', '_')],
     ['no bytes', () => '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
   ])('%s is malformed', (_, pem) => {
-    expect(codeOf(() => readPemCertificates(pem()))).toBe('malformed')
+    expect(codeOf(() => certificatesInPem(pem()).map(readCertificate))).toBe('malformed')
   })
 })

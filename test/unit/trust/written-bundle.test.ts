@@ -158,6 +158,8 @@ describe('a fault', () => {
     ['spec.keys.bundle.profile', { bundle: { profile: 'https_spiffe', inline } }, 'say url, or leave it out'],
     // certificates
     ['spec.keys.roots', { roots: '' }, 'holds no certificate in PEM', 'x509'],
+    ['spec.keys.roots', { roots: `${ca.pem}\n-----BEGIN CERTIFICATE-----\nMIIB…\n` }, 'put your own', 'x509'],
+    ['spec.keys.roots', { roots: `${ca.pem}\n-----BEGIN CERTIFICATE-----\nMIIB\n` }, 'does not end', 'x509'],
     ['spec.keys.roots', { roots: `${ca.pem}${leaf.key}` }, 'holds a private key', 'x509'],
     ['spec.keys.roots', { roots: leaf.cert }, 'certificate 1 is not of an authority', 'x509'],
     ['spec.keys.roots', { roots: `${ca.pem}${ca.pem}` }, 'certificate 2 is written twice', 'x509'],
