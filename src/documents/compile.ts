@@ -1,3 +1,5 @@
+import type { RoleBinding } from '../administrators/contract.ts'
+import { roleBindings } from '../administrators/role-bindings.ts'
 import { sharedKeys } from '../clients/client.ts'
 import { clientIndex } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
@@ -12,8 +14,10 @@ import { targetIndex } from '../targets/target-index.ts'
 import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
+import { shutOut } from './administering.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
+import { administrator } from './kinds/administrator.ts'
 import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
@@ -31,6 +35,7 @@ export interface Compiled {
     readonly clients: ReadonlyMap<string, Client>
     readonly targets: ReadonlyMap<string, Target>
     readonly policies: ReadonlyMap<string, Policy>
+    readonly administrators: ReadonlyMap<string, RoleBinding>
   }
 }
 
@@ -42,6 +47,7 @@ const KINDS: readonly NounKind<never>[] = [
   client,
   target,
   policy,
+  administrator,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
 
 /**
@@ -64,7 +70,7 @@ export class Compiler {
     this.#newest = state.version
     const keyring = this.#context.openKeys(state.keys)
     const own = ownIssuer(this.#context.ourIssuer, keyring.published)
-    const { issuers, clients, targets, policies } = this.compile(state.documents, own)
+    const { issuers, clients, targets, policies, nouns } = this.compile(state.documents, own)
     const present = new Set(state.documents.map(keyOf))
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key)
     return Object.freeze({
@@ -73,6 +79,7 @@ export class Compiler {
       clients,
       targets,
       policies,
+      administrators: roleBindings(nouns.administrators.values()),
       keyring,
       revoked: revokedBy(state.revocations),
     })
@@ -87,6 +94,7 @@ export class Compiler {
       clients: this.#all(client, byKind, faults),
       targets: this.#all(target, byKind, faults),
       policies: this.#all(policy, byKind, faults),
+      administrators: this.#all(administrator, byKind, faults),
     }
     faults.push(...danglingReferences(byKind))
     const together = <T>(kind: string, make: () => T): T | undefined =>
@@ -101,6 +109,7 @@ export class Compiler {
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
     faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
+    faults.push(...shutOut(nouns.administrators.values(), nouns.issuers, this.#context.credentialKinds))
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)
