@@ -5,13 +5,15 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import { includesRole, type Role } from '../administrators/contract.ts'
+import { includesRole, type Role, type RoleBindings } from '../administrators/contract.ts'
 import type { RecordReader } from '../audit/reading.ts'
+import type { Trusting } from '../credentials/identify.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
+import type { Refusal } from '../refusal.ts'
 
 export { type Role, roles } from '../administrators/contract.ts'
 
@@ -26,6 +28,11 @@ export interface Administrator {
 }
 
 export const mayActAs = (administrator: Administrator, role: Role): boolean => includesRole(administrator.role, role)
+
+/** How administrators' tokens are verified under one snapshot, and whom it gives which role. */
+export interface AdministratorTrust extends Omit<Trusting, 'possession' | 'met'> {
+  readonly administrators: RoleBindings
+}
 
 /** Everything behind the door, joined in app.ts. */
 export interface AdminDoor {
@@ -47,11 +54,15 @@ export interface AdminDoor {
   ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>
   readonly clock: { now(): number }
   readonly adminToken: Secret
+  /** Under the snapshot that is in force. Throws Refusal `snapshot_unavailable`. */
+  trust(): AdministratorTrust
   /** Lower-case `Host` values that are answered, with port. */
   readonly hosts: ReadonlySet<string>
   readonly events: {
     changed(version: number, author: string, what: string): void
     failed(id: string, error: unknown): void
+    /** A token that is no administrator's, at a request from an address. */
+    shutOut(id: string, remote: string, refusal: Refusal): void
   }
 }
 

@@ -19,7 +19,7 @@ const apply = (documents: unknown, path = '/admin/v1/apply', to = world) =>
 
 /** Every route of the table, with something in the place of its parameters. */
 const table = routesOf({ documentKinds: [], formats: { credentialKinds: [], tokenKinds: [] } } as never)
-const kinds = ['trusted-issuers', 'clients', 'targets', 'policies']
+const kinds = ['administrators', 'trusted-issuers', 'clients', 'targets', 'policies']
 const closedRoutes = [
   ...table
     .filter(({ role }) => role !== 'nobody')
@@ -30,6 +30,8 @@ const closedRoutes = [
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
     expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
+      'get /admin/v1/administrators',
+      'get /admin/v1/administrators/x',
       'get /admin/v1/audit',
       `get /admin/v1/audit/${RECORD_ID}`,
       'get /admin/v1/clients',
@@ -110,14 +112,18 @@ describe('who is let in (T34, T36)', () => {
       }),
     )
     const hosts = new Set<string>()
-    const authenticate = (authorization: string | undefined) => ({
+    const authenticate = async (authorization: string | undefined) => ({
       name: 'x',
       principal: 'x',
       bootstrap: false,
       role: authorization as (typeof roles)[number],
     })
     const server = createServer(
-      doorOver(routes, { hosts, authenticate, events: { changed: () => undefined, failed: () => undefined } }),
+      doorOver(routes, {
+        hosts,
+        authenticate,
+        events: { changed: () => undefined, failed: () => undefined, shutOut: () => undefined },
+      }),
     ).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
