@@ -95,8 +95,10 @@ export interface Route<Query = never> {
   readonly query: z.ZodType<Query>
   /** Media types of the body, where it has one. */
   readonly takes?: readonly string[]
-  /** What a good answer is: media type and, for JSON, its schema. */
-  readonly answers: { readonly type: string; readonly schema?: z.ZodType }
+  /** What a JSON body is, for the description of the door; the handler reads it by the same schema. */
+  readonly bodySchema?: z.ZodType
+  /** What an answer is that is no problem: media type and, for JSON, its schema; the statuses where it is not 200 alone. */
+  readonly answers: { readonly type: string; readonly schema?: z.ZodType; readonly statuses?: readonly number[] }
   handle(request: AdminRequest<Query>): AdminAnswer | Promise<AdminAnswer>
 }
 

@@ -1,8 +1,9 @@
 import type { StoredKey } from '../keys/contract.ts'
-import { type Fault, Faults } from '../lib/fault.ts'
+import { Faults } from '../lib/fault.ts'
 import { canonicalDocument, inOrder } from './canonical.ts'
 import type { Compiled, Compiler } from './compile.ts'
 import type { Action, Applied, Change, Document, StateStore, StoredDocument, StoredState, Warning } from './contract.ts'
+import { carries, type LabelSelector, readLabelSelector } from './labels.ts'
 import { algorithmsOf } from './signing-keys.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -65,7 +66,7 @@ export async function apply(
   options: ApplyOptions,
 ): Promise<Applied> {
   const { store, compiler, newKeys } = applying
-  const selector = options.prune === undefined ? undefined : parseLabel(options.prune)
+  const selector = options.prune === undefined ? undefined : readLabelSelector(options.prune, 'prune')
   if (documents.length === 0) {
     throw new Faults([
       {
@@ -108,7 +109,7 @@ interface Plan {
 function planned(
   state: StoredState,
   documents: readonly Document[],
-  selector: Label | undefined,
+  selector: LabelSelector | undefined,
   options: ApplyOptions,
   compiler: Compiler,
 ): Plan {
@@ -172,31 +173,7 @@ function warningsBefore(state: StoredState, compiler: Compiler): ReadonlySet<str
 
 const textOf = ({ kind, name, path, message }: Warning): string => JSON.stringify([kind, name, path, message])
 
-interface Label {
-  readonly key: string
-  readonly value: string | undefined
-}
-
-function parseLabel(text: string): Label {
-  const at = text.indexOf('=')
-  const label = at < 0 ? { key: text, value: undefined } : { key: text.slice(0, at), value: text.slice(at + 1) }
-  if (!/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/.test(label.key)) {
-    const faults: readonly Fault[] = [
-      {
-        path: 'prune',
-        message: `${JSON.stringify(text.slice(0, 128))} is not a label; write one such as team or team=shop`,
-      },
-    ]
-    throw new Faults(faults)
-  }
-  return label
-}
-
-function carries({ metadata: { labels = {} } }: Document, { key, value }: Label): boolean {
-  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)
-}
-
-function unlabelled(documents: readonly Document[], label: Label): readonly Warning[] {
+function unlabelled(documents: readonly Document[], label: LabelSelector): readonly Warning[] {
   const wanted = label.value === undefined ? label.key : `${label.key}=${label.value}`
   return documents
     .filter((document) => !carries(document, label))

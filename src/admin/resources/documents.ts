@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { exportJson, exportYaml, sortedDocuments, written } from '../../documents/canonical.ts'
 import type { DocumentKind, StoredDocument } from '../../documents/contract.ts'
+import { carries, readLabelSelector } from '../../documents/labels.ts'
 import { envelopeSchema } from '../../documents/read.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
-import { cursor, decodeCursor, encodeCursor, limit, listOf, moment, noQuery } from '../paging.ts'
+import { cursor, decodeCursor, encodeCursor, limit, listOf, moment, noQuery, truth } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
 const revision = z.object({
@@ -13,6 +14,26 @@ const revision = z.object({
   message: z.string(),
   changes: z.array(z.object({ kind: z.string(), name: z.string(), action: z.string() })),
 })
+
+const filters = z.strictObject({
+  label: z.string().min(1, 'is empty; write a label such as team=shop').max(300).optional(),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'is not how a name begins: lower-case letters, digits and dashes')
+    .optional(),
+  disabled: truth.optional(),
+  limit: limit(1000, 100),
+  cursor,
+})
+
+/** Which documents a list is asked for. Throws Faults. */
+function chooses({ label, name = '', disabled }: z.infer<typeof filters>): (document: StoredDocument) => boolean {
+  const selector = label === undefined ? undefined : readLabelSelector(label, 'label')
+  return (document) =>
+    document.metadata.name.startsWith(name) &&
+    (selector === undefined || carries(document, selector)) &&
+    (disabled === undefined || (document.spec['disabled'] === true) === disabled)
+}
 
 /** Documents as they are, all together, by kind, and their history. */
 export function documents({ store, documentKinds }: Pick<AdminDoor, 'store' | 'documentKinds'>): readonly AnyRoute[] {
@@ -60,12 +81,13 @@ function ofKind({ kind, path }: DocumentKind, store: AdminDoor['store']): readon
       method: 'get',
       path: `/admin/v1/${path}`,
       role: 'viewer',
-      summary: `Documents of the kind ${kind}, by name`,
-      query: z.strictObject({ limit: limit(1000, 100), cursor }),
+      summary: `Documents of the kind ${kind}, by name: those that carry a label (team or team=shop), whose name begins so, that are disabled or not`,
+      query: filters,
       answers: { type: 'application/json', schema: listOf(envelopeSchema) },
       async handle({ query }) {
         const after = query.cursor === undefined ? '' : decodeCursor(query.cursor, /^[a-z0-9-]{1,63}$/)
-        const rest = (await all()).filter(({ metadata }) => metadata.name > after)
+        const chosen = chooses(query)
+        const rest = (await all()).filter((document) => document.metadata.name > after && chosen(document))
         const items = rest.slice(0, query.limit).map(written)
         const last = rest.length > query.limit ? items.at(-1) : undefined
         return { json: { items, next: last === undefined ? null : encodeCursor(last.metadata.name) } }
@@ -77,7 +99,7 @@ function ofKind({ kind, path }: DocumentKind, store: AdminDoor['store']): readon
       role: 'viewer',
       summary: `One document of the kind ${kind}, with its ETag`,
       query: noQuery,
-      answers: { type: 'application/json', schema: envelopeSchema },
+      answers: { type: 'application/json', schema: envelopeSchema, statuses: [200, 304] },
       async handle({ parameters, headers }) {
         const found = (await all()).find(({ metadata }) => metadata.name === parameters['name'])
         if (found === undefined)

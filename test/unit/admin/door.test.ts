@@ -565,6 +565,7 @@ describe('reading', () => {
     expect(described).toContain('post /admin/v1/revocations editor')
     expect(described).toContain('get /admin/v1/audit/{id} auditor')
     expect(Object.keys(json.components.schemas).sort()).toEqual([
+      'Administrator',
       'Client',
       'Document',
       'Policy',
