@@ -82,7 +82,7 @@ export function askAdmin(server: TestServer, path: string, asking: AdminAsking =
   const { authorization = `Bearer ${token}` } = asking
   const { hostname, port, host } = new URL(server.admin)
   const lines = [
-    ...['Host', host],
+    ...('Host' in headers ? [] : ['Host', host]),
     ...[authorization].flat().flatMap((value) => (value === '' ? [] : ['Authorization', value])),
     ...(type === undefined ? [] : ['Content-Type', type]),
     ...(body === undefined ? [] : ['Content-Length', String(Buffer.byteLength(body))]),
