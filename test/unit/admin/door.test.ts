@@ -224,6 +224,11 @@ describe('every answer', () => {
     ['/admin/v1/history?cursor=@@@', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/clients?cursor=QUFB', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/export?format=xml', 'format', 'is yaml or json'],
+    ['/admin/v1/clients?label==shop', 'label', 'is not a label; write one such as team or team=shop'],
+    ['/admin/v1/clients?label=', 'label', 'is empty; write a label'],
+    ['/admin/v1/clients?name=Checkout', 'name', 'is not how a name begins'],
+    ['/admin/v1/clients?disabled=yes', 'disabled', 'is true or false'],
+    ['/admin/v1/clients?labels=team', 'labels', 'did you mean `label`?'],
     ['/admin/v1/keys?x=1', 'x', 'there is no field `x` here'],
     ['/admin/v1/keys?__proto__=1', '__proto__', 'there is no field'],
   ])('names the query member, and the remedy: %s', async (path, member, message) => {
@@ -551,6 +556,39 @@ describe('reading', () => {
     expect((await post({ type: JSON_TYPE, body: '[]' })).status).toBe(400)
     expect((await post({ type: 'text/plain', body: 'x' })).status).toBe(415)
     expect(fresh.rotations).toHaveLength(3)
+  })
+
+  it.each([
+    ['', ['carts', 'checkout', 'checkout-jobs']],
+    ['?label=team', ['carts', 'checkout-jobs']],
+    ['?label=team%3Dshop', ['checkout-jobs']],
+    ['?label=team=shop', ['checkout-jobs']],
+    ['?label=team%3D', []],
+    ['?label=constructor', []],
+    ['?name=checkout', ['checkout', 'checkout-jobs']],
+    ['?name=checkout&disabled=false', ['checkout']],
+    ['?disabled=true', ['checkout-jobs']],
+    ['?disabled=false&label=team', ['carts']],
+  ])('lists the documents that are asked for: %s', async (query, names) => {
+    const fresh = await open()
+    const labelled = (name: string, team: string, more: object = {}) => ({
+      ...changed(base.client, more),
+      metadata: { name, labels: { team } },
+    })
+    await apply(
+      [...whole, labelled('checkout-jobs', 'shop', { disabled: true }), labelled('carts', 'carts')],
+      undefined,
+      fresh,
+    )
+    const found = async (path: string) => (await ask(fresh, path)).json
+    const { items } = await found(`/admin/v1/clients${query}`)
+    expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(names)
+    const first = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}limit=1`)
+    expect(first.items).toEqual(items.slice(0, 1))
+    expect(first.next === null).toBe(names.length < 2)
+    if (first.next === null) return
+    const rest = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}cursor=${first.next}`)
+    expect(rest.items).toEqual(items.slice(1))
   })
 
   it('describes itself: every route, role and kind', async () => {
