@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
 import { afterAll, expect, it } from 'vitest'
 import { ADMIN_AUDIENCE, askAdmin, Corporate } from '../harness/administrators.ts'
 import { startCambist, TestClock } from '../harness/cambist.ts'
@@ -20,7 +21,9 @@ afterAll(() => {
   provider.close()
 })
 const host = `127.0.0.1:${(provider.address() as AddressInfo).port}`
-const server = await startCambist({ clock, env: { CAMBIST_INSECURE_FETCH: host } })
+const lines: string[] = []
+const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
+const server = await startCambist({ clock, logger, env: { CAMBIST_INSECURE_FETCH: host } })
 await server.apply(
   corporate.trusted('corporate', { keys: { jwksUri: `http://${host}/jwks` } }),
   ...corporate.documents().slice(1),
@@ -61,6 +64,22 @@ it('shuts nobody out for the failures of a neighbour behind the same address', a
   expect(await counted('token_malformed')).toBe(61)
   expect((await askAdmin(server, '/admin/v1/keys', { token: corporate.of('viewer') })).status).toBe(200)
   expect((await askAdmin(server, '/admin/v1/keys')).status).toBe(200)
+})
+
+it('writes a line of each, up to a rate, and never a token (I8)', async () => {
+  clock.advance(60)
+  lines.length = 0
+  const token = corporate.of('admin', { aud: server.issuer })
+  for (let at = 0; at < 40; at++) await askAdmin(server, '/admin/v1/keys', { token })
+  const said = lines.filter((line) => line.includes('did not open the administrators’ door'))
+  expect(said).toHaveLength(20)
+  expect(JSON.parse(said[0] ?? '')).toMatchObject({
+    ...{ level: 40, reason: 'audience_mismatch', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    detail: expect.stringContaining('is not "cambist-admin"'),
+  })
+  const bootstrap = await askAdmin(server, '/admin/v1/keys')
+  expect(bootstrap.status).toBe(200)
+  for (const part of [...token.split('.'), server.adminToken]) expect(lines.join('')).not.toContain(part)
 })
 
 it('reads no body before it knows who sends it', async () => {

@@ -10,7 +10,7 @@ import type { Formats } from '../../src/documents/contract.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { listen } from '../../src/server/listen.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
+import { createLogger, type Logger } from '../../src/telemetry/logger.ts'
 import type { Resolve } from '../../src/trust/guarded-fetch.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
@@ -69,6 +69,7 @@ export interface TestServer {
 export interface TestServerOptions {
   readonly env?: Environment
   readonly formats?: Formats
+  readonly logger?: Logger
   readonly database?: TestDatabase
   readonly clock?: TestClock
   /** PEM of a server: with it there is a second listener that asks for client certificates. */
@@ -149,7 +150,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     },
     address: database.address,
     clock,
-    logger: createLogger('silent', 'test'),
+    logger: options.logger ?? createLogger('silent', 'test'),
     bundlePollMs: 50,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),

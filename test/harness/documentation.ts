@@ -4,6 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { roles } from '../../src/admin/contract.ts'
+import { routesOf } from '../../src/admin/door.ts'
 import { documentKinds, formats } from '../../src/app.ts'
 import { defaults, variables } from '../../src/config/environment.ts'
 import { type AnyCredentialKind, CARRIED_TYPE } from '../../src/credentials/contract.ts'
@@ -141,6 +143,24 @@ export function documents(): string {
   )
 }
 
+/** What each role may do at the administrators' door, from its routes. */
+export function doorRoles(): string {
+  const routes = routesOf({ documentKinds, formats } as never)
+  return table(
+    ['Role', 'May, beside what the ones above may'],
+    (['nobody', ...roles] as const).map((role) => [
+      role === 'nobody' ? 'no token' : code(role),
+      listed(
+        routes
+          .filter((route) => route.role === role)
+          .map(({ method, path }) =>
+            code(`${method.toUpperCase()} ${path.replace(/^\/admin\/v1/, '…').replace(/:(\w+)/g, '{$1}')}`),
+          ),
+      ),
+    ]),
+  )
+}
+
 /** Which text stands between which markers of which file. */
 export const generated: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: 'README.md', name: 'kinds', text: () => kinds() },
@@ -149,6 +169,7 @@ export const generated: readonly { readonly file: string; readonly name: string;
   { file: 'docs/errors.md', name: 'errors', text: errors },
   { file: 'docs/configuration.md', name: 'configuration', text: configuration },
   { file: 'docs/documents.md', name: 'documents', text: documents },
+  { file: 'docs/administrators.md', name: 'roles', text: doorRoles },
 ]
 
 const span = (name: string): RegExp => new RegExp(`(<!-- ${name}[^>]*-->\\n)[\\s\\S]*?(\\n?<!-- /${name} -->)`)
