@@ -97,8 +97,16 @@ export interface Route<Query = never> {
   readonly takes?: readonly string[]
   /** What a JSON body is, for the description of the door; the handler reads it by the same schema. */
   readonly bodySchema?: z.ZodType
-  /** What an answer is that is no problem: media type and, for JSON, its schema; the statuses where it is not 200 alone. */
-  readonly answers: { readonly type: string; readonly schema?: z.ZodType; readonly statuses?: readonly number[] }
+  /** What an answer is that is no problem. */
+  readonly answers: {
+    readonly type: string
+    /** Of JSON. */
+    readonly schema?: z.ZodType
+    /** Further media types, which the query asks for. */
+    readonly orTypes?: readonly string[]
+    /** Where it is not 200 alone. */
+    readonly statuses?: readonly number[]
+  }
   handle(request: AdminRequest<Query>): AdminAnswer | Promise<AdminAnswer>
 }
 

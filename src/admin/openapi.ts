@@ -80,8 +80,12 @@ function operation(row: Route<unknown>): JsonSchema {
   }
 }
 
-function responsesOf({ role, answers: { schema, type, statuses = [200] } }: Route<unknown>): JsonSchema {
-  const content = { [type]: { schema: schema === undefined ? {} : jsonSchema(schema, 'output') } }
+function responsesOf({ role, answers }: Route<unknown>): JsonSchema {
+  const { schema, type, orTypes = [], statuses = [200] } = answers
+  const content = {
+    [type]: { schema: schema === undefined ? {} : jsonSchema(schema, 'output') },
+    ...Object.fromEntries(orTypes.map((each) => [each, { schema: {} }])),
+  }
   const good = statuses.map((status) => [
     status,
     WITHOUT_BODY.has(status) ? { description: 'Nothing new' } : { description: 'Answered', content },

@@ -125,6 +125,36 @@ describe.each(adminRoutes.map((route) => [route.method.toUpperCase(), route.path
   },
 )
 
+describe('the table of routes', () => {
+  /** What asks and changes nothing, though it has a body. */
+  const READS = ['post /admin/v1/explain', 'post /admin/v1/replay']
+
+  it('leaves nothing open but what probes and scrapers ask', () => {
+    const open = adminRoutes.filter(({ role }) => role === 'nobody').map(({ path }) => path)
+    expect(open.toSorted()).toEqual(['/livez', '/metrics', '/readyz'])
+  })
+
+  it('lets nobody below editor change anything, and nobody below auditor see the record', () => {
+    const below = (least: Role, routes: readonly AnyRoute[]) =>
+      routes.filter(({ role }) => !suffices(role === 'nobody' ? 0 : role, least)).map(({ path }) => path)
+    const writing = adminRoutes.filter(({ method, path }) => method !== 'get' && !READS.includes(`${method} ${path}`))
+    expect(writing.length).toBeGreaterThan(2)
+    expect(below('editor', writing)).toEqual([])
+    expect(
+      below(
+        'auditor',
+        adminRoutes.filter(({ path }) => /\/(audit|entities|explain|replay)/.test(path)),
+      ),
+    ).toEqual([])
+    expect(
+      below(
+        'admin',
+        adminRoutes.filter(({ path }) => /\/(rotate|rollback)$/.test(path)),
+      ),
+    ).toEqual([])
+  })
+})
+
 describe('the walk', () => {
   it('has changed nothing', async () => {
     expect(await versionOf(server)).toBe(2)

@@ -108,6 +108,13 @@ describe('every answer is as it is described', () => {
     expect(route === undefined ? 'no route' : faultsOf(route, again)).toEqual([])
   })
 
+  it('also in another media type that the query asks for', async () => {
+    const route = adminRoutes.find(({ path }) => path === '/admin/v1/export')
+    const json = await askAdmin(server, '/admin/v1/export?format=json')
+    expect([json.status, json.type]).toEqual([200, 'application/json'])
+    expect(route === undefined ? 'no route' : faultsOf(route, json)).toEqual([])
+  })
+
   it('and is found wrong where it is not', () => {
     const route = adminRoutes.find(({ path }) => path === '/livez') as AnyRoute
     const answer = { status: 200, headers: {}, type: 'application/json', text: '{}', json: { live: 'yes' } }

@@ -44,7 +44,7 @@ export function documents({ store, documentKinds }: Pick<AdminDoor, 'store' | 'd
       role: 'viewer',
       summary: 'All documents as one canonical YAML stream, or as a JSON array',
       query: z.strictObject({ format: z.enum(['yaml', 'json'], 'is yaml or json').default('yaml') }),
-      answers: { type: 'application/yaml' },
+      answers: { type: 'application/yaml', orTypes: ['application/json'] },
       async handle({ query: { format } }) {
         const { documents: all, version } = await store.load()
         const text =

@@ -4,6 +4,7 @@ import type { AdministratorTrust } from '../../../src/admin/contract.ts'
 import { Problem } from '../../../src/admin/problem.ts'
 import { roleBindings } from '../../../src/administrators/role-bindings.ts'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
+import { spiffeJwtSvid } from '../../../src/credentials/kinds/spiffe-jwt-svid.ts'
 import { wit } from '../../../src/credentials/kinds/wit.ts'
 import { credentialKinds } from '../../../src/credentials/look-up.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
@@ -19,6 +20,7 @@ import { TOKEN } from './world.ts'
 const NOW = 1_795_395_600
 const corporate = new Corporate(() => NOW)
 const wits = new SigningKey('ES256')
+const svids = new SigningKey('ES256')
 const documents = [
   ...corporate.documents(),
   document('TrustedIssuer', 'workloads', {
@@ -29,8 +31,15 @@ const documents = [
     ...{ credential: 'wit', trustDomain: 'prod.example', uses: ['administrator'] },
     keys: { jwks: { keys: [wits.jwk] } },
   }),
+  document('TrustedIssuer', 'operators', {
+    ...{ credential: 'spiffe-jwt-svid', trustDomain: 'ops.example', uses: ['administrator'] },
+    keys: { bundle: { inline: { keys: [{ ...svids.jwk, use: 'jwt-svid' }] } } },
+  }),
+  document('Administrator', 'operators', {
+    ...{ issuer: 'operators', condition: "assertion.sub == 'spiffe://ops.example/deployer'", role: 'editor' },
+  }),
 ] as Document[]
-const kinds = [jwt, wit]
+const kinds = [jwt, spiffeJwtSvid, wit]
 const compiled = new Compiler({ ...context, credentialKinds: kinds, adminAudience: ADMIN_AUDIENCE }).compile(documents)
 
 const trust = (changes: Partial<AdministratorTrust> = {}): AdministratorTrust => ({
@@ -91,6 +100,14 @@ describe('an administrator', () => {
       expect(await authenticate(corporate.of(role))).toEqual({ name: id, principal: id, role, bootstrap: false })
     },
   )
+
+  it('may be a workload with a JWT-SVID for this door', async () => {
+    const id = 'spiffe://ops.example/deployer'
+    const svid = (changes: Claims) => svids.sign({ sub: id, aud: [ADMIN_AUDIENCE], exp: NOW + 300, ...changes })
+    expect(await authenticate(svid({}))).toEqual({ name: id, principal: id, role: 'editor', bootstrap: false })
+    expect((await refusal(svid({ aud: [ISSUER] }))).reason).toBe('audience_mismatch')
+    expect((await refusal(svid({ sub: 'spiffe://ops.example/other' }))).reason).toBe('denied')
+  })
 
   it('is nobody without a token', async () => {
     for (const authorization of [undefined, '', 'Bearer', 'Basic x', `bearer ${TOKEN} y`])

@@ -93,6 +93,20 @@ describe('an Administrator document', () => {
     expect(warningsOf(all.compile([corporate, platform])).filter(({ kind }) => kind !== 'Target')).toEqual([])
   })
 
+  it.each<[string, readonly string[]]>([
+    ["assertion.email == 'ada@corporate.example'", ['assertion.email']],
+    ["assertion.email_verified && assertion.email == 'ada@corporate.example'", []],
+    [
+      "assertion.preferred_username == 'ada' || assertion.name == 'Ada'",
+      ['assertion.preferred_username', 'assertion.name'],
+    ],
+    ["assertion.sub == 'ada' && header.typ == 'JWT'", []],
+    ["assertion.names == ['ada']", []],
+  ])('is warned about where it reads what people choose for themselves: %s', (condition, claims) => {
+    const warned = warningsOf(all.compile([corporate, changed(platform, { condition })])).map(({ message }) => message)
+    expect(warned.map((message) => /^reads ([\w.]+), which/.exec(message)?.[1])).toEqual(claims)
+  })
+
   it('keeps its issuer from being idle, and only it does', () => {
     const [idle] = warningsOf(all.compile([corporate]))
     expect(idle?.message).toContain('no policy or administrator names it')
