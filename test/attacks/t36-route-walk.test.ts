@@ -18,7 +18,8 @@ const corporate = new Corporate(clock.seconds)
 const elsewhere = new Corporate(clock.seconds, 'https://login.elsewhere.example')
 const unknown = new Corporate(clock.seconds, 'https://login.unknown.example')
 await server.apply(
-  ...corporate.documents(),
+  // Trusted at both doors, so that it is the audience that keeps them apart.
+  ...corporate.documents({ uses: ['administrator', 'subject'], audiences: [us] }),
   // Trusted for workloads alone, and an Administrator document that cannot be meant for it.
   elsewhere.trusted('elsewhere', { uses: ['client', 'subject', 'actor', 'assertion'], audiences: [us] }),
   document('TrustedIssuer', 'shut', {

@@ -42,10 +42,10 @@ export class Corporate {
     })
   }
 
-  /** The issuer, and one Administrator document for each role. */
-  documents(): object[] {
+  /** The issuer, with changes, and one Administrator document for each role. */
+  documents(changes: object = {}): object[] {
     return [
-      this.trusted('corporate'),
+      this.trusted('corporate', changes),
       ...roles.map((role) =>
         document('Administrator', `corporate-${role}`, {
           ...{ issuer: 'corporate', condition: `assertion.groups.exists(g, g == '${groupOf(role)}')`, role },

@@ -22,7 +22,7 @@ const corporate = new Corporate(() => NOW)
 const wits = new SigningKey('ES256')
 const svids = new SigningKey('ES256')
 const documents = [
-  ...corporate.documents(),
+  ...corporate.documents({ uses: ['administrator', 'subject'], audiences: [ISSUER] }),
   document('TrustedIssuer', 'workloads', {
     ...{ preset: 'oidc', issuer: 'https://workloads.example', audiences: [ISSUER] },
     keys: { jwks: { keys: [corporate.key.jwk] } },
