@@ -9,7 +9,7 @@ import type { Secrets } from './config/secrets.ts'
 import * as credentialKindRegister from './credentials/kinds/index.ts'
 import { type CredentialKinds, credentialKinds } from './credentials/look-up.ts'
 import { Compiler } from './documents/compile.ts'
-import type { CompileContext, Formats } from './documents/contract.ts'
+import type { CompileContext, Formats, Snapshot } from './documents/contract.ts'
 import * as documentKindRegister from './documents/kinds/index.ts'
 import { algorithmsOf, firstKeys, rotateKeys } from './documents/signing-keys.ts'
 import { Snapshots } from './documents/snapshots.ts'
@@ -19,6 +19,7 @@ import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { RateByKey, sourceOf } from './lib/rate.ts'
+import { Refusal } from './refusal.ts'
 import type { ListenOptions } from './server/listen.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { type Database, openDatabase } from './storage/database.ts'
@@ -242,7 +243,13 @@ export async function administration(
     },
     clock,
     adminToken: app.secrets.adminToken,
-    trust: () => administratorTrust(app, kinds),
+    trust: {
+      current: () => administratorTrust(app, kinds, snapshots.current()),
+      newerThan: async (version) => {
+        const newest = await database.states.currentVersion().catch(unreachable)
+        return newest === version ? undefined : administratorTrust(app, kinds, await snapshots.atLeast(newest))
+      },
+    },
     hosts: config.admin.hosts,
     events: {
       changed: app.events.changed,
@@ -253,11 +260,19 @@ export async function administration(
   })
 }
 
-/** The trust of the documents in force, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
-function administratorTrust(app: App, kinds: CredentialKinds): AdministratorTrust {
+function unreachable(cause: unknown): never {
+  throw new Refusal('snapshot_unavailable', 'the version of the documents in force cannot be asked for', {
+    retryAfter: 1,
+    cause,
+  })
+}
+
+/** The trust of the documents of a snapshot, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
+function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot): AdministratorTrust {
   const { config, keySets, platformService, onlineChecks, clock } = app
-  const { issuers, administrators, revoked } = app.snapshots.current()
+  const { version, issuers, administrators, revoked } = snapshot
   return {
+    version,
     kinds,
     issuers,
     administrators,

@@ -31,6 +31,7 @@ export const mayActAs = (administrator: Administrator, role: Role): boolean => i
 
 /** How administrators' tokens are verified under one snapshot, and whom it gives which role. */
 export interface AdministratorTrust extends Omit<Trusting, 'possession' | 'met'> {
+  readonly version: number
   readonly administrators: RoleBindings
 }
 
@@ -54,8 +55,12 @@ export interface AdminDoor {
   ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>
   readonly clock: { now(): number }
   readonly adminToken: Secret
-  /** Under the snapshot that is in force. Throws Refusal `snapshot_unavailable`. */
-  trust(): AdministratorTrust
+  readonly trust: {
+    /** Under the snapshot that this process has. Throws Refusal `snapshot_unavailable`. */
+    current(): AdministratorTrust
+    /** Under the one that is in force on every node, where that is not the version; a node may lag behind by a moment. Rejects with the same. */
+    newerThan(version: number): Promise<AdministratorTrust | undefined>
+  }
   /** Lower-case `Host` values that are answered, with port. */
   readonly hosts: ReadonlySet<string>
   readonly events: {

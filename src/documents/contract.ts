@@ -150,6 +150,8 @@ export interface StateChange {
 /** Where documents and signing keys live. Implemented by storage/. */
 export interface StateStore {
   load(): Promise<StoredState>
+  /** The version that is in force now, whatever has been told of it. */
+  currentVersion(): Promise<number>
   /**
    * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
    * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every

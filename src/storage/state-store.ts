@@ -38,6 +38,11 @@ export class PostgresStateStore implements StateStore {
     return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
   }
 
+  async currentVersion(): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ version: string }>('SELECT version FROM cambist.state')
+    return Number(rows[0]?.version)
+  }
+
   async change(
     plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
   ): Promise<{ readonly version: number }> {

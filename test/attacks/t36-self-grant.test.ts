@@ -271,6 +271,20 @@ describe('a role that is taken away', async () => {
     expect(await status()).toBe(200)
   })
 
+  it('is gone though another node took it away, and this one has not been told (T41)', async () => {
+    // As a change commits, but for the notification.
+    await fresh.database.query(
+      `
+      WITH bumped AS (UPDATE cambist.state SET version = version + 1 RETURNING version)
+      UPDATE cambist.documents SET spec = $1, changed_in = bumped.version FROM bumped
+      WHERE kind = 'Administrator' AND name = 'corporate-auditor'`,
+      [JSON.stringify({ ...was, role: 'viewer' })],
+    )
+    expect(await status()).toBe(403)
+    await fresh.apply(binding(was))
+    expect(await status()).toBe(200)
+  })
+
   it('is gone when the token ends', async () => {
     fresh.clock.advance(700)
     expect(await status()).toBe(401)

@@ -48,6 +48,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
   describe(`${name} as a state store`, () => {
     it('begins empty, at version 0', async () => {
       const [store] = await open()
+      expect(await store.currentVersion()).toBe(0)
       expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [] })
       expect(await store.history(10)).toEqual([])
     })
@@ -123,6 +124,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
       for (const one of [store, other]) {
         const { version, revocations } = await one.load()
         expect(version).toBe(3)
+        expect(await one.currentVersion()).toBe(3)
         expect(revocations).toHaveLength(5)
         expect(revocations.find(({ what }) => what === 'client')).toEqual({
           ...revocation('client', 'checkout', { ...earlier, at: later.at, until: later.until }),

@@ -34,6 +34,10 @@ export class MemoryStateStore implements StateStore {
     })
   }
 
+  async currentVersion(): Promise<number> {
+    return this.#version
+  }
+
   change(
     plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
   ): Promise<{ readonly version: number }> {

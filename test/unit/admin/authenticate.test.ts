@@ -12,6 +12,7 @@ import type { Document } from '../../../src/documents/contract.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { type Reason, Refusal } from '../../../src/refusal.ts'
 import type { TrustedIssuer } from '../../../src/trust/contract.ts'
+import { trustIndex } from '../../../src/trust/trust-index.ts'
 import { ADMIN_AUDIENCE, Corporate } from '../../harness/administrators.ts'
 import { type Claims, SigningKey } from '../../harness/tokens.ts'
 import { context, document, ISSUER } from '../documents/world.ts'
@@ -43,6 +44,7 @@ const kinds = [jwt, spiffeJwtSvid, wit]
 const compiled = new Compiler({ ...context, credentialKinds: kinds, adminAudience: ADMIN_AUDIENCE }).compile(documents)
 
 const trust = (changes: Partial<AdministratorTrust> = {}): AdministratorTrust => ({
+  version: 3,
   kinds: credentialKinds(kinds),
   issuers: compiled.issuers,
   administrators: roleBindings(compiled.nouns.administrators.values()),
@@ -67,7 +69,10 @@ const trust = (changes: Partial<AdministratorTrust> = {}): AdministratorTrust =>
 })
 
 const door = (changes: Partial<AdministratorTrust> = {}) =>
-  authenticator({ adminToken: new Secret(TOKEN), trust: () => trust(changes) })
+  authenticator({
+    adminToken: new Secret(TOKEN),
+    trust: { current: () => trust(changes), newerThan: async () => undefined },
+  })
 const authenticate = (token: string, changes: Partial<AdministratorTrust> = {}) => door(changes)(`Bearer ${token}`)
 
 /** The problem, and the reason behind it for the log. */
@@ -81,8 +86,11 @@ describe('an administrator', () => {
   it('is whoever has the bootstrap token, also where no documents are in force', async () => {
     const down = authenticator({
       adminToken: new Secret(TOKEN),
-      trust: () => {
-        throw new Refusal('snapshot_unavailable', 'nothing is in force', { retryAfter: 1 })
+      trust: {
+        current: () => {
+          throw new Refusal('snapshot_unavailable', 'nothing is in force', { retryAfter: 1 })
+        },
+        newerThan: async () => undefined,
       },
     })
     expect(await down(`Bearer ${TOKEN}`)).toEqual({
@@ -206,6 +214,38 @@ describe('a token is refused', () => {
     // What does not verify costs its issuer no question (T38).
     await refusal(admin({ aud: ISSUER }), { issuers, status })
     expect(asked).toHaveLength(1)
+  })
+})
+
+describe('a node that lags behind (T41)', () => {
+  const asked: number[] = []
+  const lagging = (newer: Partial<AdministratorTrust> | undefined) =>
+    authenticator({
+      adminToken: new Secret(TOKEN),
+      trust: {
+        current: () => trust(),
+        newerThan: async (version) => {
+          asked.push(version)
+          return newer === undefined ? undefined : trust({ version: 4, ...newer })
+        },
+      },
+    })
+
+  it('judges again under the documents that are in force', async () => {
+    const token = `Bearer ${corporate.of('admin')}`
+    expect(await lagging(undefined)(token)).toMatchObject({ role: 'admin' })
+    expect(await lagging({})(token)).toMatchObject({ role: 'admin' })
+    await expect(lagging({ administrators: roleBindings([]) })(token)).rejects.toMatchObject({ status: 403 })
+    await expect(lagging({ issuers: trustIndex([]) })(token)).rejects.toMatchObject({ status: 401 })
+    expect(asked).toEqual([3, 3, 3, 3])
+  })
+
+  it('asks nothing for the bootstrap token, nor for a token that is nobody’s (T38)', async () => {
+    asked.length = 0
+    await lagging({})(`Bearer ${TOKEN}`)
+    await expect(lagging({})(`Bearer ${admin({ aud: ISSUER })}`)).rejects.toMatchObject({ status: 401 })
+    await expect(lagging({})(`Bearer ${admin({ groups: [] })}`)).rejects.toMatchObject({ status: 403 })
+    expect(asked).toEqual([])
   })
 })
 

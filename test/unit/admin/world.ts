@@ -71,6 +71,7 @@ export interface World {
 
 /** Documents that make nobody an administrator. */
 const trustNobody: AdministratorTrust = {
+  version: 0,
   kinds: credentialKinds(context.credentialKinds),
   issuers: trustIndex([]),
   administrators: roleBindings([]),
@@ -132,7 +133,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     ready: async () => ({ ready: true, checks: { database: true } }),
     clock: { now: () => NOW },
     adminToken: new Secret(TOKEN),
-    trust: () => trustNobody,
+    trust: { current: () => trustNobody, newerThan: async () => undefined },
     hosts,
     events: {
       changed: (version, author, what) => world.changes.push(`${version} ${author}: ${what}`),
