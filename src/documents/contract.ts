@@ -150,8 +150,6 @@ export interface StateChange {
 /** Where documents and signing keys live. Implemented by storage/. */
 export interface StateStore {
   load(): Promise<StoredState>
-  /** The version that is in force now, whatever has been told of it. */
-  currentVersion(): Promise<number>
   /**
    * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
    * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every
@@ -163,6 +161,8 @@ export interface StateStore {
   ): Promise<{ readonly version: number }>
   /** Newest first. */
   history(limit: number, before?: number): Promise<readonly Revision[]>
+  /** The version that is in force now, whatever has been told of it. */
+  currentVersion(): Promise<number>
   /** Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. */
   watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }>
 }

@@ -38,11 +38,6 @@ export class PostgresStateStore implements StateStore {
     return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
   }
 
-  async currentVersion(): Promise<number> {
-    const { rows } = await this.#options.pool.query<{ version: string }>('SELECT version FROM cambist.state')
-    return Number(rows[0]?.version)
-  }
-
   async change(
     plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
   ): Promise<{ readonly version: number }> {
@@ -68,6 +63,11 @@ export class PostgresStateStore implements StateStore {
 
   history(limit: number, before = Number.MAX_SAFE_INTEGER): Promise<readonly Revision[]> {
     return readRevisions(this.#options.pool, limit, before)
+  }
+
+  async currentVersion(): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ version: string }>('SELECT version FROM cambist.state')
+    return Number(rows[0]?.version)
   }
 
   watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }> {

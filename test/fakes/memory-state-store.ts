@@ -34,10 +34,6 @@ export class MemoryStateStore implements StateStore {
     })
   }
 
-  async currentVersion(): Promise<number> {
-    return this.#version
-  }
-
   change(
     plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
   ): Promise<{ readonly version: number }> {
@@ -71,6 +67,10 @@ export class MemoryStateStore implements StateStore {
 
   async history(limit: number, before = Number.MAX_SAFE_INTEGER): Promise<readonly Revision[]> {
     return this.#revisions.filter(({ version }) => version < before).slice(0, limit)
+  }
+
+  async currentVersion(): Promise<number> {
+    return this.#version
   }
 
   async watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }> {

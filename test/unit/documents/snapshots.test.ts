@@ -34,9 +34,9 @@ class SlowStore implements StateStore {
   }
 
   change: StateStore['change'] = (plan) => this.inner.change(plan)
-  currentVersion: StateStore['currentVersion'] = () => this.inner.currentVersion()
   history: StateStore['history'] = (limit, before) => this.inner.history(limit, before)
   watch: StateStore['watch'] = (onVersion) => this.inner.watch(onVersion)
+  currentVersion: StateStore['currentVersion'] = () => this.inner.currentVersion()
 }
 
 const put = (store: StateStore, documents = whole) => apply({ store, compiler: compiler(), newKeys }, documents, author)
