@@ -26,7 +26,7 @@ await server.apply(
   document('Policy', 'zebra-policy', { clients: ['zebra-client'], targets: ['zebra-target'], scopes: ['zebra:read'] }),
 )
 const granted = await server.exchange()
-const world = { server, record: granted.id }
+const world = { server, corporate, record: granted.id }
 
 describe('what anybody may read at the workloads’ door', () => {
   it.each(['/jwks', '/bundle', '/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'])(

@@ -1,9 +1,9 @@
 import type { AnyRoute } from '../../src/admin/contract.ts'
-import type { AdminAsking } from './administrators.ts'
+import type { AdminAsking, Corporate } from './administrators.ts'
 import { baseDocuments, type TestServer } from './cambist.ts'
 
 /** A good request of a route: what stands in the place of its parameters and query, and its body. */
-export interface AdminSample extends Pick<AdminAsking, 'type' | 'body' | 'headers'> {
+export interface AdminSample extends Pick<AdminAsking, 'type' | 'body' | 'headers' | 'token'> {
   readonly parameters?: Readonly<Record<string, string>>
   readonly query?: string
 }
@@ -13,6 +13,7 @@ export interface SampleWorld {
   readonly server: TestServer
   /** The id of an exchange that was granted. */
   readonly record: string
+  readonly corporate: Corporate
 }
 
 type Samples = Readonly<Record<string, (world: SampleWorld) => AdminSample | Promise<AdminSample>>>
