@@ -112,6 +112,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
       `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`,
     )
   }
+  // The history would name whom he acts for, and not him (T18, T20).
+  if (facts.actors.length > 0 && position === 'administrator')
+    throw new Refusal('actor_claim_refused', 'the token names actors, and nobody administers for somebody else')
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
   const marks = marksOf(issuer, facts, keyProven, possession, position)

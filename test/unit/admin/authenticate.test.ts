@@ -23,7 +23,7 @@ const corporate = new Corporate(() => NOW)
 const wits = new SigningKey('ES256')
 const svids = new SigningKey('ES256')
 const documents = [
-  ...corporate.documents({ uses: ['administrator', 'subject'], audiences: [ISSUER] }),
+  ...corporate.documents({ uses: ['administrator', 'subject'], audiences: [ISSUER], act: 'keep' }),
   document('TrustedIssuer', 'workloads', {
     ...{ preset: 'oidc', issuer: 'https://workloads.example', audiences: [ISSUER] },
     keys: { jwks: { keys: [corporate.key.jwk] } },
