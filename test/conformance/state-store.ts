@@ -48,7 +48,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
   describe(`${name} as a state store`, () => {
     it('begins empty, at version 0', async () => {
       const [store] = await open()
-      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [] })
+      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [], blocks: [] })
       expect(await store.history(10)).toEqual([])
     })
 
@@ -74,6 +74,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
           ],
           keys: [],
           revocations: [],
+          blocks: [],
         })
       }
     })
@@ -96,6 +97,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         documents: [{ ...document('b'), changedIn: 1 }],
         keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
         revocations: [],
+        blocks: [],
       })
     })
 
