@@ -223,6 +223,7 @@ export async function administration(
   return adminDoor({
     store: database.states,
     records: database.records,
+    entities: database.entities,
     compiler: app.compiler,
     snapshots,
     documentKinds,

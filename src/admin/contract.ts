@@ -9,6 +9,7 @@ import type { RecordReader } from '../audit/reading.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
+import type { EntityStore } from '../entities/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
 
@@ -30,6 +31,7 @@ export const mayActAs = (administrator: Administrator, role: Role): boolean =>
 export interface AdminDoor {
   readonly store: StateStore
   readonly records: RecordReader
+  readonly entities: EntityStore
   readonly compiler: Compiler
   readonly snapshots: Pick<Snapshots, 'atLeast'>
   readonly documentKinds: readonly DocumentKind[]
@@ -74,7 +76,7 @@ export interface AdminAnswer {
 
 /** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */
 export interface Route<Query = never> {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** With `:name` for a parameter. */
   readonly path: string
   readonly role: Role | 'nobody'

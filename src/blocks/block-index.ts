@@ -12,6 +12,8 @@ export interface Blocks {
   clients(now: number): ReadonlySet<string>
   /** This one alone, for what is asked about it. */
   only(id: string): Blocks
+  /** Texts one of which stands in whatever meets a block, ended or not. */
+  texts(): readonly string[]
 }
 
 /** How an issuer of its own names the subject of a canonical id, in `iss` and `sub`; undefined where none does. */
@@ -26,6 +28,7 @@ export const NO_BLOCKS: Blocks = Object.freeze({
   client: () => undefined,
   clients: () => NOBODY,
   only: () => NO_BLOCKS,
+  texts: () => [],
 })
 
 /** Of several blocks of one thing the one that lasts longest counts. */
@@ -89,6 +92,13 @@ class BlockIndex implements Blocks {
       this.#blocks.filter((block) => block.id === id),
       this.#namedBy,
     )
+  }
+
+  texts(): readonly string[] {
+    return this.#blocks.flatMap(({ what, value }) => {
+      const named = what === 'subject' ? this.#namedBy(value)?.sub : undefined
+      return named === undefined ? [value] : [value, named]
+    })
   }
 
   /** By the name that stands in the chain, whosever it is, and by what it means at the issuer that is named beside it. */

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../lib/json.ts'
 import { hashOf } from '../lib/ids.ts'
+import type { JsonObject } from '../lib/json.ts'
 
 /** Orders of the curves of ECDSA (SEC 2): with (r, s) a signature, (r, n - s) is one of the same text by the same key. */
 const ORDERS: Readonly<Record<string, bigint>> = {

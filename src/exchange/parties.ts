@@ -1,7 +1,7 @@
 import type { Mark } from '../audit/contract.ts'
-import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Blocks } from '../blocks/block-index.ts'
 import { blockedBecause } from '../blocks/sentence.ts'
+import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'

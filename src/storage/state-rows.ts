@@ -1,5 +1,4 @@
 import type { ClientBase } from 'pg'
-import { readBlocks, writeBlocks } from './block-rows.ts'
 import {
   API_VERSION,
   type Revision,
@@ -9,6 +8,7 @@ import {
 } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
+import { readBlocks, writeBlocks } from './block-rows.ts'
 
 interface DocumentRow {
   kind: string

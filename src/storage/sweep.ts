@@ -90,5 +90,7 @@ export async function sweepRevocations(pool: pg.Pool): Promise<void> {
 
 /** Deletes the blocks whose end has come: no decision can tell. */
 export async function sweepBlocks(pool: pg.Pool): Promise<void> {
-  await pool.query('DELETE FROM cambist.blocks WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1', [SLACK])
+  await pool.query('DELETE FROM cambist.blocks WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1', [
+    SLACK,
+  ])
 }

@@ -5,8 +5,8 @@
  */
 import { createHmac, createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
 import { formats } from '../../src/app.ts'
+import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
 import { CARRIED_TYPE, type Possession } from '../../src/credentials/contract.ts'
 import { identify, type Trusting } from '../../src/credentials/identify.ts'
 import { credentialKinds } from '../../src/credentials/look-up.ts'

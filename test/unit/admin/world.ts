@@ -10,6 +10,7 @@ import { client } from '../../../src/documents/kinds/client.ts'
 import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
+import type { EntityStore } from '../../../src/entities/contract.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
 import { compiler, context, key, newKeys } from '../documents/world.ts'
@@ -44,9 +45,9 @@ export const record: ExchangeRecord = {
   tokenHash: '',
   subjectTokenHash: 'HASH',
   actorTokenHash: '',
-    clientTokenHash: '',
-    credentials: [],
-    keys: [],
+  clientTokenHash: '',
+  credentials: [],
+  keys: [],
   parents: [],
   lineage: RECORD_ID,
   traceId: '',
@@ -64,6 +65,15 @@ export interface World {
   readonly changes: string[]
   readonly rotations: (string | undefined)[]
   door: Partial<AdminDoor>
+}
+
+/** A register in which nobody has been seen. */
+const noEntities: EntityStore = {
+  list: async () => ({ items: [], next: null }),
+  get: async () => undefined,
+  records: async () => ({ items: [], next: null }),
+  changes: async () => [],
+  change: async () => 'unknown',
 }
 
 /** The administrators' door on a port of its own over fakes, closed when the test file is done. */
@@ -89,9 +99,11 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
       unexpired: async () => 3,
+      liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
     },
+    entities: noEntities,
     compiler: compiler(),
-    snapshots: { atLeast: async () => ({}) as never },
+    snapshots: { atLeast: async () => compiler().snapshot(await states.load()) },
     documentKinds: [client, policy, target, trustedIssuer],
     formats: context,
     newKeys,
