@@ -37,7 +37,7 @@ export interface LineageSearch {
   meant(record: ExchangeRecord): boolean
 }
 
-/** A chain of exchanges of which tokens still live. */
+/** A chain of exchanges of which tokens still live, and that has not been revoked. */
 export interface LiveLineage {
   readonly lineage: string
   readonly tokens: number

@@ -106,7 +106,7 @@ async function livingOf(
          WHERE id = CASE WHEN l.lineage ~ '^[0-9a-f-]{36}$' THEN l.lineage::uuid END AND outcome = 'granted'
        ) t
      ) r
-     WHERE r.ends > $2
+     WHERE r.ends > $2 AND NOT EXISTS (SELECT FROM cambist.revocations v WHERE v.what = 'lineage' AND v.value = l.lineage)
      GROUP BY l.lineage`,
     [[...lineages], new Date(now), SLACK],
   )
