@@ -50,6 +50,8 @@ class BlockIndex implements Blocks {
     jti: new Map(),
     tokenHash: new Map(),
   }
+  /** Asked by every exchange, and the same for a second. */
+  #clients: { readonly now: number; readonly names: ReadonlySet<string> } | undefined
   /** Subjects as a foreign token names them in `act`, with the name of its issuer. */
   readonly #actors = new Map<string, Block>()
 
@@ -83,8 +85,13 @@ class BlockIndex implements Blocks {
   }
 
   clients(now: number): ReadonlySet<string> {
-    const names = [...this.#by.client].flatMap(([name, block]) => (biting(block, now) === undefined ? [] : [name]))
-    return names.length === 0 ? NOBODY : new Set(names)
+    if (this.#by.client.size === 0) return NOBODY
+    if (this.#clients?.now === now) return this.#clients.names
+    const names = new Set(
+      [...this.#by.client].flatMap(([name, block]) => (biting(block, now) === undefined ? [] : [name])),
+    )
+    this.#clients = { now, names }
+    return names
   }
 
   only(id: string): Blocks {

@@ -208,7 +208,8 @@ const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified)
  */
 function candidates(workload: Identified, authentication: string, { clients, blocked }: Known): readonly Client[] {
   const found = clients.selecting(workload.principal)
-  const out = [...blocked].flatMap((name) => clients.byName(name) ?? [])
+  // Those that are known by a name in a certificate are selected by nothing else.
+  const out = workload.certificate === undefined ? [] : [...blocked].flatMap((name) => clients.byName(name) ?? [])
   const denying = [...clients.disabledOf(workload.issuer.name), ...out].filter((one) => isRegisteredBy(workload, one))
   const comes = (client: Client): boolean => blocked.has(client.name) || comesBy(authentication)(client)
   return denying.length === 0 && found.every(comes) ? found : [...found.filter(comes), ...denying]
