@@ -14,26 +14,31 @@ export function namedIn(record: ExchangeRecord): Named {
   const { subject, lineage, client, keys, actors } = record
   return {
     subjects: [...(subject === null ? [] : [subject.id]), ...principals.map(({ id }) => id)],
-    actors: [...actors, ...(facts?.actors ?? [])],
+    actors: [...actors, ...listed(facts?.actors)],
     instances: [...(subject === null ? [] : [subject.instance]), ...principals.map(({ instance }) => instance)],
     issuers: [
       ...(subject === null ? [] : [subject.issuer]),
       ...principals.map(({ issuer }) => issuer),
       ...record.credentials.map(({ issuer }) => issuer),
     ],
-    clients: [client, ...(facts?.client.candidates ?? []), ...(facts?.path ?? [])],
+    clients: [client, ...listed(facts?.client?.candidates), ...listed(facts?.path)],
     keys,
     lineages: [lineage],
     credentials: credentialsOf(record),
   }
 }
 
+/** Other versions have written facts of other shapes: what is not there is nobody. */
+const listed = <T>(list: readonly T[] | undefined): readonly T[] => (Array.isArray(list) ? list : [])
+const isPrincipal = (party: Partial<Principal> | undefined): party is Principal =>
+  [party?.id, party?.issuer, party?.kind, party?.instance].every((name) => typeof name === 'string')
+
 /** The parties of an exchange that was decided: subject, actor, client, each once. */
 export function principalsOf(facts: Facts | undefined): readonly Principal[] {
   if (facts === undefined) return []
   const byId = new Map<string, Principal>()
   for (const party of [facts.subject, facts.actor, facts.client?.principal])
-    if (party !== undefined && !byId.has(party.id)) byId.set(party.id, party)
+    if (isPrincipal(party) && !byId.has(party.id)) byId.set(party.id, party)
   return [...byId.values()]
 }
 
