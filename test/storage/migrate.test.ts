@@ -112,7 +112,7 @@ describe('migrations', () => {
       'UPDATE cambist.state SET version = version',
       'DELETE FROM cambist.one_use_marks',
       'DELETE FROM cambist.signing_keys',
-      `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1, '', '', '[]')`,
+      `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1000, '', '', '[]')`,
     ]) {
       await client.query(allowed)
     }
