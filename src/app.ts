@@ -227,6 +227,7 @@ export async function administration(
   return adminDoor({
     store: database.states,
     records: database.records,
+    entities: database.entities,
     compiler: app.compiler,
     snapshots,
     documentKinds,
@@ -270,7 +271,7 @@ function unreachable(cause: unknown): never {
 /** The trust of the documents of a snapshot, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
 function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot): AdministratorTrust {
   const { config, keySets, platformService, onlineChecks, clock } = app
-  const { version, issuers, administrators, revoked } = snapshot
+  const { version, issuers, administrators, revoked, blocked } = snapshot
   return {
     version,
     kinds,
@@ -280,6 +281,7 @@ function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot
     source: platformService,
     status: onlineChecks,
     revoked,
+    blocked,
     ourIssuer: config.issuer,
     adminAudience: config.admin.audience,
     trustDomain: config.trustDomain,

@@ -11,6 +11,7 @@ import type { Trusting } from '../credentials/identify.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
+import type { EntityStore } from '../entities/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Refusal } from '../refusal.ts'
@@ -39,6 +40,7 @@ export interface AdministratorTrust extends Omit<Trusting, 'possession' | 'met'>
 export interface AdminDoor {
   readonly store: StateStore
   readonly records: RecordReader
+  readonly entities: EntityStore
   readonly compiler: Compiler
   readonly snapshots: Pick<Snapshots, 'atLeast'>
   readonly documentKinds: readonly DocumentKind[]
@@ -91,7 +93,7 @@ export interface AdminAnswer {
 
 /** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */
 export interface Route<Query = never> {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** With `:name` for a parameter. */
   readonly path: string
   readonly role: Role | 'nobody'

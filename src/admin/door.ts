@@ -27,6 +27,8 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.audit(door),
     ...resources.signingKeys(door),
     ...resources.revocations(door),
+    ...resources.blocks(door),
+    ...resources.entities(door),
     ...resources.openapi(door, () => table),
   )
   return table

@@ -27,6 +27,24 @@ export interface RecordPage {
   readonly next: string | null
 }
 
+/** What is looked for among the exchanges that were granted for as long as a token can live. */
+export interface LineageSearch {
+  /** One of these stands in every record that is meant: what the database looks for, since it reads no JSON. */
+  readonly texts: readonly string[]
+  /** A record that has the value here is meant, and not asked about. */
+  readonly direct?: { readonly column: 'subject' | 'client' | 'issuer' | 'jti' | 'tokenHash'; readonly value: string }
+  /** Whether a record that has one of the texts is meant. */
+  meant(record: ExchangeRecord): boolean
+}
+
+/** A chain of exchanges of which tokens still live, and that has not been revoked. */
+export interface LiveLineage {
+  readonly lineage: string
+  readonly tokens: number
+  /** When the last of them ends, in seconds since the epoch; no exchange makes a longer one (I4). */
+  readonly until: number
+}
+
 /** Reads what the ledger wrote. Implemented by storage/. */
 export interface RecordReader {
   /**
@@ -37,4 +55,6 @@ export interface RecordReader {
   get(id: string): Promise<ExchangeRecord | undefined>
   /** How many tokens that are named so have been issued and not expired. `now` is milliseconds since the epoch. */
   unexpired(what: Revocable, value: string, now: number): Promise<number>
+  /** Every lineage with a living token in which a record is meant. `now` is milliseconds since the epoch. */
+  liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]>
 }

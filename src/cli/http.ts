@@ -6,7 +6,7 @@ import { printable } from './table.ts'
 const TIMEOUT_MS = 120_000
 
 interface Asked {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly body?: { readonly type: string; readonly text: string }
 }

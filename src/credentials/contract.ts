@@ -128,6 +128,8 @@ export interface Possession {
   readonly certificate: { readonly chain: readonly Buffer[]; readonly thumbprint: string } | undefined
   /** RFC 7638 thumbprint of the key of a DPoP proof. */
   readonly jkt: string | undefined
+  /** Thumbprints of all keys that the request has proven so far: RFC 7638 of a key, `x5t#S256` of a certificate. */
+  readonly keys: readonly string[]
   /** How a token that is issued on this request is bound: a proof that is presented binds (interfaces.md, "Binding"). */
   readonly binding: 'none' | 'dpop' | 'mtls'
   /** `cnf` of that token (CB-01, DP-04). */

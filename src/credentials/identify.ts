@@ -3,12 +3,14 @@
  * verification by the kind that the issuer's document names, then subject, tenant and attributes. There is no second way
  * to a Principal (T3, T9, T23), and a kind cannot skip a step, because it never performs one of these.
  */
+import type { Blocks } from '../blocks/block-index.ts'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
 import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
@@ -23,6 +25,9 @@ export interface Trusting extends LookUp {
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
+  readonly blocked: Blocks
+  /** Hears of a party that was verified and is blocked, so that the refusal is recorded with whom it met. */
+  onBlocked?(party: Identified): void
   /** What identify() has verified on this request and is the same in every position: credentials that name no audience. */
   readonly met: Map<TrustedIssuer, { readonly token: string; readonly facts: VerifiedFacts }>
   readonly ourIssuer: string
@@ -40,6 +45,9 @@ export interface Identified {
   readonly tokenType: string
   /** base64url SHA-256 of the token as presented. */
   readonly tokenHash: string
+  /** What this one credential is named by (contract.ts, VerifiedFacts). */
+  readonly useId: string
+  readonly position: Position
   /** Seconds since the epoch. */
   readonly expiresAt: number
   readonly audiences: readonly string[]
@@ -118,14 +126,14 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
   const marks = marksOf(issuer, facts, keyProven, possession, position)
-  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
-  if (asked !== undefined) await asked
-  return {
+  const party: Identified = {
     principal,
     issuer,
     format: kind.format,
     tokenType,
     tokenHash,
+    useId: facts.useId,
+    position,
     expiresAt: facts.expiresAt,
     audiences: facts.audiences,
     forUsAlone: facts.audiences.length === 1,
@@ -138,6 +146,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }
+  checkNotBlocked(party, { token, header: facts.header }, trusting)
+  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  if (asked !== undefined) await asked
+  return party
 }
 
 function factsOf(

@@ -1,10 +1,12 @@
 import type { RoleBinding } from '../administrators/contract.ts'
 import { roleBindings } from '../administrators/role-bindings.ts'
+import { blockIndex, type NamedBy } from '../blocks/block-index.ts'
 import { sharedKeys } from '../clients/client.ts'
 import { clientIndex } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
 import { ownIssuer } from '../credentials/own-issuer.ts'
 import { issuerOfClient } from '../credentials/registered-client.ts'
+import { namedIn } from '../identity/principal.ts'
 import { Faults } from '../lib/fault.ts'
 import { nearestName } from '../lib/nearest.ts'
 import { type PolicyIndex, policyIndex } from '../policy/index-policies.ts'
@@ -82,6 +84,7 @@ export class Compiler {
       administrators: roleBindings(nouns.administrators.values()),
       keyring,
       revoked: revokedBy(state.revocations),
+      blocked: blockIndex(state.blocks, this.#namedBy(issuers)),
     })
   }
 
@@ -114,6 +117,16 @@ export class Compiler {
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)
     return { issuers, clients: clientIndex(nouns.clients.values()), targets, policies, nouns }
+  }
+
+  /** A subject of ours by the name that its own issuer has for it: what foreign tokens name in `act`. */
+  #namedBy(issuers: TrustIndex): NamedBy {
+    const { ourTrustDomain = '' } = this.#context
+    return (id) => {
+      const named = namedIn(ourTrustDomain, id)
+      const authority = named === undefined ? undefined : issuers.byName(named.issuer)?.authority
+      return named === undefined || authority === undefined ? undefined : { sub: named.subject, iss: authority }
+    }
   }
 
   #byKind(documents: readonly Compilable[], faults: DocumentFault[]): ReadonlyMap<string, readonly Compilable[]> {

@@ -6,6 +6,8 @@
  */
 import type { z } from 'zod'
 import type { RoleBindings } from '../administrators/contract.ts'
+import type { Blocks } from '../blocks/block-index.ts'
+import type { Block } from '../blocks/contract.ts'
 import type { ClientIndex } from '../clients/contract.ts'
 import type { AnyCredentialKind } from '../credentials/contract.ts'
 import type { Keyring, StoredKey } from '../keys/contract.ts'
@@ -87,6 +89,7 @@ export interface StoredState {
   readonly documents: readonly StoredDocument[]
   readonly keys: readonly StoredKey[]
   readonly revocations: readonly Revocation[]
+  readonly blocks: readonly Block[]
 }
 
 /** A compiled, frozen state. An exchange reads one snapshot from beginning to end and records its version. */
@@ -101,6 +104,7 @@ export interface Snapshot {
   readonly keyring: Keyring
   /** Why a token of ours counts no longer; undefined where it does. */
   readonly revoked: Revoked
+  readonly blocked: Blocks
 }
 
 export type Action = 'created' | 'updated' | 'deleted' | 'unchanged'
@@ -142,6 +146,9 @@ export interface StateChange {
   readonly delete: readonly { readonly kind: string; readonly name: string }[]
   readonly putKeys: readonly StoredKey[]
   readonly putRevocations?: readonly Revocation[]
+  readonly putBlocks?: readonly Block[]
+  /** ids of blocks to lift. */
+  readonly removeBlocks?: readonly string[]
   /** kids of signing keys to forget. */
   readonly removeKeys?: readonly string[]
   readonly changes: readonly Change[]

@@ -141,6 +141,7 @@ const trustOf = (road: Road, snapshot: Snapshot, now: number): Trust => ({
   source: road.source,
   status: road.status,
   revoked: snapshot.revoked,
+  blocked: snapshot.blocked,
   endpoints: road.endpoints,
   ourIssuer: road.issuer,
   trustDomain: road.trustDomain,

@@ -1,6 +1,8 @@
 import type { Mark } from '../audit/contract.ts'
+import type { Blocks } from '../blocks/block-index.ts'
+import { blockedBecause } from '../blocks/sentence.ts'
 import { matchesCertificate } from '../clients/certificate-names.ts'
-import type { Client } from '../clients/contract.ts'
+import type { Client, ClientIndex } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
@@ -29,6 +31,10 @@ export interface Witness {
   subject(subject: Identified): void
   actor(actor: Identified): void
   client(client: Facts['client']): void
+  /** A credential that was verified, also where its party is blocked. */
+  presented(party: Identified): void
+  /** Thumbprints of the keys that the request proves: a list that grows while credentials are read. */
+  proves(keys: readonly string[]): void
   /** A one-use mark of a credential, or of a proof, that was verified. */
   mark(mark: Mark): void
   /** A credential that only an explicit leniency has let pass. */
@@ -50,9 +56,12 @@ export async function identifyParties(
   witness: Witness,
 ): Promise<Parties> {
   const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
-  const trusting: Trusting = { ...trust, possession, met: new Map() }
+  witness.proves(possession.keys)
+  const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
+  const known: Known = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
   const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
+    toldOf(party, witness)
     for (const mark of party.marks) witness.mark(mark)
     for (const leniency of party.leniencies) witness.lenient(position, leniency)
     return party
@@ -60,18 +69,20 @@ export async function identifyParties(
 
   const credential = request.authentication ?? certificateAsClient(request, snapshot, trusting)
   const authenticated = credential === undefined ? undefined : await identified('client', credential)
-  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, snapshot)
-  if (client !== undefined) witness.client(client)
+  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, known)
+  if (client !== undefined) {
+    witness.client(client)
+    checkNotBlocked(client, snapshot.blocked, trust.now)
+  }
 
   const subject = await identified('subject', request.subject)
-  witness.subject(subject)
   const actor = request.actor === undefined ? undefined : await identified('actor', request.actor)
-  if (actor !== undefined) witness.actor(actor)
   possession.checkAllUsed()
 
   if (client === undefined) {
-    client = foundClient(subject, actor, request, snapshot)
+    client = foundClient(subject, actor, request, known)
     witness.client(client)
+    checkNotBlocked(client, snapshot.blocked, trust.now)
   }
   const acting = actor ?? authenticated ?? subject
   return {
@@ -80,6 +91,30 @@ export async function identifyParties(
     actor,
     actorIssuer: acting.issuer.name === CLIENTS_ISSUER ? undefined : acting.issuer.authority,
     possession,
+  }
+}
+
+/** Where clients are found, and the names of those that are blocked. */
+interface Known {
+  readonly clients: ClientIndex
+  readonly blocked: ReadonlySet<string>
+}
+
+function toldOf(party: Identified, witness: Witness): void {
+  witness.presented(party)
+  if (party.position === 'subject') witness.subject(party)
+  else if (party.position === 'actor') witness.actor(party)
+}
+
+/** A block on any client that the caller is denies, whichever it names (interfaces.md, "Client"). */
+function checkNotBlocked({ candidates }: Facts['client'], blocked: Blocks, now: number): void {
+  if (blocked.none) return
+  for (const name of candidates) {
+    const block = blocked.client(name, now)
+    if (block === undefined) continue
+    const refusal = new Refusal('blocked', blockedBecause(block))
+    refusal.about = 'caller'
+    throw refusal
   }
 }
 
@@ -105,24 +140,24 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(authenticated: Identified, request: ExchangeRequest, snapshot: Snapshot): Facts['client'] {
+function authenticatedClient(authenticated: Identified, request: ExchangeRequest, known: Known): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
-    const client = snapshot.clients.byName(principal.subject)
+    const client = known.clients.byName(principal.subject)
     if (client?.authentication === undefined)
       throw new Refusal('client_unknown', `no client is named ${principal.subject}`)
     const { method } = client.authentication
     return asClient([client], authentication.startsWith(method) ? authentication : method, principal, request)
   }
-  const named = request.clientId === undefined ? undefined : snapshot.clients.byName(request.clientId)
+  const named = request.clientId === undefined ? undefined : known.clients.byName(request.clientId)
   if (authenticated.tokenType === CARRIED_TYPE.certificate && named?.authentication?.method === 'tls_client_auth')
     return asClient(
-      [registeredBy(authenticated, named), ...candidates(authenticated, 'tls_client_auth', snapshot)],
+      [registeredBy(authenticated, named), ...candidates(authenticated, 'tls_client_auth', known)],
       'tls_client_auth',
       principal,
       request,
     )
-  return selected(authenticated, authentication, request, snapshot)
+  return selected(authenticated, authentication, request, known)
 }
 
 /** A client whose certificate an authority vouches for: the authority and the one name that its document says (MT-02, MT-03, MT-06). */
@@ -151,7 +186,7 @@ function foundClient(
   subject: Identified,
   actor: Identified | undefined,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  known: Known,
 ): Facts['client'] {
   const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
   if (!isOwned(bearer)) {
@@ -160,7 +195,7 @@ function foundClient(
       `the ${by} token does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
-  return selected(bearer, `${by}_token`, request, snapshot)
+  return selected(bearer, `${by}_token`, request, known)
 }
 
 /** Whether a token says by itself who brings it. */
@@ -169,26 +204,27 @@ const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified)
 
 /**
  * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
- * disabled, it denies all the same (T22).
+ * disabled or blocked, it denies all the same (T22).
  */
-function candidates(workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] {
+function candidates(workload: Identified, authentication: string, { clients, blocked }: Known): readonly Client[] {
   const found = clients.selecting(workload.principal)
-  const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
-  return denying.length === 0 && found.every(comesBy(authentication))
-    ? found
-    : [...found.filter(comesBy(authentication)), ...denying]
+  // Those that are known by a name in a certificate are selected by nothing else.
+  const out = workload.certificate === undefined ? [] : [...blocked].flatMap((name) => clients.byName(name) ?? [])
+  const denying = [...clients.disabledOf(workload.issuer.name), ...out].filter((one) => isRegisteredBy(workload, one))
+  const comes = (client: Client): boolean => blocked.has(client.name) || comesBy(authentication)(client)
+  return denying.length === 0 && found.every(comes) ? found : [...found.filter(comes), ...denying]
 }
 
 function selected(
   workload: Identified,
   authentication: string,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  known: Known,
 ): Facts['client'] {
   const { principal } = workload
-  const clients = candidates(workload, authentication, snapshot)
+  const clients = candidates(workload, authentication, known)
   if (clients.length === 0) {
-    const others = snapshot.clients
+    const others = known.clients
       .selecting(principal)
       .map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
     throw new Refusal(

@@ -1,7 +1,9 @@
 import pg from 'pg'
 import type { RecordReader } from '../audit/reading.ts'
 import type { StateStore } from '../documents/contract.ts'
+import type { EntityStore } from '../entities/contract.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
+import { PostgresEntityStore } from './entity-store.ts'
 import { PostgresStateStore } from './state-store.ts'
 
 export interface DatabaseOptions {
@@ -14,6 +16,7 @@ export interface DatabaseOptions {
 export interface Database {
   readonly states: StateStore
   readonly records: RecordReader
+  readonly entities: EntityStore
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -46,6 +49,7 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
   return {
     states: new PostgresStateStore({ pool, address, pollMs }),
     records: recordsWhenAsked(pool),
+    entities: new PostgresEntityStore(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),
@@ -59,6 +63,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
     get: async (id) => (await store()).get(id),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
+    liveLineages: async (search, now) => (await store()).liveLineages(search, now),
   }
 }
 

@@ -1,11 +1,12 @@
 import knex from 'knex'
 import type pg from 'pg'
 import type { ExchangeRecord } from '../audit/contract.ts'
-import type { RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
+import type { LineageSearch, LiveLineage, RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
 import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
 import type { Revocable } from '../tokens/revocations.ts'
+import { liveLineages } from './lineages.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 
 /** Writes SQL and runs none: statements go through the pool. Values are bound, names are constants (T29). */
@@ -65,6 +66,10 @@ export class RecordStore implements RecordReader {
     const { sql: text, bindings } = query.toSQL().toNative()
     const { rows } = await this.#pool.query<{ count: string }>(text, [...bindings])
     return Number(rows[0]?.count)
+  }
+
+  liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]> {
+    return liveLineages(this.#pool, search, now)
   }
 
   async #run(query: ReturnType<typeof records>): Promise<readonly RecordRow[]> {

@@ -8,6 +8,7 @@ import {
 } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
+import { readBlocks, writeBlocks } from './block-rows.ts'
 
 interface DocumentRow {
   kind: string
@@ -48,11 +49,13 @@ export async function readState(client: ClientBase): Promise<StoredState> {
   const revocations = await client.query<RevocationRow>(
     'SELECT what, value, at, until, reason, author FROM cambist.revocations',
   )
+  const blocks = await readBlocks(client)
   return {
     version: Number(state.rows[0]?.version),
     documents: documents.rows.map(documentOf),
     keys: keys.rows.map(keyOf),
     revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
+    blocks,
   }
 }
 
@@ -117,6 +120,7 @@ export async function writeChange(client: ClientBase, change: StateChange, versi
   }
   await writeKeys(client, change)
   await writeRevocations(client, change)
+  await writeBlocks(client, change)
   await client.query('INSERT INTO cambist.revisions (version, author, message, changes) VALUES ($1, $2, $3, $4)', [
     version,
     change.author,

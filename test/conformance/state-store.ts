@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Block } from '../../src/blocks/contract.ts'
 import type { Document, StateChange, StateStore } from '../../src/documents/contract.ts'
 import type { StoredKey } from '../../src/keys/contract.ts'
 import type { Revocable, Revocation } from '../../src/tokens/revocations.ts'
@@ -49,7 +50,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
     it('begins empty, at version 0', async () => {
       const [store] = await open()
       expect(await store.currentVersion()).toBe(0)
-      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [] })
+      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [], blocks: [] })
       expect(await store.history(10)).toEqual([])
     })
 
@@ -75,6 +76,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
           ],
           keys: [],
           revocations: [],
+          blocks: [],
         })
       }
     })
@@ -97,6 +99,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         documents: [{ ...document('b'), changedIn: 1 }],
         keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
         revocations: [],
+        blocks: [],
       })
     })
 
@@ -132,6 +135,32 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         expect(revocations.find(({ what }) => what === 'subject')).toEqual(revocation('subject', 'checkout'))
       }
       expect((await store.history(1))[0]).toMatchObject({ version: 3, author: 'ada' })
+    })
+
+    it('keeps blocks as they were put, in the order of their ids, until they are lifted', async () => {
+      const [store, other] = await open()
+      const block = (id: string, different: Partial<Block> = {}): Block => ({
+        ...{
+          id: `01900000-0000-7000-8000-00000000000${id}`,
+          what: 'subject',
+          value: 'spiffe://prod.example/x',
+          issuer: '',
+        },
+        ...{ reason: 'stolen', author: 'ada', at: 1_750_000_000, until: undefined },
+        ...different,
+      })
+      const blocks = [
+        block('1'),
+        block('2', { what: 'jti', value: 'ünï "quoted" \\ 😀', issuer: 'prod', until: 1_750_003_600 }),
+        block('3', { value: 'spiffe://prod.example/X' }),
+      ]
+      await store.change(() => change({ putBlocks: [block('3', { value: 'spiffe://prod.example/X' })] }))
+      await other.change(() => change({ put: [document('a')], putBlocks: blocks.slice(0, 2) }))
+      for (const one of [store, other]) expect((await one.load()).blocks).toEqual(blocks)
+      await store.change(({ blocks: known }) => change({ removeBlocks: [known[1]?.id ?? ''] }))
+      for (const one of [store, other]) {
+        expect(await one.load()).toMatchObject({ version: 3, blocks: [{ id: blocks[0]?.id }, { id: blocks[2]?.id }] })
+      }
     })
 
     it('changes nothing where the plan wants nothing or throws', async () => {

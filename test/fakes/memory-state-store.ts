@@ -1,3 +1,4 @@
+import type { Block } from '../../src/blocks/contract.ts'
 import type { Revision, StateChange, StateStore, StoredDocument, StoredState } from '../../src/documents/contract.ts'
 import type { StoredKey } from '../../src/keys/contract.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -11,6 +12,7 @@ export class MemoryStateStore implements StateStore {
   #documents = new Map<string, StoredDocument>()
   #keys = new Map<string, StoredKey>()
   readonly #revocations = new Map<string, Revocation>()
+  readonly #blocks = new Map<string, Block>()
   readonly #revisions: Revision[] = []
   readonly #watchers = new Set<(version: number) => void>()
   readonly #clock: Clock
@@ -31,6 +33,7 @@ export class MemoryStateStore implements StateStore {
       documents: byName.map(([, document]) => document),
       keys: [...this.#keys.values()],
       revocations: [...this.#revocations.values()],
+      blocks: [...this.#blocks.values()].sort((one, two) => (one.id < two.id ? -1 : 1)),
     })
   }
 
@@ -60,6 +63,8 @@ export class MemoryStateStore implements StateStore {
       const [at, until] = [Math.max(one.at, known?.at ?? 0), Math.max(one.until, known?.until ?? 0)]
       this.#revocations.set(`${one.what}:${one.value}`, { ...one, at, until })
     }
+    for (const id of change.removeBlocks ?? []) this.#blocks.delete(id)
+    for (const block of change.putBlocks ?? []) this.#blocks.set(block.id, block)
     const { author, message, changes } = change
     this.#revisions.unshift({ version, at: this.#clock.now(), author, message, changes })
     for (const watcher of this.#watchers) watcher(version)

@@ -1,5 +1,5 @@
 import type { AnyRoute } from '../../src/admin/contract.ts'
-import type { AdminAsking, Corporate } from './administrators.ts'
+import { type AdminAsking, askAdmin, type Corporate } from './administrators.ts'
 import { baseDocuments, type TestServer } from './cambist.ts'
 
 /** A good request of a route: what stands in the place of its parameters and query, and its body. */
@@ -21,6 +21,13 @@ type Samples = Readonly<Record<string, (world: SampleWorld) => AdminSample | Pro
 const json = (value: unknown) => ({ type: 'application/json', body: JSON.stringify(value) })
 const named = (name: string) => () => ({ parameters: { name } })
 
+/** Somebody whom the register knows: the subject of the exchange. */
+async function seen({ server, record }: SampleWorld): Promise<AdminSample> {
+  await server.project()
+  const { json: found } = await askAdmin(server, `/admin/v1/audit/${record}`)
+  return { parameters: { id: encodeURIComponent(found.subject.id) } }
+}
+
 /** One for every route that has parameters or a body; the others need none. */
 const SAMPLES: Samples = {
   'post /admin/v1/apply': ({ server }) => ({ ...json(baseDocuments(server.cluster)), query: '?dryRun=true' }),
@@ -31,6 +38,15 @@ const SAMPLES: Samples = {
   'get /admin/v1/trusted-issuers/:name': named('cluster'),
   'get /admin/v1/audit/:id': ({ record }) => ({ parameters: { id: record } }),
   'post /admin/v1/keys/rotate': () => json({ algorithm: 'ES256' }),
+  'post /admin/v1/blocks': () => json({ match: { instance: 'a-sample' }, reason: 'a sample' }),
+  'delete /admin/v1/blocks/:id': async ({ server }) => {
+    const { json: block } = await server.adminSend('POST', '/admin/v1/blocks', {
+      ...{ match: { instance: 'another-sample' }, reason: 'a sample' },
+    })
+    return { parameters: { id: String((block as { id: string }).id) } }
+  },
+  'get /admin/v1/entities/:id': seen,
+  'patch /admin/v1/entities/:id': async (world) => ({ ...(await seen(world)), ...json({ labels: { team: 'shop' } }) }),
   'post /admin/v1/revocations': () => json({ jti: 'somebody', reason: 'a sample' }),
 }
 

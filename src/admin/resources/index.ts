@@ -1,6 +1,8 @@
 export { applying } from './apply.ts'
 export { audit } from './audit.ts'
+export { blocks } from './blocks.ts'
 export { documents } from './documents.ts'
+export { entities } from './entities.ts'
 export { health } from './health.ts'
 export { signingKeys } from './keys.ts'
 export { openapi } from './openapi.ts'

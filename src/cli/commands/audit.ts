@@ -19,6 +19,8 @@ interface Row {
     readonly kind: string
     readonly instance: string
   } | null
+  readonly credentials: readonly { readonly position: string; readonly issuer: string; readonly id: string }[]
+  readonly keys: readonly string[]
   readonly actors: readonly { readonly sub: string }[]
   readonly requested: {
     readonly scopes: readonly string[]
@@ -131,6 +133,8 @@ function shown(row: Row): string {
     ['subject issuer', subject?.issuer ?? ''],
     ['subject kind', subject?.kind ?? ''],
     ['subject instance', subject?.instance ?? ''],
+    ['credentials', row.credentials.map(({ position, issuer, id }) => `${position} ${issuer} ${id}`).join(', ')],
+    ['keys', row.keys.join(' ')],
     ['actors', row.actors.map(({ sub }) => sub).join(' ← ')],
     ['asked audiences', requested.audiences.join(' ')],
     ['asked resources', requested.resources.join(' ')],

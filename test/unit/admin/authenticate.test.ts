@@ -3,6 +3,7 @@ import { authenticator } from '../../../src/admin/authenticate.ts'
 import type { AdministratorTrust } from '../../../src/admin/contract.ts'
 import { Problem } from '../../../src/admin/problem.ts'
 import { roleBindings } from '../../../src/administrators/role-bindings.ts'
+import { NO_BLOCKS } from '../../../src/blocks/block-index.ts'
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
 import { spiffeJwtSvid } from '../../../src/credentials/kinds/spiffe-jwt-svid.ts'
 import { wit } from '../../../src/credentials/kinds/wit.ts'
@@ -61,6 +62,7 @@ const trust = (changes: Partial<AdministratorTrust> = {}): AdministratorTrust =>
   source: { present: () => Promise.reject(new Error('nobody asks a platform')) },
   status: { check: () => undefined },
   revoked: () => undefined,
+  blocked: NO_BLOCKS,
   ourIssuer: ISSUER,
   adminAudience: ADMIN_AUDIENCE,
   trustDomain: 'cambist.example',

@@ -30,12 +30,16 @@ const closedRoutes = [
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
     expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
+      `delete /admin/v1/blocks/${RECORD_ID}`,
       'get /admin/v1/administrators',
       'get /admin/v1/administrators/x',
       'get /admin/v1/audit',
       `get /admin/v1/audit/${RECORD_ID}`,
+      'get /admin/v1/blocks',
       'get /admin/v1/clients',
       'get /admin/v1/clients/x',
+      'get /admin/v1/entities',
+      `get /admin/v1/entities/${RECORD_ID}`,
       'get /admin/v1/export',
       'get /admin/v1/history',
       'get /admin/v1/keys',
@@ -46,7 +50,9 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/targets/x',
       'get /admin/v1/trusted-issuers',
       'get /admin/v1/trusted-issuers/x',
+      `patch /admin/v1/entities/${RECORD_ID}`,
       'post /admin/v1/apply',
+      'post /admin/v1/blocks',
       'post /admin/v1/keys/rotate',
       'post /admin/v1/revocations',
     ])

@@ -7,12 +7,14 @@ import { adminDoor } from '../../../src/admin/door.ts'
 import { roleBindings } from '../../../src/administrators/role-bindings.ts'
 import type { ExchangeRecord } from '../../../src/audit/contract.ts'
 import type { RecordFilter } from '../../../src/audit/reading.ts'
+import { NO_BLOCKS } from '../../../src/blocks/block-index.ts'
 import { credentialKinds } from '../../../src/credentials/look-up.ts'
 import { administrator } from '../../../src/documents/kinds/administrator.ts'
 import { client } from '../../../src/documents/kinds/client.ts'
 import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
+import type { EntityStore } from '../../../src/entities/contract.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { trustIndex } from '../../../src/trust/trust-index.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
@@ -48,6 +50,9 @@ export const record: ExchangeRecord = {
   tokenHash: '',
   subjectTokenHash: 'HASH',
   actorTokenHash: '',
+  clientTokenHash: '',
+  credentials: [],
+  keys: [],
   parents: [],
   lineage: RECORD_ID,
   traceId: '',
@@ -86,10 +91,20 @@ const trustNobody: AdministratorTrust = {
   source: { present: () => Promise.reject(new Error('no issuer is trusted')) },
   status: { check: () => undefined },
   revoked: () => undefined,
+  blocked: NO_BLOCKS,
   ourIssuer: ISSUER,
   adminAudience: 'cambist-admin',
   trustDomain: 'cambist.example',
   now: NOW / 1000,
+}
+
+/** A register in which nobody has been seen. */
+const noEntities: EntityStore = {
+  list: async () => ({ items: [], next: null }),
+  get: async () => undefined,
+  records: async () => ({ items: [], next: null }),
+  changes: async () => [],
+  change: async () => 'unknown',
 }
 
 /** The administrators' door on a port of its own over fakes, closed when the test file is done. */
@@ -116,9 +131,11 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
       unexpired: async () => 3,
+      liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
     },
+    entities: noEntities,
     compiler: compiler(),
-    snapshots: { atLeast: async () => ({}) as never },
+    snapshots: { atLeast: async () => compiler().snapshot(await states.load()) },
     documentKinds: [administrator, client, policy, target, trustedIssuer],
     formats: context,
     newKeys,

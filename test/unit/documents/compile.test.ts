@@ -24,6 +24,7 @@ describe('compiling documents', () => {
       documents: whole.map((each) => ({ ...each, changedIn: 7 })),
       keys: [key('ES256')],
       revocations: [],
+      blocks: [],
     }
     const snapshot = new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
@@ -256,6 +257,7 @@ describe('a database that was put back', () => {
       documents: documents.map((each) => ({ ...each, changedIn: 5 })),
       keys: [],
       revocations: [],
+      blocks: [],
     })
     kept.snapshot(at(5, whole))
     kept.snapshot(at(4, []))
