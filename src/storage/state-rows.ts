@@ -9,6 +9,7 @@ import {
 } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
+import { approvePending } from './pending-changes.ts'
 
 interface DocumentRow {
   kind: string
@@ -144,12 +145,11 @@ export async function writeChange(client: ClientBase, change: StateChange, versi
   }
   await writeKeys(client, change)
   await writeRevocations(client, change)
-  await client.query('INSERT INTO cambist.revisions (version, author, message, changes) VALUES ($1, $2, $3, $4)', [
-    version,
-    change.author,
-    change.message,
-    JSON.stringify(change.changes),
-  ])
+  await approvePending(client, change, version)
+  await client.query(
+    'INSERT INTO cambist.revisions (version, author, message, changes, approved_by) VALUES ($1, $2, $3, $4, $5)',
+    [version, change.author, change.message, JSON.stringify(change.changes), change.approves?.by ?? null],
+  )
 }
 
 async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: StateChange): Promise<void> {
@@ -198,6 +198,7 @@ interface RevisionRow {
   author: string
   message: string
   changes: Revision['changes']
+  approved_by: string | null
 }
 
 /** Revisions before a version, newest first. */
@@ -207,8 +208,15 @@ export async function readRevisions(
   before: number,
 ): Promise<readonly Revision[]> {
   const { rows } = await client.query<RevisionRow>(
-    'SELECT version, at, author, message, changes FROM cambist.revisions WHERE version < $2 ORDER BY version DESC LIMIT $1',
+    'SELECT version, at, author, message, changes, approved_by FROM cambist.revisions WHERE version < $2 ORDER BY version DESC LIMIT $1',
     [limit, before],
   )
-  return rows.map((row) => ({ ...row, version: Number(row.version), at: row.at.getTime() }))
+  return rows.map(({ version, at, author, message, changes, approved_by: approvedBy }) => ({
+    version: Number(version),
+    at: at.getTime(),
+    author,
+    message,
+    ...(approvedBy === null ? {} : { approvedBy }),
+    changes,
+  }))
 }

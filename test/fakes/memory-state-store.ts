@@ -2,11 +2,13 @@ import type { Revision, StateChange, StateStore, StoredDocument, StoredState } f
 import type { StoredKey } from '../../src/keys/contract.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Revocation } from '../../src/tokens/revocations.ts'
+import { MemoryPendingChanges } from './memory-pending-changes.ts'
 
 const keyOf = ({ kind, name }: { kind: string; name: string }) => `${kind}/${name}`
 
 /** Documents and keys in memory: test/conformance holds it to what the store in PostgreSQL does. */
 export class MemoryStateStore implements StateStore {
+  readonly pending: MemoryPendingChanges
   #version = 0
   #documents = new Map<string, StoredDocument>()
   /** The documents at each version, from 0. */
@@ -20,6 +22,7 @@ export class MemoryStateStore implements StateStore {
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock
+    this.pending = new MemoryPendingChanges(clock)
   }
 
   get version(): number {
@@ -57,6 +60,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   #write(change: StateChange): void {
+    this.pending.approve(change.approves, this.#version + 1)
     const version = ++this.#version
     for (const gone of change.delete) this.#documents.delete(keyOf(gone))
     for (const document of change.put) {
@@ -71,8 +75,9 @@ export class MemoryStateStore implements StateStore {
       const [at, until] = [Math.max(one.at, known?.at ?? 0), Math.max(one.until, known?.until ?? 0)]
       this.#revocations.set(`${one.what}:${one.value}`, { ...one, at, until })
     }
-    const { author, message, changes } = change
-    this.#revisions.unshift({ version, at: this.#clock.now(), author, message, changes })
+    const { author, message, changes, approves } = change
+    const revision = { version, at: this.#clock.now(), author, message, changes }
+    this.#revisions.unshift(approves === undefined ? revision : { ...revision, approvedBy: approves.by })
     for (const watcher of this.#watchers) watcher(version)
   }
 

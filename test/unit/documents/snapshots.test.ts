@@ -33,6 +33,9 @@ class SlowStore implements StateStore {
     return state
   }
 
+  get pending() {
+    return this.inner.pending
+  }
   change: StateStore['change'] = (plan) => this.inner.change(plan)
   at: StateStore['at'] = (version) => this.inner.at(version)
   history: StateStore['history'] = (limit, before) => this.inner.history(limit, before)
