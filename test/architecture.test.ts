@@ -12,6 +12,7 @@ const RANKS: Readonly<Record<string, number>> = {
   config: 1,
   identity: 1,
   trust: 2,
+  administrators: 2,
   clients: 2,
   targets: 2,
   keys: 2,

@@ -5,7 +5,12 @@ import { Problem } from './problem.ts'
 /** Says who a request comes from. Throws Problem 401. JWT administrators will be another of these. */
 export type Authenticate = (authorization: string | undefined) => Administrator
 
-const BOOTSTRAP: Administrator = Object.freeze({ name: 'bootstrap', role: 'admin' })
+const BOOTSTRAP: Administrator = Object.freeze({
+  name: 'bootstrap',
+  principal: 'bootstrap',
+  role: 'admin',
+  bootstrap: true,
+})
 const CHALLENGE = 'Bearer realm="cambist-admin"'
 
 /** The bootstrap token, compared in time that tells nothing about it (T34). */

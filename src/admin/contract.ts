@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
+import { includesRole, type Role } from '../administrators/contract.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
@@ -12,19 +13,19 @@ import type { Snapshots } from '../documents/snapshots.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
 
-/** From the least to the most; each can do what the ones before it can (interfaces.md, "The administrators' door"). */
-export const roles = ['viewer', 'auditor', 'editor', 'admin'] as const
-export type Role = (typeof roles)[number]
+export { type Role, roles } from '../administrators/contract.ts'
 
 /** Who has opened the door. */
 export interface Administrator {
   /** What the history of changes names as author. */
   readonly name: string
+  /** The id of who it is; `bootstrap` for the bootstrap token, which nobody has by name. */
+  readonly principal: string
   readonly role: Role
+  readonly bootstrap: boolean
 }
 
-export const mayActAs = (administrator: Administrator, role: Role): boolean =>
-  roles.indexOf(administrator.role) >= roles.indexOf(role)
+export const mayActAs = (administrator: Administrator, role: Role): boolean => includesRole(administrator.role, role)
 
 /** Everything behind the door, joined in app.ts. */
 export interface AdminDoor {

@@ -65,7 +65,7 @@ export function doorOver(
 }
 
 /** Who asks where no token is asked for; may do nothing that a role is named for. */
-const NOBODY: Administrator = Object.freeze({ name: 'nobody', role: 'viewer' })
+const NOBODY: Administrator = Object.freeze({ name: 'nobody', principal: '', role: 'viewer', bootstrap: false })
 
 function admitted(administrator: Administrator, role: Exclude<Route['role'], 'nobody'>): Administrator {
   if (mayActAs(administrator, role)) return administrator

@@ -3,8 +3,8 @@ import { hashOf } from '../lib/ids.ts'
 import { canonicalJson } from '../lib/json.ts'
 import type { Document } from './contract.ts'
 
-/** Kinds in the order of an exchange: whom we believe, who calls, for whom, what is allowed. */
-const ORDER = ['TrustedIssuer', 'Client', 'Target', 'Policy']
+/** Kinds in the order of an exchange: whom we believe, who calls, for whom, what is allowed; and who may change these. */
+const ORDER = ['TrustedIssuer', 'Client', 'Target', 'Policy', 'Administrator', 'Approval']
 
 /** What of a document counts when two are compared: everything a person writes but the order of members. */
 export const canonicalDocument = ({ metadata, spec }: Document): string =>

@@ -1,3 +1,5 @@
+import type { RoleBinding } from '../administrators/contract.ts'
+import { roleBindings } from '../administrators/role-bindings.ts'
 import { sharedKeys } from '../clients/client.ts'
 import { clientIndex } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
@@ -12,9 +14,11 @@ import { targetIndex } from '../targets/target-index.ts'
 import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
+import { shutOut } from './administering.ts'
 import type { Approval } from './approval.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
+import { administrator } from './kinds/administrator.ts'
 import { approval } from './kinds/approval.ts'
 import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
@@ -33,6 +37,7 @@ export interface Compiled {
     readonly clients: ReadonlyMap<string, Client>
     readonly targets: ReadonlyMap<string, Target>
     readonly policies: ReadonlyMap<string, Policy>
+    readonly administrators: ReadonlyMap<string, RoleBinding>
     readonly approvals: ReadonlyMap<string, Approval>
   }
 }
@@ -45,6 +50,7 @@ const KINDS: readonly NounKind<never>[] = [
   client,
   target,
   policy,
+  administrator,
   approval,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
 
@@ -68,7 +74,7 @@ export class Compiler {
     this.#newest = state.version
     const keyring = this.#context.openKeys(state.keys)
     const own = ownIssuer(this.#context.ourIssuer, keyring.published)
-    const { issuers, clients, targets, policies } = this.compile(state.documents, own)
+    const { issuers, clients, targets, policies, nouns } = this.compile(state.documents, own)
     const present = new Set(state.documents.map(keyOf))
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key)
     return Object.freeze({
@@ -77,6 +83,7 @@ export class Compiler {
       clients,
       targets,
       policies,
+      administrators: roleBindings(nouns.administrators.values()),
       keyring,
       revoked: revokedBy(state.revocations),
     })
@@ -91,6 +98,7 @@ export class Compiler {
       clients: this.#all(client, byKind, faults),
       targets: this.#all(target, byKind, faults),
       policies: this.#all(policy, byKind, faults),
+      administrators: this.#all(administrator, byKind, faults),
       approvals: this.#all(approval, byKind, faults),
     }
     faults.push(...danglingReferences(byKind, gone), ...unknownApprovals(nouns.approvals.values()))
@@ -106,6 +114,7 @@ export class Compiler {
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
     faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
+    faults.push(...shutOut(nouns.administrators.values(), nouns.issuers, this.#context.credentialKinds))
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)

@@ -2,9 +2,10 @@
  * documents/ owns what administrators write, as a whole: the envelope, reading YAML and JSON, the register of document
  * kinds, references between documents, warnings (lint), the difference that an apply makes, and the immutable snapshot
  * that an exchange reads. What one document of a kind says belongs to the folder of its noun (trust/, clients/,
- * targets/, policy/); where documents are kept is storage/; who may change them is admin/.
+ * targets/, policy/, administrators/); where documents are kept is storage/; who may change them is admin/.
  */
 import type { z } from 'zod'
+import type { RoleBindings } from '../administrators/contract.ts'
 import type { ClientIndex } from '../clients/contract.ts'
 import type { AnyCredentialKind } from '../credentials/contract.ts'
 import type { Keyring, StoredKey } from '../keys/contract.ts'
@@ -96,6 +97,8 @@ export interface Snapshot {
   readonly clients: ClientIndex
   readonly targets: TargetIndex
   readonly policies: PolicyIndex
+  /** Who may open the administrators' door, beside the bootstrap token. */
+  readonly administrators: RoleBindings
   readonly keyring: Keyring
   /** Why a token of ours counts no longer; undefined where it does. */
   readonly revoked: Revoked

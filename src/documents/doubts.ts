@@ -1,7 +1,7 @@
+import { workingAdministrators } from './administering.ts'
 import { approvalsIn } from './approval.ts'
 import type { Compiled } from './compile.ts'
 import type { Document, Warning } from './contract.ts'
-import { workingAdministrators } from './lock-out.ts'
 import type { Plan } from './plan.ts'
 
 /** What may be a mistake that bites, so that whoever makes the change is asked first. */
@@ -33,8 +33,8 @@ const SHARE = 0.05
 export function doubtsOfDocuments({ before, whole, compiled, compiledBefore }: Plan): readonly Doubt[] {
   if (compiledBefore === undefined) return []
   const doubts: Doubt[] = []
-  const worked = workingAdministrators(before, compiledBefore)
-  const work = workingAdministrators(whole, compiled)
+  const worked = workingAdministrators(compiledBefore)
+  const work = workingAdministrators(compiled)
   const lost = work.length === 0 ? worked : worked.filter(isAdmin)
   if (lost.length > 0 && !work.some(isAdmin)) {
     const left = work.length === 0 ? 'no Administrator document' : 'no Administrator document of the role admin'

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import type { Compiled } from './compile.ts'
 import type { NounKind, Warning } from './contract.ts'
+import { administrator } from './kinds/administrator.ts'
 import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
@@ -27,6 +28,7 @@ export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
     ...alone(client, nouns.clients, targets),
     ...alone(target, nouns.targets, targets),
     ...alone(policy, nouns.policies, targets),
+    ...alone(administrator, nouns.administrators, targets),
     ...idleIssuers(nouns),
     ...clientsInVain(nouns),
     ...unreachableTargets(nouns),
@@ -54,6 +56,7 @@ function* enforced({ policies }: Nouns, effect: Policy['effect']): Iterable<Poli
 function* idleIssuers(nouns: Nouns): Iterable<Warning> {
   const used = new Set<string>()
   for (const { workloads } of nouns.clients.values()) for (const { issuer } of workloads) used.add(issuer)
+  for (const { issuer } of nouns.administrators.values()) used.add(issuer)
   for (const { subject, actor } of enforced(nouns, 'permit')) {
     // A permit that names no issuer takes the subjects of all.
     if (subject?.issuers === undefined) return
@@ -65,7 +68,7 @@ function* idleIssuers(nouns: Nouns): Iterable<Warning> {
         kind: 'TrustedIssuer',
         name,
         path: '',
-        message: 'nobody uses this issuer: no client is selected by it, and no policy names it',
+        message: 'nobody uses this issuer: no client is selected by it, and no policy or administrator names it',
       }
     }
   }

@@ -1,3 +1,4 @@
+export { administrator } from './administrator.ts'
 export { approval } from './approval.ts'
 export { client } from './client.ts'
 export { policy } from './policy.ts'

@@ -112,6 +112,8 @@ describe('who is let in (T34, T36)', () => {
     const hosts = new Set<string>()
     const authenticate = (authorization: string | undefined) => ({
       name: 'x',
+      principal: 'x',
+      bootstrap: false,
       role: authorization as (typeof roles)[number],
     })
     const server = createServer(
