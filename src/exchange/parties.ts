@@ -12,6 +12,7 @@ import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import { candidatesOf } from './candidates.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -167,17 +168,8 @@ function foundClient(
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
   (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
 
-/**
- * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
- * disabled, it denies all the same (T22).
- */
-function candidates(workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] {
-  const found = clients.selecting(workload.principal)
-  const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
-  return denying.length === 0 && found.every(comesBy(authentication))
-    ? found
-    : [...found.filter(comesBy(authentication)), ...denying]
-}
+const candidates = (workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] =>
+  candidatesOf(workload.principal, authentication, clients, (client) => isRegisteredBy(workload, client))
 
 function selected(
   workload: Identified,
@@ -200,11 +192,6 @@ function selected(
   }
   return asClient(clients, authentication, principal, request)
 }
-
-const comesBy =
-  (authentication: string) =>
-  (client: Client): boolean =>
-    client.disabled || client.authentication === undefined || client.authentication.method === authentication
 
 /** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(
