@@ -9,6 +9,7 @@ import { includesRole, type Role } from '../administrators/contract.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
+import type { JudgeTraffic } from '../documents/doubts.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
@@ -37,6 +38,8 @@ export interface AdminDoor {
   readonly formats: Formats
   /** Signing keys that documents make necessary (documents/apply.ts). */
   newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  /** How last week's traffic would fare under other documents (documents/doubts.ts). */
+  readonly judgeTraffic: JudgeTraffic
   readonly keys: {
     list(): readonly StoredKey[]
     /** Makes successors, for one algorithm or for all in use, and answers them. */
@@ -75,7 +78,7 @@ export interface AdminAnswer {
 
 /** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */
 export interface Route<Query = never> {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** With `:name` for a parameter. */
   readonly path: string
   readonly role: Role | 'nobody'

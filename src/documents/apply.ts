@@ -3,7 +3,14 @@ import { Faults } from '../lib/fault.ts'
 import { newId } from '../lib/ids.ts'
 import type { Compiler } from './compile.ts'
 import type { Applied, Document, StateChange, StateStore, StoredState, Warning } from './contract.ts'
-import { type Doubt, doubtsAsWarnings, doubtsOfDocuments, doubtsOfTraffic, type JudgeTraffic, mayDeny } from './doubts.ts'
+import {
+  type Doubt,
+  doubtsAsWarnings,
+  doubtsOfDocuments,
+  doubtsOfTraffic,
+  type JudgeTraffic,
+  mayDeny,
+} from './doubts.ts'
 import type { Draft } from './draft.ts'
 import { ConfirmationNeeded, VersionConflict } from './objections.ts'
 import type { Proposed } from './pending.ts'
@@ -128,8 +135,10 @@ const isDoubtful = (plan: Plan, { judgeTraffic }: Applying): boolean =>
   doubtsOfDocuments(plan).length > 0 || (judgeTraffic !== undefined && mayDeny(plan))
 
 async function doubtsOf(plan: Plan, { judgeTraffic }: Applying): Promise<readonly Doubt[]> {
-  const traffic = judgeTraffic === undefined || !mayDeny(plan) ? [] : doubtsOfTraffic(await judgeTraffic(plan.compiled))
-  return [...doubtsOfDocuments(plan), ...traffic]
+  const { compiledBefore, compiled } = plan
+  const doubts = doubtsOfDocuments(plan)
+  if (judgeTraffic === undefined || compiledBefore === undefined || !mayDeny(plan)) return doubts
+  return [...doubts, ...doubtsOfTraffic(await judgeTraffic(compiledBefore, compiled))]
 }
 
 /** What a dry run answers: what would be, and what it would be asked. */

@@ -43,11 +43,7 @@ export async function approve(
 }
 
 /** Takes a pending change back. Throws PendingDecided where it is open no longer. */
-export async function withdraw(
-  applying: Pick<Applying, 'store'>,
-  pending: PendingChange,
-  by: string,
-): Promise<void> {
+export async function withdraw(applying: Pick<Applying, 'store'>, pending: PendingChange, by: string): Promise<void> {
   if (!(await applying.store.pending.close(pending.id, 'withdrawn', by))) throw await decidedOf(applying, pending)
 }
 

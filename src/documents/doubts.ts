@@ -23,8 +23,8 @@ export interface Traffic {
   }[]
 }
 
-/** Judges the traffic of the last week by documents, newest first, as far as time allows. Handed in: the record is judged by exchange/. */
-export type JudgeTraffic = (compiled: Compiled) => Promise<Traffic>
+/** Judges the granted exchanges of the last week by other documents, newest first, as far as time allows. Handed in: the record is judged by exchange/. */
+export type JudgeTraffic = (before: Compiled, after: Compiled) => Promise<Traffic>
 
 /** A change may deny so much of what is permitted without being asked about. */
 const SHARE = 0.05
@@ -59,7 +59,9 @@ const BESIDE_THE_ROAD: ReadonlySet<string> = new Set(['Administrator', 'Approval
 
 /** Whether the change can deny anybody anything: what is only added to what is permitted cannot. */
 export function mayDeny({ put, removed, changes }: Plan): boolean {
-  const created = new Set(changes.filter(({ action }) => action === 'created').map(({ kind, name }) => `${kind}/${name}`))
+  const created = new Set(
+    changes.filter(({ action }) => action === 'created').map(({ kind, name }) => `${kind}/${name}`),
+  )
   const harmless = ({ kind, metadata: { name }, spec }: Document): boolean =>
     BESIDE_THE_ROAD.has(kind) ||
     (created.has(`${kind}/${name}`) &&

@@ -23,19 +23,29 @@ const kinds = ['trusted-issuers', 'clients', 'targets', 'policies']
 const closedRoutes = [
   ...table
     .filter(({ role }) => role !== 'nobody')
-    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID)] as const),
-  ...kinds.flatMap((kind) => [['get', `/admin/v1/${kind}`] as const, ['get', `/admin/v1/${kind}/x`] as const]),
+    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID).replace(':version', '1')] as const),
+  ...kinds.flatMap((kind) => [
+    ['get', `/admin/v1/${kind}`] as const,
+    ...(['get', 'put', 'delete'] as const).map((method) => [method, `/admin/v1/${kind}/x`] as const),
+  ]),
 ]
 
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
     expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
+      'delete /admin/v1/clients/x',
+      'delete /admin/v1/policies/x',
+      'delete /admin/v1/targets/x',
+      'delete /admin/v1/trusted-issuers/x',
       'get /admin/v1/audit',
       `get /admin/v1/audit/${RECORD_ID}`,
+      'get /admin/v1/changes',
+      `get /admin/v1/changes/${RECORD_ID}`,
       'get /admin/v1/clients',
       'get /admin/v1/clients/x',
       'get /admin/v1/export',
       'get /admin/v1/history',
+      'get /admin/v1/history/1',
       'get /admin/v1/keys',
       'get /admin/v1/openapi.json',
       'get /admin/v1/policies',
@@ -45,8 +55,15 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/trusted-issuers',
       'get /admin/v1/trusted-issuers/x',
       'post /admin/v1/apply',
+      `post /admin/v1/changes/${RECORD_ID}/approve`,
+      `post /admin/v1/changes/${RECORD_ID}/withdraw`,
       'post /admin/v1/keys/rotate',
       'post /admin/v1/revocations',
+      'post /admin/v1/rollback',
+      'put /admin/v1/clients/x',
+      'put /admin/v1/policies/x',
+      'put /admin/v1/targets/x',
+      'put /admin/v1/trusted-issuers/x',
     ])
   })
 
@@ -184,7 +201,7 @@ describe('every answer', () => {
     ['DELETE', '/admin/v1/apply', 'POST'],
     ['GET', '/admin/v1/apply', 'POST'],
     ['POST', '/admin/v1/export', 'HEAD, GET'],
-    ['PUT', '/admin/v1/clients/checkout', 'HEAD, GET'],
+    ['PATCH', '/admin/v1/clients/checkout', 'HEAD, GET, PUT, DELETE'],
     ['OPTIONS', '/admin/v1/keys', 'HEAD, GET'],
     ['TRACE', '/livez', 'HEAD, GET'],
   ])('names the methods of a path: %s %s', async (method, path, allow) => {
