@@ -8,7 +8,7 @@ CREATE TABLE cambist.pending_changes (
   principal    text        NOT NULL,
   message      text        NOT NULL,
   base_version bigint      NOT NULL,
-  draft        json        NOT NULL,
+  intent       json        NOT NULL,
   changes      json        NOT NULL,
   confirmed    boolean     NOT NULL,
   state        text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved', 'withdrawn', 'stale')),

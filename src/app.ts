@@ -3,10 +3,11 @@
  * and in which process, is serve.ts.
  */
 import type { RequestListener } from 'node:http'
+import type { AdministratorTrust } from './admin/contract.ts'
 import type { Config } from './config/config.ts'
 import type { Secrets } from './config/secrets.ts'
 import * as credentialKindRegister from './credentials/kinds/index.ts'
-import { credentialKinds } from './credentials/look-up.ts'
+import { type CredentialKinds, credentialKinds } from './credentials/look-up.ts'
 import { Compiler } from './documents/compile.ts'
 import type { CompileContext, Formats } from './documents/contract.ts'
 import * as documentKindRegister from './documents/kinds/index.ts'
@@ -221,6 +222,8 @@ export async function administration(
 ): Promise<RequestListener> {
   const { adminDoor } = await import('./admin/door.ts')
   const { clock, config, database, keys, snapshots } = app
+  const kinds = credentialKinds(app.formats.credentialKinds)
+  const shutOut = new RateByKey(clock, { perSecond: 1, burst: 20, keys: 10_000 })
   return adminDoor({
     store: database.states,
     records: database.records,
@@ -241,9 +244,34 @@ export async function administration(
     },
     clock,
     adminToken: app.secrets.adminToken,
+    trust: () => administratorTrust(app, kinds),
     hosts: config.admin.hosts,
-    events: { changed: app.events.changed, failed: app.events.failed },
+    events: {
+      changed: app.events.changed,
+      failed: app.events.failed,
+      shutOut: (id, remote, { reason, detail }) =>
+        app.events.shutOut(reason, shutOut.admits(sourceOf(remote)) ? { id, detail } : undefined),
+    },
   })
+}
+
+/** The trust of the documents in force, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
+function administratorTrust(app: App, kinds: CredentialKinds): AdministratorTrust {
+  const { config, keySets, platformService, onlineChecks, clock } = app
+  const { issuers, administrators, revoked } = app.snapshots.current()
+  return {
+    kinds,
+    issuers,
+    administrators,
+    keys: keySets,
+    source: platformService,
+    status: onlineChecks,
+    revoked,
+    ourIssuer: config.issuer,
+    adminAudience: config.admin.audience,
+    trustDomain: config.trustDomain,
+    now: seconds(clock),
+  }
 }
 
 function inForce({ snapshots }: App): boolean {

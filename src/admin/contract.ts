@@ -5,14 +5,16 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
-import { includesRole, type Role } from '../administrators/contract.ts'
+import { includesRole, type Role, type RoleBindings } from '../administrators/contract.ts'
 import type { RecordReader } from '../audit/reading.ts'
+import type { Trusting } from '../credentials/identify.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { JudgeTraffic } from '../documents/doubts.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
+import type { Refusal } from '../refusal.ts'
 
 export { type Role, roles } from '../administrators/contract.ts'
 
@@ -27,6 +29,11 @@ export interface Administrator {
 }
 
 export const mayActAs = (administrator: Administrator, role: Role): boolean => includesRole(administrator.role, role)
+
+/** How administrators' tokens are verified under one snapshot, and whom it gives which role. */
+export interface AdministratorTrust extends Omit<Trusting, 'possession' | 'met'> {
+  readonly administrators: RoleBindings
+}
 
 /** Everything behind the door, joined in app.ts. */
 export interface AdminDoor {
@@ -50,11 +57,15 @@ export interface AdminDoor {
   ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>
   readonly clock: { now(): number }
   readonly adminToken: Secret
+  /** Under the snapshot that is in force. Throws Refusal `snapshot_unavailable`. */
+  trust(): AdministratorTrust
   /** Lower-case `Host` values that are answered, with port. */
   readonly hosts: ReadonlySet<string>
   readonly events: {
     changed(version: number, author: string, what: string): void
     failed(id: string, error: unknown): void
+    /** A token that is no administrator's, at a request from an address. */
+    shutOut(id: string, remote: string, refusal: Refusal): void
   }
 }
 
@@ -87,8 +98,10 @@ export interface Route<Query = never> {
   readonly query: z.ZodType<Query>
   /** Media types of the body, where it has one. */
   readonly takes?: readonly string[]
-  /** What a good answer is: media type and, for JSON, its schema. */
-  readonly answers: { readonly type: string; readonly schema?: z.ZodType }
+  /** What a JSON body is, for the description of the door; the handler reads it by the same schema. */
+  readonly bodySchema?: z.ZodType
+  /** What an answer is that is no problem: media type and, for JSON, its schema; the statuses where it is not 200 alone. */
+  readonly answers: { readonly type: string; readonly schema?: z.ZodType; readonly statuses?: readonly number[] }
   handle(request: AdminRequest<Query>): AdminAnswer | Promise<AdminAnswer>
 }
 

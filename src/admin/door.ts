@@ -3,7 +3,8 @@ import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import { newId } from '../lib/ids.ts'
 import { readBySchema } from '../lib/schema.ts'
-import { type Authenticate, bootstrapToken } from './authenticate.ts'
+import { Refusal } from '../refusal.ts'
+import { type Authenticate, authenticator } from './authenticate.ts'
 import { readBody } from './body.ts'
 import {
   type AdminAnswer,
@@ -36,7 +37,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
 
 /** The administrators' door, for a listener of its own. */
 export function adminDoor(door: AdminDoor): RequestListener {
-  return doorOver(routesOf(door), { ...door, authenticate: bootstrapToken(door.adminToken) })
+  return doorOver(routesOf(door), { ...door, authenticate: authenticator(door) })
 }
 
 /** The same over any table and any way to say who somebody is. */
@@ -53,7 +54,7 @@ export function doorOver(
       // Probes and scrapers come by address; everything else by a name that is ours, so that no page can rebind to us (T27, T32).
       if (row.role !== 'nobody') checkHost(ctx.req, hosts)
       const administrator =
-        row.role === 'nobody' ? NOBODY : admitted(authenticate(ctx.req.headers.authorization), row.role)
+        row.role === 'nobody' ? NOBODY : admitted(await authenticate(ctx.req.headers.authorization), row.role)
       const query = row.role === 'nobody' ? undefined : readBySchema(row.query, queryOf(ctx.querystring))
       const { takes = [] } = row
       const body = () => readBody(ctx.req, takes)
@@ -85,6 +86,7 @@ function guard(events: AdminDoor['events']): Koa.Middleware {
       await next()
     } catch (error) {
       let problem = problemOf(error)
+      if (problem?.cause instanceof Refusal) events.shutOut(id, ctx.req.socket.remoteAddress ?? '', problem.cause)
       if (problem === undefined) {
         events.failed(id, error)
         problem = new Problem(500, 'An error of the server; its log has more under this request id.')

@@ -55,9 +55,14 @@ export class Problem extends Error {
   constructor(
     status: number,
     detail: string,
-    options: { readonly headers?: Readonly<Record<string, string>>; readonly members?: Partial<ProblemBody> } = {},
+    options: {
+      readonly headers?: Readonly<Record<string, string>>
+      readonly members?: Partial<ProblemBody>
+      /** What was behind it, for the log and never for the caller. */
+      readonly cause?: unknown
+    } = {},
   ) {
-    super(detail)
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'Problem'
     this.status = status
     this.headers = options.headers ?? {}

@@ -26,6 +26,8 @@ export interface Trusting extends LookUp {
   /** What identify() has verified on this request and is the same in every position: credentials that name no audience. */
   readonly met: Map<TrustedIssuer, { readonly token: string; readonly facts: VerifiedFacts }>
   readonly ourIssuer: string
+  /** What administrators' tokens are for, instead of their issuer's `audiences`; absent, no token is. */
+  readonly adminAudience?: string | undefined
   readonly trustDomain: string
   readonly now: number
 }
@@ -48,6 +50,8 @@ export interface Identified {
   readonly actors: ActorChain
   readonly mayAct: MayAct | undefined
   readonly certificate: Certificate | undefined
+  /** What conditions about the credential itself see. */
+  readonly seen: Seen
   readonly ours: OwnToken | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
@@ -79,6 +83,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   if (!issuer.uses.has(position)) {
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
+
+  // A credential for everybody would open the administrators' door to whomever it was shown (T8).
+  if (position === 'administrator' && kind.audience === 'none')
+    throw new Refusal('position_refused', `a credential ${kind.name} names no audience, and an administrator's must`)
 
   const { possession } = trusting
   const known = trusting.met.get(issuer)
@@ -122,6 +130,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     actors: facts.actors,
     mayAct: facts.mayAct,
     certificate: facts.certificate,
+    seen,
     ours: facts.ours,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
@@ -131,9 +140,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
 function factsOf(
   { kind, issuer, reading }: Found,
   { position, token }: Presented,
-  { now, keys, source, ourIssuer, possession }: Trusting,
+  { now, keys, source, ourIssuer, adminAudience, possession }: Trusting,
 ): VerifiedFacts | Promise<VerifiedFacts> {
-  const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
+  const accepted = acceptedAudiences(issuer, position, { ourIssuer, adminAudience, now })
   return kind.verify(reading, issuer, { token, now, accepted, keys, source, possession, ourIssuer })
 }
 
@@ -206,8 +215,17 @@ function marksOf(
 
 const NO_MARKS: readonly Mark[] = Object.freeze([])
 
-/** The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8). */
-function acceptedAudiences(issuer: TrustedIssuer, position: Position, ourIssuer: string, now: number) {
+/**
+ * The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8), and
+ * an administrator's token the administrators' door and nothing else, so that no workload's token opens it (T9, KX-01).
+ */
+function acceptedAudiences(
+  issuer: TrustedIssuer,
+  position: Position,
+  { ourIssuer, adminAudience, now }: Pick<Trusting, 'ourIssuer' | 'adminAudience' | 'now'>,
+) {
+  if (position === 'administrator')
+    return { audiences: adminAudience === undefined ? [] : [adminAudience], several: false }
   let audiences = issuer.audiences
   if (position === 'client' && issuer.name !== CLIENTS_ISSUER) audiences = audiences.filter((one) => one === ourIssuer)
   const until = issuer.audienceUntil

@@ -24,7 +24,7 @@ export interface ProvenAt {
 export function possessionOf(carried: Carried, at: ProvenAt, onMark: (mark: Mark) => void): Possession {
   const { certificate, dpop } = carried
   return certificate === undefined && dpop === undefined && !hasProofs(carried)
-    ? NOTHING
+    ? NOTHING_PROVEN
     : new ProofsOfRequest(carried, at, onMark)
 }
 
@@ -126,7 +126,7 @@ class ProofsOfRequest implements Possession {
 }
 
 /** Most requests prove no key at all. */
-const NOTHING: Possession = Object.freeze({
+export const NOTHING_PROVEN: Possession = Object.freeze({
   certificate: undefined,
   jkt: undefined,
   binding: 'none',

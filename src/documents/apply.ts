@@ -11,11 +11,11 @@ import {
   type JudgeTraffic,
   mayDeny,
 } from './doubts.ts'
-import type { Draft } from './draft.ts'
+import type { Intent } from './intent.ts'
+import { readLabelSelector } from './labels.ts'
 import { ConfirmationNeeded, VersionConflict } from './objections.ts'
 import type { Proposed } from './pending.ts'
 import { type Plan, type PlanOptions, planOf } from './plan.ts'
-import { parseLabel } from './proposal.ts'
 import { algorithmsOf } from './signing-keys.ts'
 
 export { VersionConflict, WriteRefused } from './objections.ts'
@@ -54,7 +54,7 @@ export async function apply(
   options: ApplyOptions,
 ): Promise<Applied> {
   const { prune } = options
-  if (prune !== undefined) parseLabel(prune)
+  if (prune !== undefined) readLabelSelector(prune, 'prune')
   if (documents.length === 0) {
     throw new Faults([
       {
@@ -64,17 +64,17 @@ export async function apply(
       },
     ])
   }
-  return applyDraft(applying, prune === undefined ? { documents } : { documents, prune }, options)
+  return applyIntent(applying, prune === undefined ? { documents } : { documents, prune }, options)
 }
 
-/** The same for any draft: in force when it is answered, or proposed where it takes two people. */
-export async function applyDraft(applying: Applying, draft: Draft, options: ApplyOptions): Promise<Applied> {
+/** The same for any intent: in force when it is answered, or proposed where it takes two people. */
+export async function applyIntent(applying: Applying, intent: Intent, options: ApplyOptions): Promise<Applied> {
   const { store, compiler } = applying
-  if (options.dryRun === true) return tried(planOf(await store.load(), draft, options, compiler), applying)
+  if (options.dryRun === true) return tried(planOf(await store.load(), intent, options, compiler), applying)
   let proposed: Proposed | undefined
-  const { version, plan } = await decide(applying, draft, options, (made, state) => {
+  const { version, plan } = await decide(applying, intent, options, (made, state) => {
     if (made.approval.length === 0) return written(made, state, options, applying)
-    proposed = proposalOf(made, draft, options)
+    proposed = proposalOf(made, intent, options)
     return undefined
   })
   if (proposed === undefined) return { ...plan.applied, version }
@@ -86,13 +86,13 @@ export async function applyDraft(applying: Applying, draft: Draft, options: Appl
 const JUDGEMENTS = 5
 
 /**
- * Works the draft out under the writers' lock, so that two changes that are each right cannot make a wrong whole, and
+ * Works the intent out under the writers' lock, so that two changes that are each right cannot make a wrong whole, and
  * writes what `write` makes of it. What is in doubt is judged before, without the lock, because it may take seconds; so it
  * counts for the version that it was judged under alone, and is judged again where that has moved.
  */
 export async function decide(
   applying: Applying,
-  draft: Draft,
+  intent: Intent,
   options: PlanOptions & { readonly confirmed?: boolean },
   write: (plan: Plan, state: StoredState) => StateChange | undefined,
 ): Promise<{ readonly version: number; readonly plan: Plan }> {
@@ -101,7 +101,7 @@ export async function decide(
     let plan: Plan | undefined
     let open = false
     const { version } = await applying.store.change((state) => {
-      plan = planOf(state, draft, options, applying.compiler)
+      plan = planOf(state, intent, options, applying.compiler)
       if (plan.changes.length === 0) return undefined
       open = options.confirmed !== true && judged !== state.version && isDoubtful(plan, applying)
       return open ? undefined : write(plan, state)
@@ -126,9 +126,18 @@ export function written(plan: Plan, state: StoredState, options: ApplyOptions, {
   }
 }
 
-function proposalOf(plan: Plan, draft: Draft, options: ApplyOptions): Proposed {
+function proposalOf(plan: Plan, intent: Intent, options: ApplyOptions): Proposed {
   const { author, message, principal = '', confirmed = false } = options
-  return { id: newId(), author, principal, message, baseVersion: plan.version, draft, changes: plan.changes, confirmed }
+  return {
+    id: newId(),
+    author,
+    principal,
+    message,
+    baseVersion: plan.version,
+    intent,
+    changes: plan.changes,
+    confirmed,
+  }
 }
 
 const isDoubtful = (plan: Plan, { judgeTraffic }: Applying): boolean =>

@@ -24,12 +24,12 @@ export async function approve(
   approver: Approver,
   confirmed: boolean,
 ): Promise<Applied> {
-  const { id, author, message, draft } = pending
+  const { id, author, message, intent } = pending
   admit(pending, approver)
   const options = { author, message, confirmed: confirmed || pending.confirmed }
   const proposed = canonicalJson(pending.changes)
   try {
-    const { version, plan } = await decide(applying, draft, options, (made, state) => {
+    const { version, plan } = await decide(applying, intent, options, (made, state) => {
       if (canonicalJson(made.changes) !== proposed) throw new PendingDecided(id, 'stale')
       return { ...written(made, state, options, applying), approves: { id, by: approver.name } }
     })

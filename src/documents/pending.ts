@@ -1,5 +1,5 @@
 import type { AuditedChange } from './contract.ts'
-import type { Draft } from './draft.ts'
+import type { Intent } from './intent.ts'
 
 export const pendingStates = ['open', 'approved', 'withdrawn', 'stale'] as const
 export type PendingState = (typeof pendingStates)[number]
@@ -15,7 +15,7 @@ export interface PendingChange {
   readonly message: string
   /** The version that it was worked out against. */
   readonly baseVersion: number
-  readonly draft: Draft
+  readonly intent: Intent
   /** What it would have changed there; it is approved as long as it would change just that. */
   readonly changes: readonly AuditedChange[]
   /** Whether the author has said yes to what is in doubt about it. */

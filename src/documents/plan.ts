@@ -3,13 +3,14 @@ import { approvalNeeded } from './approval.ts'
 import { inOrder } from './canonical.ts'
 import type { Compiled, Compiler } from './compile.ts'
 import type { Applied, AuditedChange, Change, Document, StoredDocument, StoredState, Warning } from './contract.ts'
-import { type Draft, removalOf } from './draft.ts'
+import { type Intent, removalOf } from './intent.ts'
+import { carries, readLabelSelector } from './labels.ts'
 import { VersionConflict, WriteRefused } from './objections.ts'
-import { carries, parseLabel, propose } from './proposal.ts'
+import { propose } from './proposal.ts'
 import { renameWarnings } from './renames.ts'
 import { warningsOf } from './warnings.ts'
 
-/** A draft worked out against a state: what would be, and whether it may. */
+/** A intent worked out against a state: what would be, and whether it may. */
 export interface Plan {
   readonly version: number
   readonly before: readonly StoredDocument[]
@@ -37,12 +38,12 @@ export interface PlanOptions {
 }
 
 /** Throws DocumentFaults, Faults (of the label), VersionConflict, WriteRefused, and what the precondition throws. */
-export function planOf(state: StoredState, draft: Draft, options: PlanOptions, compiler: Compiler): Plan {
+export function planOf(state: StoredState, intent: Intent, options: PlanOptions, compiler: Compiler): Plan {
   const { baseVersion, mayWrite = () => true, precondition } = options
   const { version, documents: before } = state
   precondition?.(before)
   if (baseVersion !== undefined && baseVersion !== version) throw new VersionConflict(baseVersion, version)
-  const proposal = propose(before, draft.documents, removalOf(draft))
+  const proposal = propose(before, intent.documents, removalOf(intent))
   const { whole, put, removed } = proposal
   const touched = [...put, ...removed].map(({ kind }) => kind)
   const refused = new Set(touched.filter((kind) => !mayWrite(kind)))
@@ -54,11 +55,11 @@ export function planOf(state: StoredState, draft: Draft, options: PlanOptions, c
   )
   const changes = inOrder(proposal.changes.filter(({ action }) => action !== 'unchanged'))
   // Of a whole that is put back, nobody has given what stays as it is.
-  const given = draft.whole === true ? () => false : proposal.given
-  const shown = draft.whole === true ? changes : inOrder(proposal.changes)
+  const given = intent.whole === true ? () => false : proposal.given
+  const shown = intent.whole === true ? changes : inOrder(proposal.changes)
   const warnings = [
     ...warningsOf(compiled).filter((each) => given(each.kind, each.name) || !known.has(textOf(each))),
-    ...(draft.prune === undefined ? [] : unlabelled(draft.documents, draft.prune)),
+    ...(intent.prune === undefined ? [] : unlabelled(intent.documents, intent.prune)),
     ...renameWarnings(changes),
   ].filter(({ kind, name }) => touched.length > 0 || given(kind, name))
   return {
@@ -90,7 +91,7 @@ function compiledOrNot(documents: readonly StoredDocument[], compiler: Compiler)
 const textOf = ({ kind, name, path, message }: Warning): string => JSON.stringify([kind, name, path, message])
 
 function unlabelled(documents: readonly Document[], label: string): readonly Warning[] {
-  const wanted = parseLabel(label)
+  const wanted = readLabelSelector(label, 'prune')
   return documents
     .filter((document) => !carries(document, wanted))
     .map(({ kind, metadata: { name } }) => ({

@@ -1,13 +1,7 @@
-import { Faults } from '../lib/fault.ts'
 import { canonicalDocument, documentHash } from './canonical.ts'
 import type { AuditedChange, Document, StoredDocument } from './contract.ts'
+import { carries, type LabelSelector } from './labels.ts'
 import { renames } from './renames.ts'
-
-/** `key` or `key=value`, as a person names documents by their labels. */
-export interface Label {
-  readonly key: string
-  readonly value: string | undefined
-}
 
 /** What the documents would be with others over them, and what that changes. */
 export interface Proposal {
@@ -25,7 +19,7 @@ export interface Proposal {
 export function propose(
   stored: readonly StoredDocument[],
   documents: readonly Document[],
-  without?: Label | ((document: StoredDocument) => boolean) | undefined,
+  without?: LabelSelector | ((document: StoredDocument) => boolean) | undefined,
 ): Proposal {
   const known = new Map(stored.map((document) => [keyOf(document), document]))
   const whole = new Map<string, Document>(known)
@@ -66,23 +60,6 @@ export function propose(
     removed,
     given: (kind, name) => given.has(`${kind}/${name}`),
   }
-}
-
-/** Throws Faults where the text is no label. */
-export function parseLabel(text: string): Label {
-  const at = text.indexOf('=')
-  const label = at < 0 ? { key: text, value: undefined } : { key: text.slice(0, at), value: text.slice(at + 1) }
-  if (/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/.test(label.key)) return label
-  throw new Faults([
-    {
-      path: 'prune',
-      message: `${JSON.stringify(text.slice(0, 128))} is not a label; write one such as team or team=shop`,
-    },
-  ])
-}
-
-export function carries({ metadata: { labels = {} } }: Document, { key, value }: Label): boolean {
-  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)
 }
 
 const namesOf = ({ kind, metadata: { name } }: Document) => ({ kind, name })

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { AuditedChange, StateChange } from '../documents/contract.ts'
-import type { Draft } from '../documents/draft.ts'
+import type { Intent } from '../documents/intent.ts'
 import { PendingDecided } from '../documents/objections.ts'
 import type { PendingChange, PendingChanges, PendingState, Proposed } from '../documents/pending.ts'
 import { isId } from '../lib/ids.ts'
@@ -14,7 +14,7 @@ interface PendingRow {
   principal: string
   message: string
   base_version: string
-  draft: Draft
+  intent: Intent
   changes: readonly AuditedChange[]
   confirmed: boolean
   state: PendingState
@@ -32,11 +32,11 @@ export class PostgresPendingChanges implements PendingChanges {
   }
 
   async propose(pending: Proposed): Promise<void> {
-    const { id, author, principal, message, baseVersion, draft, changes, confirmed } = pending
+    const { id, author, principal, message, baseVersion, intent, changes, confirmed } = pending
     await this.#client.query(
-      `INSERT INTO cambist.pending_changes (id, author, principal, message, base_version, draft, changes, confirmed)
+      `INSERT INTO cambist.pending_changes (id, author, principal, message, base_version, intent, changes, confirmed)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [id, author, principal, message, baseVersion, JSON.stringify(draft), JSON.stringify(changes), confirmed],
+      [id, author, principal, message, baseVersion, JSON.stringify(intent), JSON.stringify(changes), confirmed],
     )
   }
 
@@ -78,7 +78,7 @@ async function decided(client: Queryable, id: string, state: PendingState, by: s
 }
 
 function pendingOf(row: PendingRow): PendingChange {
-  const { id, author, principal, message, draft, changes, confirmed, state } = row
+  const { id, author, principal, message, intent, changes, confirmed, state } = row
   return {
     id,
     at: row.at.getTime(),
@@ -86,7 +86,7 @@ function pendingOf(row: PendingRow): PendingChange {
     principal,
     message,
     baseVersion: Number(row.base_version),
-    draft,
+    intent,
     changes,
     confirmed,
     state,

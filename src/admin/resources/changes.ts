@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { approve, withdraw } from '../../documents/approving.ts'
 import type { StoredState } from '../../documents/contract.ts'
-import { removalOf } from '../../documents/draft.ts'
+import { removalOf } from '../../documents/intent.ts'
 import { type PendingChange, pendingStates } from '../../documents/pending.ts'
 import { propose } from '../../documents/proposal.ts'
 import { answerOf, applied, auditedChange, type ChangingDoor } from '../changing.ts'
@@ -96,7 +96,7 @@ export function changes(door: ChangingDoor): readonly AnyRoute[] {
   ]
 }
 
-function shown({ draft: _, at, decidedBy, decidedAt, version, ...rest }: PendingChange) {
+function shown({ intent: _, at, decidedBy, decidedAt, version, ...rest }: PendingChange) {
   return {
     ...rest,
     at: moment(at),
@@ -107,6 +107,6 @@ function shown({ draft: _, at, decidedBy, decidedAt, version, ...rest }: Pending
 }
 
 /** The documents as the change would leave them, of the state that it was worked out against. */
-function after({ draft }: PendingChange, before: StoredState | undefined) {
-  return { documents: propose(before?.documents ?? [], draft.documents, removalOf(draft)).whole }
+function after({ intent }: PendingChange, before: StoredState | undefined) {
+  return { documents: propose(before?.documents ?? [], intent.documents, removalOf(intent)).whole }
 }

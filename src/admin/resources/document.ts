@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { applyDraft } from '../../documents/apply.ts'
+import { applyIntent } from '../../documents/apply.ts'
 import { written } from '../../documents/canonical.ts'
 import type { Document, DocumentKind, StoredDocument } from '../../documents/contract.ts'
 import { DocumentFaults } from '../../documents/faults.ts'
@@ -50,7 +50,7 @@ export function oneOf({ kind, path, writtenBy }: DocumentKind, door: ChangingDoo
         const document = theOne(reading, kind, name)
         const options = { ...optionsOf(asked), ...madeBy(administrator, door), precondition: asSeen(name, seen) }
         try {
-          const outcome = await applyDraft(door, { documents: [document] }, options)
+          const outcome = await applyIntent(door, { documents: [document] }, options)
           if (asked.dryRun === true) return { json: outcome }
           const answer = await answerOf(outcome, administrator.name, door)
           if (outcome.pending !== undefined) return answer
@@ -76,7 +76,7 @@ export function oneOf({ kind, path, writtenBy }: DocumentKind, door: ChangingDoo
           seen(find(documents, name))
         }
         const options = { ...optionsOf(asked), ...madeBy(administrator, door), precondition }
-        const outcome = await applyDraft(door, { documents: [], delete: [{ kind, name }] }, options)
+        const outcome = await applyIntent(door, { documents: [], delete: [{ kind, name }] }, options)
         return asked.dryRun === true ? { json: outcome } : answerOf(outcome, administrator.name, door)
       },
     }),

@@ -44,6 +44,7 @@ export function revocations({
         'Revoke tokens by one of jti, tokenHash, lineage, client and subject, with a reason; of a client or subject, those issued until now. Answers how many unexpired ones that were',
       query: noQuery,
       takes: ['application/json'],
+      bodySchema: asked,
       answers: { type: 'application/json', schema: revoked },
       async handle({ administrator, body }) {
         const { reason, ...names } = readBySchema(asked, await object(body))

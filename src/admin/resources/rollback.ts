@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { applyDraft } from '../../documents/apply.ts'
+import { applyIntent } from '../../documents/apply.ts'
 import { written } from '../../documents/canonical.ts'
 import { parseJsonObjectText } from '../../lib/json.ts'
 import { readBySchema } from '../../lib/schema.ts'
@@ -31,7 +31,7 @@ export function rollback(door: ChangingDoor): readonly AnyRoute[] {
         const past = await door.store.at(version)
         if (past === undefined)
           throw new Problem(404, `There is no version ${version}; GET /admin/v1/history lists them.`)
-        const outcome = await applyDraft(
+        const outcome = await applyIntent(
           door,
           { documents: past.documents.map(written), whole: true },
           {

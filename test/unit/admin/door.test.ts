@@ -19,7 +19,7 @@ const apply = (documents: unknown, path = '/admin/v1/apply', to = world) =>
 
 /** Every route of the table, with something in the place of its parameters. */
 const table = routesOf({ documentKinds: [], formats: { credentialKinds: [], tokenKinds: [] } } as never)
-const kinds = ['trusted-issuers', 'clients', 'targets', 'policies']
+const kinds = ['administrators', 'trusted-issuers', 'clients', 'targets', 'policies']
 const closedRoutes = [
   ...table
     .filter(({ role }) => role !== 'nobody')
@@ -37,6 +37,8 @@ describe('who is let in (T34, T36)', () => {
       'delete /admin/v1/policies/x',
       'delete /admin/v1/targets/x',
       'delete /admin/v1/trusted-issuers/x',
+      'get /admin/v1/administrators',
+      'get /admin/v1/administrators/x',
       'get /admin/v1/audit',
       `get /admin/v1/audit/${RECORD_ID}`,
       'get /admin/v1/changes',
@@ -127,14 +129,18 @@ describe('who is let in (T34, T36)', () => {
       }),
     )
     const hosts = new Set<string>()
-    const authenticate = (authorization: string | undefined) => ({
+    const authenticate = async (authorization: string | undefined) => ({
       name: 'x',
       principal: 'x',
       bootstrap: false,
       role: authorization as (typeof roles)[number],
     })
     const server = createServer(
-      doorOver(routes, { hosts, authenticate, events: { changed: () => undefined, failed: () => undefined } }),
+      doorOver(routes, {
+        hosts,
+        authenticate,
+        events: { changed: () => undefined, failed: () => undefined, shutOut: () => undefined },
+      }),
     ).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
@@ -235,6 +241,11 @@ describe('every answer', () => {
     ['/admin/v1/history?cursor=@@@', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/clients?cursor=QUFB', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/export?format=xml', 'format', 'is yaml or json'],
+    ['/admin/v1/clients?label==shop', 'label', 'is not a label; write one such as team or team=shop'],
+    ['/admin/v1/clients?label=', 'label', 'is empty; write a label'],
+    ['/admin/v1/clients?name=Checkout', 'name', 'is not how a name begins'],
+    ['/admin/v1/clients?disabled=yes', 'disabled', 'is true or false'],
+    ['/admin/v1/clients?labels=team', 'labels', 'did you mean `label`?'],
     ['/admin/v1/keys?x=1', 'x', 'there is no field `x` here'],
     ['/admin/v1/keys?__proto__=1', '__proto__', 'there is no field'],
   ])('names the query member, and the remedy: %s', async (path, member, message) => {
@@ -564,6 +575,39 @@ describe('reading', () => {
     expect(fresh.rotations).toHaveLength(3)
   })
 
+  it.each([
+    ['', ['carts', 'checkout', 'checkout-jobs']],
+    ['?label=team', ['carts', 'checkout-jobs']],
+    ['?label=team%3Dshop', ['checkout-jobs']],
+    ['?label=team=shop', ['checkout-jobs']],
+    ['?label=team%3D', []],
+    ['?label=constructor', []],
+    ['?name=checkout', ['checkout', 'checkout-jobs']],
+    ['?name=checkout&disabled=false', ['checkout']],
+    ['?disabled=true', ['checkout-jobs']],
+    ['?disabled=false&label=team', ['carts']],
+  ])('lists the documents that are asked for: %s', async (query, names) => {
+    const fresh = await open()
+    const labelled = (name: string, team: string, more: object = {}) => ({
+      ...changed(base.client, more),
+      metadata: { name, labels: { team } },
+    })
+    await apply(
+      [...whole, labelled('checkout-jobs', 'shop', { disabled: true }), labelled('carts', 'carts')],
+      undefined,
+      fresh,
+    )
+    const found = async (path: string) => (await ask(fresh, path)).json
+    const { items } = await found(`/admin/v1/clients${query}`)
+    expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(names)
+    const first = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}limit=1`)
+    expect(first.items).toEqual(items.slice(0, 1))
+    expect(first.next === null).toBe(names.length < 2)
+    if (first.next === null) return
+    const rest = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}cursor=${first.next}`)
+    expect(rest.items).toEqual(items.slice(1))
+  })
+
   it('describes itself: every route, role and kind', async () => {
     const { json } = await ask(world, '/admin/v1/openapi.json')
     expect(json.openapi).toBe('3.1.0')
@@ -576,6 +620,7 @@ describe('reading', () => {
     expect(described).toContain('post /admin/v1/revocations editor')
     expect(described).toContain('get /admin/v1/audit/{id} auditor')
     expect(Object.keys(json.components.schemas).sort()).toEqual([
+      'Administrator',
       'Client',
       'Document',
       'Policy',

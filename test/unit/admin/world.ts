@@ -2,17 +2,21 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll } from 'vitest'
-import type { AdminDoor } from '../../../src/admin/contract.ts'
+import type { AdminDoor, AdministratorTrust } from '../../../src/admin/contract.ts'
 import { adminDoor } from '../../../src/admin/door.ts'
+import { roleBindings } from '../../../src/administrators/role-bindings.ts'
 import type { ExchangeRecord } from '../../../src/audit/contract.ts'
 import type { RecordFilter } from '../../../src/audit/reading.ts'
+import { credentialKinds } from '../../../src/credentials/look-up.ts'
+import { administrator } from '../../../src/documents/kinds/administrator.ts'
 import { client } from '../../../src/documents/kinds/client.ts'
 import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { trustIndex } from '../../../src/trust/trust-index.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
-import { compiler, context, key, newKeys } from '../documents/world.ts'
+import { compiler, context, ISSUER, key, newKeys } from '../documents/world.ts'
 
 export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
 export const NOW = Date.UTC(2026, 10, 24, 12)
@@ -59,8 +63,32 @@ export interface World {
   readonly asked: { filter: RecordFilter; limit: number; cursor: string | undefined }[]
   readonly failures: unknown[]
   readonly changes: string[]
+  /** Why tokens did not open the door. */
+  readonly shutOut: string[]
   readonly rotations: (string | undefined)[]
   door: Partial<AdminDoor>
+}
+
+/** Documents that make nobody an administrator. */
+const trustNobody: AdministratorTrust = {
+  kinds: credentialKinds(context.credentialKinds),
+  issuers: trustIndex([]),
+  administrators: roleBindings([]),
+  keys: {
+    find: () => {
+      throw new Error('no issuer is trusted')
+    },
+    anchors: () => {
+      throw new Error('no issuer is trusted')
+    },
+  },
+  source: { present: () => Promise.reject(new Error('no issuer is trusted')) },
+  status: { check: () => undefined },
+  revoked: () => undefined,
+  ourIssuer: ISSUER,
+  adminAudience: 'cambist-admin',
+  trustDomain: 'cambist.example',
+  now: NOW / 1000,
 }
 
 /** The administrators' door on a port of its own over fakes, closed when the test file is done. */
@@ -72,6 +100,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     asked: [],
     failures: [],
     changes: [],
+    shutOut: [],
     rotations: [],
     door: overrides,
     url: '',
@@ -89,7 +118,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     },
     compiler: compiler(),
     snapshots: { atLeast: async () => ({}) as never },
-    documentKinds: [client, policy, target, trustedIssuer],
+    documentKinds: [administrator, client, policy, target, trustedIssuer],
     formats: context,
     newKeys,
     judgeTraffic: async () => ({ looked: 0, denied: 0, groups: [] }),
@@ -104,10 +133,12 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     ready: async () => ({ ready: true, checks: { database: true } }),
     clock: { now: () => NOW },
     adminToken: new Secret(TOKEN),
+    trust: () => trustNobody,
     hosts,
     events: {
       changed: (version, author, what) => world.changes.push(`${version} ${author}: ${what}`),
       failed: (_id, error) => world.failures.push(error),
+      shutOut: (_id, _remote, refusal) => world.shutOut.push(refusal.reason),
     },
     ...overrides,
   })

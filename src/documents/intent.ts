@@ -1,8 +1,8 @@
 import type { Document, StoredDocument } from './contract.ts'
-import { carries, type Label, parseLabel } from './proposal.ts'
+import { carries, readLabelSelector } from './labels.ts'
 
 /** What somebody wants the documents to be, said so that it can be worked out against any state of them. */
-export interface Draft {
+export interface Intent {
   /** Documents to put. */
   readonly documents: readonly Document[]
   /** `key` or `key=value`: of the others, those that carry this label are deleted. */
@@ -13,9 +13,9 @@ export interface Draft {
   readonly whole?: boolean
 }
 
-/** Which of the stored documents that a draft does not give are deleted. Throws Faults where its label is none. */
-export function removalOf({ prune, delete: named = [], whole = false }: Draft): (document: StoredDocument) => boolean {
-  const label: Label | undefined = prune === undefined ? undefined : parseLabel(prune)
+/** Which of the stored documents that a intent does not give are deleted. Throws Faults where its label is none. */
+export function removalOf({ prune, delete: named = [], whole = false }: Intent): (document: StoredDocument) => boolean {
+  const label = prune === undefined ? undefined : readLabelSelector(prune, 'prune')
   const names = new Set(named.map(({ kind, name }) => `${kind}/${name}`))
   return (document) =>
     whole ||
