@@ -39,6 +39,9 @@ export const applied = z.object({
   pending: z.object({ id: z.string() }).optional(),
 })
 
+/** In force, or waiting for somebody else. */
+export const APPLIED = { type: 'application/json', schema: applied, statuses: [200, 202] } as const
+
 /** What a change is made with: who makes it, and of which kinds they may change documents. */
 export function madeBy(
   { name, principal, ...rest }: Administrator,

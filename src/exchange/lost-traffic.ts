@@ -8,7 +8,7 @@ const WEEK_MS = 7 * 24 * 3600 * 1000
 const MAX_RECORDS = 20_000
 const MAX_MS = 3000
 /** Read at once: some milliseconds of judging, in which nothing else can be done. */
-const PAGE = 200
+const PAGE = 100
 
 /** Judges what was granted in the last week by other documents, newest first. */
 export function lostTraffic({

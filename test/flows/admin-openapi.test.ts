@@ -22,7 +22,7 @@ interface Operation {
 const server = await startCambist()
 const corporate = new Corporate(server.clock.seconds)
 await server.apply(...corporate.documents())
-const world = { server, record: (await server.exchange()).id }
+const world = { server, corporate, record: (await server.exchange()).id }
 const description = (await askAdmin(server, '/admin/v1/openapi.json')).json as Schema & {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }

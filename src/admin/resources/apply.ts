@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { apply } from '../../documents/apply.ts'
 import { DocumentFaults } from '../../documents/faults.ts'
 import { readWithPlaces } from '../../documents/read.ts'
-import { answerOf, applied, type ChangingDoor, changing, madeBy, version } from '../changing.ts'
+import { APPLIED, answerOf, type ChangingDoor, changing, madeBy, version } from '../changing.ts'
 import { type AnyRoute, route } from '../contract.ts'
 
 const query = z.strictObject({
@@ -21,7 +21,7 @@ export function applying(door: ChangingDoor): readonly AnyRoute[] {
       summary: 'Put documents, all of them or, where one cannot be taken, none',
       query,
       takes: ['application/yaml', 'application/json'],
-      answers: { type: 'application/json', schema: applied },
+      answers: APPLIED,
       async handle({ administrator, body, query: { dryRun = false, prune, baseVersion, message = '', confirm } }) {
         const { type, text } = await body()
         const reading = readWithPlaces(text, type === 'application/json' ? type : 'application/yaml')

@@ -4,7 +4,7 @@ import { written } from '../../documents/canonical.ts'
 import type { Document, DocumentKind, StoredDocument } from '../../documents/contract.ts'
 import { DocumentFaults } from '../../documents/faults.ts'
 import { envelopeSchema, type Reading, readWithPlaces } from '../../documents/read.ts'
-import { answerOf, applied, type ChangingDoor, changing, madeBy } from '../changing.ts'
+import { APPLIED, answerOf, type ChangingDoor, changing, madeBy } from '../changing.ts'
 import { isKnown, type Seen, seenBy, tagOf } from '../conditional.ts'
 import { type AnyRoute, route } from '../contract.ts'
 import { noQuery } from '../paging.ts'
@@ -26,7 +26,7 @@ export function oneOf({ kind, path, writtenBy }: DocumentKind, door: ChangingDoo
       role: 'viewer',
       summary: `One document of the kind ${kind}, with its ETag`,
       query: noQuery,
-      answers: { type: 'application/json', schema: envelopeSchema },
+      answers: { type: 'application/json', schema: envelopeSchema, statuses: [200, 304] },
       async handle({ parameters, headers }) {
         const found = find((await door.store.load()).documents, parameters['name'])
         if (found === undefined) throw missing()
@@ -42,7 +42,8 @@ export function oneOf({ kind, path, writtenBy }: DocumentKind, door: ChangingDoo
       summary: `Put one document of the kind ${kind}, as apply does; with If-Match and its ETag, or If-None-Match: * for a new one`,
       query,
       takes: ['application/yaml', 'application/json'],
-      answers: { type: 'application/json', schema: applied },
+      bodySchema: envelopeSchema,
+      answers: { ...APPLIED, statuses: [200, 201, 202] },
       async handle({ administrator, parameters: { name = '' }, headers, body, query: asked }) {
         const seen = seenBy(headers)
         const { type, text } = await body()
@@ -68,7 +69,7 @@ export function oneOf({ kind, path, writtenBy }: DocumentKind, door: ChangingDoo
       role: writtenBy,
       summary: `Delete one document of the kind ${kind} that no other names; with If-Match and its ETag`,
       query,
-      answers: { type: 'application/json', schema: applied },
+      answers: APPLIED,
       async handle({ administrator, parameters: { name = '' }, headers, query: asked }) {
         const seen = seenBy(headers)
         const precondition = (documents: readonly StoredDocument[]) => {

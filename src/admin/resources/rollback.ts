@@ -3,7 +3,7 @@ import { applyIntent } from '../../documents/apply.ts'
 import { written } from '../../documents/canonical.ts'
 import { parseJsonObjectText } from '../../lib/json.ts'
 import { readBySchema } from '../../lib/schema.ts'
-import { answerOf, applied, type ChangingDoor, madeBy, message } from '../changing.ts'
+import { APPLIED, answerOf, type ChangingDoor, madeBy, message } from '../changing.ts'
 import { type AnyRoute, route } from '../contract.ts'
 import { noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
@@ -25,7 +25,8 @@ export function rollback(door: ChangingDoor): readonly AnyRoute[] {
       summary: 'Put all documents back as they were at a version, as a new version; keys, blocks and revocations stay',
       query: noQuery,
       takes: ['application/json'],
-      answers: { type: 'application/json', schema: applied },
+      bodySchema: asked,
+      answers: APPLIED,
       async handle({ administrator, body }) {
         const { version, confirm = false, dryRun = false, ...given } = readBySchema(asked, await object(body))
         const past = await door.store.at(version)

@@ -33,6 +33,7 @@ const closedRoutes = [
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
     expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
+      'delete /admin/v1/administrators/x',
       'delete /admin/v1/clients/x',
       'delete /admin/v1/policies/x',
       'delete /admin/v1/targets/x',
@@ -62,6 +63,7 @@ describe('who is let in (T34, T36)', () => {
       'post /admin/v1/keys/rotate',
       'post /admin/v1/revocations',
       'post /admin/v1/rollback',
+      'put /admin/v1/administrators/x',
       'put /admin/v1/clients/x',
       'put /admin/v1/policies/x',
       'put /admin/v1/targets/x',
