@@ -36,8 +36,8 @@ export async function approve(
     if (plan.changes.length === 0) throw new PendingDecided(id, 'stale')
     return { ...plan.applied, version }
   } catch (error) {
-    if (!(error instanceof PendingDecided) || error.state !== 'stale') throw error
-    if (await applying.store.pending.close(id, 'stale', approver.name)) throw error
+    if (!(error instanceof PendingDecided)) throw error
+    if (error.state === 'stale' && (await applying.store.pending.close(id, 'stale', approver.name))) throw error
     throw await decidedOf(applying, pending)
   }
 }
