@@ -14,6 +14,7 @@ import * as documentKindRegister from './documents/kinds/index.ts'
 import { algorithmsOf, firstKeys, rotateKeys } from './documents/signing-keys.ts'
 import { Snapshots } from './documents/snapshots.ts'
 import type { Road } from './exchange/contract.ts'
+import { lostTraffic } from './exchange/lost-traffic.ts'
 import * as backendRegister from './keys/backends/index.ts'
 import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
@@ -233,6 +234,7 @@ export async function administration(
     documentKinds,
     formats: app.formats,
     newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
+    judgeTraffic: lostTraffic({ records: database.records, clock }),
     keys: {
       list: () => snapshots.current().keyring.stored,
       rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),

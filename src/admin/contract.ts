@@ -10,6 +10,7 @@ import type { RecordReader } from '../audit/reading.ts'
 import type { Trusting } from '../credentials/identify.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
+import type { JudgeTraffic } from '../documents/doubts.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { EntityStore } from '../entities/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
@@ -47,6 +48,8 @@ export interface AdminDoor {
   readonly formats: Formats
   /** Signing keys that documents make necessary (documents/apply.ts). */
   newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  /** How last week's traffic would fare under other documents (documents/doubts.ts). */
+  readonly judgeTraffic: JudgeTraffic
   readonly keys: {
     list(): readonly StoredKey[]
     /** Makes successors, for one algorithm or for all in use, and answers them. */

@@ -23,6 +23,9 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
   table.push(
     ...resources.health(door),
     ...resources.applying(door),
+    ...resources.rollback(door),
+    ...resources.changes(door),
+    ...resources.history(door),
     ...resources.documents(door),
     ...resources.audit(door),
     ...resources.signingKeys(door),

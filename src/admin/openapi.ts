@@ -19,6 +19,33 @@ const PROBLEM: JsonSchema = {
     detail: { type: 'string' },
     instance: { type: 'string', description: 'The request id' },
     version: { type: 'integer', description: 'The version in force, in a conflict' },
+    doubts: {
+      type: 'array',
+      description: 'What a change asks a yes for: say confirm=true where it is meant',
+      items: {
+        type: 'object',
+        required: ['what', 'message'],
+        properties: {
+          what: { enum: ['lock-out', 'no-approver', 'denials'] },
+          message: { type: 'string' },
+          looked: { type: 'integer', description: 'Granted exchanges of the last 7 days that were judged again' },
+          denied: { type: 'integer' },
+          groups: {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['client', 'targets', 'count', 'examples'],
+              properties: {
+                client: { type: 'string' },
+                targets: { type: 'array', items: { type: 'string' } },
+                count: { type: 'integer' },
+                examples: { type: 'array', items: { type: 'string' }, description: 'Ids of records' },
+              },
+            },
+          },
+        },
+      },
+    },
     faults: {
       type: 'array',
       items: {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Doubt } from '../documents/doubts.ts'
 import { CommandFailure, EXIT, type Terminal } from './contract.ts'
 import { nameOfError } from './error-name.ts'
 import { printable } from './table.ts'
@@ -22,6 +23,8 @@ export interface ProblemAnswer {
     readonly path: string
     readonly message: string
   }[]
+  /** What a change asks a yes for. */
+  readonly doubts: readonly Doubt[]
 }
 
 /** The administrators' door has refused. */
@@ -129,11 +132,12 @@ function problemIn(text: string, response: Response, url: URL): ProblemAnswer {
     status: response.status,
     instance: response.headers.get('cambist-request-id') ?? undefined,
     faults: [],
+    doubts: [],
   }
   if (!(response.headers.get('content-type') ?? '').startsWith('application/problem+json')) return nothing
   try {
-    const { detail, faults = [] } = JSON.parse(text) as Partial<ProblemAnswer>
-    return { ...nothing, detail: detail ?? nothing.detail, faults }
+    const { detail, faults = [], doubts = [] } = JSON.parse(text) as Partial<ProblemAnswer>
+    return { ...nothing, detail: detail ?? nothing.detail, faults, doubts }
   } catch {
     return nothing
   }

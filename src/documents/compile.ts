@@ -17,9 +17,11 @@ import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
 import { shutOut } from './administering.ts'
+import type { Approval } from './approval.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
 import { administrator } from './kinds/administrator.ts'
+import { approval } from './kinds/approval.ts'
 import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
@@ -38,6 +40,7 @@ export interface Compiled {
     readonly targets: ReadonlyMap<string, Target>
     readonly policies: ReadonlyMap<string, Policy>
     readonly administrators: ReadonlyMap<string, RoleBinding>
+    readonly approvals: ReadonlyMap<string, Approval>
   }
 }
 
@@ -50,6 +53,7 @@ const KINDS: readonly NounKind<never>[] = [
   target,
   policy,
   administrator,
+  approval,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
 
 /**
@@ -88,8 +92,8 @@ export class Compiler {
     })
   }
 
-  /** `own` is the issuer of our own tokens, where there are keys. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
-  compile(documents: readonly Compilable[], own?: TrustedIssuer): Compiled {
+  /** `own` is the issuer of our own tokens, where there are keys; `gone` is what a change deletes, for the words of a fault. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
+  compile(documents: readonly Compilable[], own?: TrustedIssuer, gone: readonly Document[] = []): Compiled {
     const faults: DocumentFault[] = []
     const byKind = this.#byKind(documents, faults)
     const nouns = {
@@ -98,8 +102,9 @@ export class Compiler {
       targets: this.#all(target, byKind, faults),
       policies: this.#all(policy, byKind, faults),
       administrators: this.#all(administrator, byKind, faults),
+      approvals: this.#all(approval, byKind, faults),
     }
-    faults.push(...danglingReferences(byKind))
+    faults.push(...danglingReferences(byKind, gone), ...unknownApprovals(nouns.approvals.values()))
     const together = <T>(kind: string, make: () => T): T | undefined =>
       attempt(make, (path, message) => faults.push({ kind, name: '', path, message }))
     const { ourIssuer } = this.#context
@@ -179,19 +184,33 @@ function attempt<T>(make: () => T, fault: (path: string, message: string) => voi
   }
 }
 
-function unknownKind({ kind, metadata: { name } }: Document): DocumentFault {
+const unknownKind = ({ kind, metadata: { name } }: Document): DocumentFault => ({
+  kind,
+  name,
+  path: 'kind',
+  message: noKind(kind),
+})
+
+function noKind(kind: string): string {
   const names = KINDS.map((each) => each.kind)
   const near = nearestName(kind, names)
-  return {
-    kind,
-    name,
-    path: 'kind',
-    message: `there is no kind ${JSON.stringify(kind.slice(0, 64))}; ${near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`}`,
-  }
+  return `there is no kind ${JSON.stringify(kind.slice(0, 64))}; ${near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`}`
+}
+
+/** Kinds that take two people and do not exist: a misspelt one would take one. */
+function* unknownApprovals(approvals: Iterable<Approval>): Iterable<DocumentFault> {
+  for (const { name, kinds } of approvals)
+    for (const each of kinds)
+      if (!KINDS.some(({ kind }) => kind === each))
+        yield { kind: 'Approval', name, path: 'spec.kinds', message: noKind(each) }
 }
 
 /** Names of documents that do not exist (interfaces.md: refused when applied). */
-function danglingReferences(byKind: ReadonlyMap<string, readonly Document[]>): readonly DocumentFault[] {
+function danglingReferences(
+  byKind: ReadonlyMap<string, readonly Document[]>,
+  gone: readonly Document[],
+): readonly DocumentFault[] {
+  const deleted = new Set(gone.map(keyOf))
   const names = new Map(
     [...byKind].map(([kind, documents]) => [kind, new Set(documents.map(({ metadata }) => metadata.name))]),
   )
@@ -203,7 +222,11 @@ function danglingReferences(byKind: ReadonlyMap<string, readonly Document[]>): r
         if (known === undefined || known.has(reference.name)) continue
         const near = nearestName(reference.name, known)
         const shown = JSON.stringify(reference.name.slice(0, 64))
-        const message = `there is no ${reference.kind} ${shown}; ${near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`}`
+        const remedy =
+          near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`
+        const message = deleted.has(`${reference.kind}/${reference.name}`)
+          ? `there is no ${reference.kind} ${shown} any more after this change, which deletes it; change or delete this document first or together with it`
+          : `there is no ${reference.kind} ${shown}; ${remedy}`
         faults.push({ kind, name: metadata.name, path: reference.path, message })
       }
     }

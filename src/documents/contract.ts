@@ -17,6 +17,7 @@ import type { TargetIndex } from '../targets/contract.ts'
 import type { TokenKind } from '../tokens/contract.ts'
 import type { Revocation, Revoked } from '../tokens/revocations.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
+import type { PendingChanges } from './pending.ts'
 
 export const API_VERSION = 'cambist/v1'
 
@@ -113,6 +114,14 @@ export interface Change {
   readonly kind: string
   readonly name: string
   readonly action: Action
+  /** The name that the document had, where it says the same as one that this change deletes. */
+  readonly renamedFrom?: string
+}
+
+/** A change as the history keeps it: with the hash (canonical.ts) of the document before and after, where there was one. */
+export interface AuditedChange extends Change {
+  readonly before?: string
+  readonly after?: string
 }
 
 /** Something that is allowed but doubtful. */
@@ -127,6 +136,8 @@ export interface Applied {
   readonly version: number
   readonly changes: readonly Change[]
   readonly warnings: readonly Warning[]
+  /** Nothing is in force yet: the change waits under this id for another administrator (pending.ts). */
+  readonly pending?: { readonly id: string }
 }
 
 export interface Revision {
@@ -135,7 +146,9 @@ export interface Revision {
   readonly at: number
   readonly author: string
   readonly message: string
-  readonly changes: readonly Change[]
+  /** The second person, where the change took two. */
+  readonly approvedBy?: string
+  readonly changes: readonly AuditedChange[]
 }
 
 /** What a change writes: documents to put (created or updated) and to delete, and signing keys to put. */
@@ -151,12 +164,20 @@ export interface StateChange {
   readonly removeBlocks?: readonly string[]
   /** kids of signing keys to forget. */
   readonly removeKeys?: readonly string[]
-  readonly changes: readonly Change[]
+  readonly changes: readonly AuditedChange[]
+  /** The pending change that this one is. Where it is open no longer, nothing is written, and PendingDecided thrown. */
+  readonly approves?: { readonly id: string; readonly by: string }
 }
 
 /** Where documents and signing keys live. Implemented by storage/. */
 export interface StateStore {
+  readonly pending: PendingChanges
   load(): Promise<StoredState>
+  /**
+   * The documents as they were at a version; undefined for one that never was. Keys and revocations are of the present
+   * alone: a state of the past has none, and no exchange is decided by it.
+   */
+  at(version: number): Promise<StoredState | undefined>
   /**
    * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
    * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every

@@ -2,7 +2,7 @@ import type { Mark } from '../audit/contract.ts'
 import type { Blocks } from '../blocks/block-index.ts'
 import { blockedBecause } from '../blocks/sentence.ts'
 import { matchesCertificate } from '../clients/certificate-names.ts'
-import type { Client, ClientIndex } from '../clients/contract.ts'
+import type { Client } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
@@ -14,6 +14,7 @@ import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import { candidatesOf, type KnownClients } from './candidates.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -58,7 +59,7 @@ export async function identifyParties(
   const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
   witness.proves(possession.keys)
   const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
-  const known: Known = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
+  const known: KnownClients = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
   const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
     toldOf(party, witness)
@@ -92,12 +93,6 @@ export async function identifyParties(
     actorIssuer: acting.issuer.name === CLIENTS_ISSUER ? undefined : acting.issuer.authority,
     possession,
   }
-}
-
-/** Where clients are found, and the names of those that are blocked. */
-interface Known {
-  readonly clients: ClientIndex
-  readonly blocked: ReadonlySet<string>
 }
 
 function toldOf(party: Identified, witness: Witness): void {
@@ -140,7 +135,11 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(authenticated: Identified, request: ExchangeRequest, known: Known): Facts['client'] {
+function authenticatedClient(
+  authenticated: Identified,
+  request: ExchangeRequest,
+  known: KnownClients,
+): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
     const client = known.clients.byName(principal.subject)
@@ -186,7 +185,7 @@ function foundClient(
   subject: Identified,
   actor: Identified | undefined,
   request: ExchangeRequest,
-  known: Known,
+  known: KnownClients,
 ): Facts['client'] {
   const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
   if (!isOwned(bearer)) {
@@ -202,24 +201,19 @@ function foundClient(
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
   (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
 
-/**
- * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
- * disabled or blocked, it denies all the same (T22).
- */
-function candidates(workload: Identified, authentication: string, { clients, blocked }: Known): readonly Client[] {
-  const found = clients.selecting(workload.principal)
-  // Those that are known by a name in a certificate are selected by nothing else.
-  const out = workload.certificate === undefined ? [] : [...blocked].flatMap((name) => clients.byName(name) ?? [])
-  const denying = [...clients.disabledOf(workload.issuer.name), ...out].filter((one) => isRegisteredBy(workload, one))
-  const comes = (client: Client): boolean => blocked.has(client.name) || comesBy(authentication)(client)
-  return denying.length === 0 && found.every(comes) ? found : [...found.filter(comes), ...denying]
-}
+const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
+  candidatesOf(
+    workload.principal,
+    authentication,
+    known,
+    workload.certificate === undefined ? undefined : (client) => isRegisteredBy(workload, client),
+  )
 
 function selected(
   workload: Identified,
   authentication: string,
   request: ExchangeRequest,
-  known: Known,
+  known: KnownClients,
 ): Facts['client'] {
   const { principal } = workload
   const clients = candidates(workload, authentication, known)
@@ -236,11 +230,6 @@ function selected(
   }
   return asClient(clients, authentication, principal, request)
 }
-
-const comesBy =
-  (authentication: string) =>
-  (client: Client): boolean =>
-    client.disabled || client.authentication === undefined || client.authentication.method === authentication
 
 /** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(

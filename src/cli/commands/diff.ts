@@ -3,13 +3,7 @@ import { type ApplyOptions, applyInput, showWarnings, withApplyOptions } from '.
 import { type CliCommand, EXIT } from '../contract.ts'
 import { askAdminJson } from '../http.ts'
 import { type WithOutput, withOutput } from '../options.ts'
-import { json, printable } from '../table.ts'
-
-interface Difference {
-  readonly path: string
-  readonly before?: unknown
-  readonly after?: unknown
-}
+import { json } from '../table.ts'
 
 export const diff: CliCommand = {
   name: 'diff',
@@ -23,9 +17,7 @@ export const diff: CliCommand = {
       run(async (terminal) => {
         // What reads documents is loaded by the commands alone that need it.
         const { readInput } = await import('../files.ts')
-        const { canonicalDocument } = await import('../../documents/canonical.ts')
-        const leaves = (document: Document | undefined) =>
-          document === undefined ? NOTHING : leavesOf(JSON.parse(canonicalDocument(document)))
+        const { differencesOf, shownDifference } = await import('../differences.ts')
         const input = await readInput(options.file, terminal)
         const { version, changes, warnings } = await applyInput(terminal, input, { ...options, dryRun: true })
         const stored = await askAdminJson<readonly Document[]>(terminal, '/admin/v1/export', {
@@ -37,18 +29,14 @@ export const diff: CliCommand = {
         )
         const differing = changes
           .filter(({ action }) => action !== 'unchanged')
-          .map(({ kind, name, action }) => {
-            const key = keyOf(kind, name)
-            return {
-              kind,
-              name,
-              action,
-              differences: action === 'deleted' ? [] : differences(leaves(before.get(key)), leaves(after.get(key))),
-            }
+          .map((change) => {
+            const key = keyOf(change.kind, change.name)
+            const gone = change.action === 'deleted'
+            return { ...change, differences: gone ? [] : differencesOf(before.get(key), after.get(key)) }
           })
         if (options.output === 'json') terminal.out(json({ version, changes: differing, warnings }))
         else {
-          for (const change of differing) terminal.out(shown(change))
+          for (const change of differing) terminal.out(shownDifference(change))
           showWarnings(terminal, warnings)
           terminal.err(
             differing.length === 0
@@ -63,49 +51,3 @@ export const diff: CliCommand = {
 }
 
 const keyOf = (kind: string, name: string): string => `${kind}/${name}`
-
-function shown({
-  kind,
-  name,
-  action,
-  differences: list,
-}: {
-  kind: string
-  name: string
-  action: string
-  differences: readonly Difference[]
-}): string {
-  const lines = list.flatMap(({ path, before, after }) => [
-    ...(before === undefined ? [] : [`  - ${path}: ${JSON.stringify(before)}`]),
-    ...(after === undefined ? [] : [`  + ${path}: ${JSON.stringify(after)}`]),
-  ])
-  return `${[`${action} ${kind} ${name}`, ...lines].map(printable).join('\n')}\n`
-}
-
-type Leaves = ReadonlyMap<string, unknown>
-const NOTHING: Leaves = new Map()
-
-/** Single values that are there in one and not, or not the same, in the other. */
-function differences(old: Leaves, fresh: Leaves): readonly Difference[] {
-  return [...new Set([...old.keys(), ...fresh.keys()])]
-    .sort()
-    .filter((path) => old.get(path) !== fresh.get(path))
-    .map((path) => ({
-      path,
-      ...(old.has(path) ? { before: old.get(path) } : {}),
-      ...(fresh.has(path) ? { after: fresh.get(path) } : {}),
-    }))
-}
-
-function leavesOf(document: unknown): Leaves {
-  const leaves = new Map<string, unknown>()
-  const walk = (value: unknown, path: string): void => {
-    if (Array.isArray(value) && value.length > 0)
-      for (const [index, item] of value.entries()) walk(item, `${path}[${index}]`)
-    else if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) {
-      for (const [name, member] of Object.entries(value)) walk(member, path === '' ? name : `${path}.${name}`)
-    } else leaves.set(path, typeof value === 'object' ? JSON.stringify(value) : value)
-  }
-  walk(document, '')
-  return leaves
-}

@@ -23,39 +23,60 @@ const kinds = ['administrators', 'trusted-issuers', 'clients', 'targets', 'polic
 const closedRoutes = [
   ...table
     .filter(({ role }) => role !== 'nobody')
-    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID)] as const),
-  ...kinds.flatMap((kind) => [['get', `/admin/v1/${kind}`] as const, ['get', `/admin/v1/${kind}/x`] as const]),
+    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID).replace(':version', '1')] as const),
+  ...kinds.flatMap((kind) => [
+    ['get', `/admin/v1/${kind}`] as const,
+    ...(['get', 'put', 'delete'] as const).map((method) => [method, `/admin/v1/${kind}/x`] as const),
+  ]),
 ]
 
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
-    expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
-      `delete /admin/v1/blocks/${RECORD_ID}`,
-      'get /admin/v1/administrators',
-      'get /admin/v1/administrators/x',
-      'get /admin/v1/audit',
-      `get /admin/v1/audit/${RECORD_ID}`,
-      'get /admin/v1/blocks',
-      'get /admin/v1/clients',
-      'get /admin/v1/clients/x',
-      'get /admin/v1/entities',
-      `get /admin/v1/entities/${RECORD_ID}`,
-      'get /admin/v1/export',
-      'get /admin/v1/history',
-      'get /admin/v1/keys',
-      'get /admin/v1/openapi.json',
-      'get /admin/v1/policies',
-      'get /admin/v1/policies/x',
-      'get /admin/v1/targets',
-      'get /admin/v1/targets/x',
-      'get /admin/v1/trusted-issuers',
-      'get /admin/v1/trusted-issuers/x',
-      `patch /admin/v1/entities/${RECORD_ID}`,
-      'post /admin/v1/apply',
-      'post /admin/v1/blocks',
-      'post /admin/v1/keys/rotate',
-      'post /admin/v1/revocations',
-    ])
+    expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual(
+      [
+        `delete /admin/v1/blocks/${RECORD_ID}`,
+        'delete /admin/v1/administrators/x',
+        'delete /admin/v1/clients/x',
+        'delete /admin/v1/policies/x',
+        'delete /admin/v1/targets/x',
+        'delete /admin/v1/trusted-issuers/x',
+        'get /admin/v1/administrators',
+        'get /admin/v1/administrators/x',
+        'get /admin/v1/audit',
+        `get /admin/v1/audit/${RECORD_ID}`,
+        'get /admin/v1/blocks',
+        'get /admin/v1/changes',
+        `get /admin/v1/changes/${RECORD_ID}`,
+        'get /admin/v1/clients',
+        'get /admin/v1/clients/x',
+        'get /admin/v1/entities',
+        `get /admin/v1/entities/${RECORD_ID}`,
+        'get /admin/v1/export',
+        'get /admin/v1/history',
+        'get /admin/v1/history/1',
+        'get /admin/v1/keys',
+        'get /admin/v1/openapi.json',
+        'get /admin/v1/policies',
+        'get /admin/v1/policies/x',
+        'get /admin/v1/targets',
+        'get /admin/v1/targets/x',
+        'get /admin/v1/trusted-issuers',
+        'get /admin/v1/trusted-issuers/x',
+        `patch /admin/v1/entities/${RECORD_ID}`,
+        'post /admin/v1/apply',
+        'post /admin/v1/blocks',
+        `post /admin/v1/changes/${RECORD_ID}/approve`,
+        `post /admin/v1/changes/${RECORD_ID}/withdraw`,
+        'post /admin/v1/keys/rotate',
+        'post /admin/v1/revocations',
+        'post /admin/v1/rollback',
+        'put /admin/v1/administrators/x',
+        'put /admin/v1/clients/x',
+        'put /admin/v1/policies/x',
+        'put /admin/v1/targets/x',
+        'put /admin/v1/trusted-issuers/x',
+      ].sort(),
+    )
   })
 
   describe.each(closedRoutes)('%s %s', (method, path) => {
@@ -196,7 +217,7 @@ describe('every answer', () => {
     ['DELETE', '/admin/v1/apply', 'POST'],
     ['GET', '/admin/v1/apply', 'POST'],
     ['POST', '/admin/v1/export', 'HEAD, GET'],
-    ['PUT', '/admin/v1/clients/checkout', 'HEAD, GET'],
+    ['PATCH', '/admin/v1/clients/checkout', 'HEAD, GET, PUT, DELETE'],
     ['OPTIONS', '/admin/v1/keys', 'HEAD, GET'],
     ['TRACE', '/livez', 'HEAD, GET'],
   ])('names the methods of a path: %s %s', async (method, path, allow) => {

@@ -139,6 +139,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     documentKinds: [administrator, client, policy, target, trustedIssuer],
     formats: context,
     newKeys,
+    judgeTraffic: async () => ({ looked: 0, denied: 0, groups: [] }),
     keys: {
       list: () => [key('ES256')],
       rotate: async (_author, algorithm) => {

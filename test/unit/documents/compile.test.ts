@@ -58,7 +58,7 @@ describe('compiling documents', () => {
       'Polcy p kind: there is no kind "Polcy"; did you mean Policy?',
     ])
     expect(lines([document('Deployment', 'p', {})])).toEqual([
-      'Deployment p kind: there is no kind "Deployment"; there are TrustedIssuer, Client, Target, Policy, Administrator',
+      'Deployment p kind: there is no kind "Deployment"; there are TrustedIssuer, Client, Target, Policy, Administrator, Approval',
     ])
   })
 
