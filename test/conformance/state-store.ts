@@ -243,6 +243,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         documents,
         keys: [],
         revocations: [],
+        blocks: [],
       })
       for (const one of [store, other]) {
         expect(await one.at(0)).toEqual(past(0, []))

@@ -106,10 +106,10 @@ const SAMPLES: Samples = {
   'post /admin/v1/keys/rotate': () => json({ algorithm: 'ES256' }),
   'post /admin/v1/blocks': () => json({ match: { instance: 'a-sample' }, reason: 'a sample' }),
   'delete /admin/v1/blocks/:id': async ({ server }) => {
-    const { json: block } = await server.adminSend('POST', '/admin/v1/blocks', {
+    const { json: made } = await server.adminSend('POST', '/admin/v1/blocks', {
       ...{ match: { instance: 'another-sample' }, reason: 'a sample' },
     })
-    return { parameters: { id: String((block as { id: string }).id) } }
+    return { parameters: { id: (made as { block: { id: string } }).block.id } }
   },
   'get /admin/v1/entities/:id': seen,
   'patch /admin/v1/entities/:id': async (world) => ({ ...(await seen(world)), ...json({ labels: { team: 'shop' } }) }),
