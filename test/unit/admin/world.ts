@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
 import type { AdminDoor } from '../../../src/admin/contract.ts'
 import { adminDoor } from '../../../src/admin/door.ts'
@@ -85,6 +86,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      walk: async () => ({ atMost: 1, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
     },
     compiler: compiler(),
