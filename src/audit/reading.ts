@@ -44,6 +44,8 @@ export interface Period {
 export interface RecordWalk {
   /** Records are no more than this, and about this many where `shadowed` is not asked for. */
   readonly atMost: number
+  /** Whether these are all records of the period, and not the newest of more. */
+  readonly whole: boolean
   /** In the order in which they were written, some at a time. To leave the loop is to end the reading. */
   readonly batches: AsyncIterable<readonly ExchangeRecord[]>
 }

@@ -6,7 +6,7 @@ import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 /** Rows that one statement reads: a bound of its time as of our memory, whatever the period. */
 const PAGE = 2000
 /** Records that are made of rows at once: some milliseconds, in which nothing else can be done. */
-const BATCH = 100
+const BATCH = 50
 /**
  * Records are written about when they came, in an order that clocks of several replicas and the length of exchanges blur.
  * By this much, in milliseconds, a record may be out of it and is found.
@@ -26,8 +26,13 @@ export async function walk(pool: pg.Pool, period: Period): Promise<RecordWalk> {
   const [least, most] = [Number(rows[0]?.least ?? 1), Number(rows[0]?.most ?? 0)]
   const end = (await firstFrom(pool, period.until + BLUR, least, most)) - 1
   const begin = await firstFrom(pool, period.since - BLUR, least, end)
-  const after = Math.max(begin - 1, period.newest === undefined ? 0 : end - period.newest)
-  return { atMost: Math.max(0, end - after), batches: batches(pool, period, after, end) }
+  const newest = period.newest === undefined ? 0 : end - period.newest
+  const after = Math.max(begin - 1, newest)
+  return {
+    atMost: Math.max(0, end - after),
+    whole: newest < begin,
+    batches: batches(pool, period, after, end),
+  }
 }
 
 /** The number of the first row that came at the moment or later; one past `most` where there is none. */

@@ -86,7 +86,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
-      walk: async () => ({ atMost: 1, batches: Readable.from([[record]]) }),
+      walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
     },
     compiler: compiler(),
@@ -169,7 +169,7 @@ export function ask(
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(parts).toString('utf8')
-          const isJson = /json/.test(response.headers['content-type'] ?? '')
+          const isJson = /[/+]json/.test(response.headers['content-type'] ?? '')
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
