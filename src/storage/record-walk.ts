@@ -3,8 +3,8 @@ import type { ExchangeRecord } from '../audit/contract.ts'
 import type { Period, RecordWalk } from '../audit/reading.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 
-/** Rows that one statement reads: a bound of its time as of our memory, whatever the period. */
-const PAGE = 2000
+/** Rows that one statement reads: a bound of its time and of our memory, whatever the period. What lives longer costs pauses to collect. */
+const PAGE = 500
 /** Records that are made of rows at once: some milliseconds, in which nothing else can be done. */
 const BATCH = 50
 /**
