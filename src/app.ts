@@ -35,6 +35,7 @@ import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { OnlineChecks } from './trust/online-checks.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
+import { withoutNetwork } from './trust/without-network.ts'
 
 /** The registers, joined here and handed in everywhere. Tests add to them. */
 export const formats: Formats = {
@@ -175,15 +176,8 @@ export async function openWorkloads(
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
-    issuer: config.issuer,
-    endpoints: endpointsOf(config),
-    trustDomain: config.trustDomain,
-    clock,
+    ...roadToDecision(app),
     snapshots: app.snapshots,
-    keys: app.keySets,
-    source: app.platformService,
-    status: app.onlineChecks,
-    credentialKinds: credentialKinds(app.formats.credentialKinds),
     tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
     ledger,
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
@@ -192,6 +186,18 @@ export async function openWorkloads(
   const { hosts, clientCertificates: certificates } = config
   return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
 }
+
+/** As much of the road as is the same for a request and for its explanation. */
+const roadToDecision = ({ config, clock, ...app }: App) => ({
+  issuer: config.issuer,
+  endpoints: endpointsOf(config),
+  trustDomain: config.trustDomain,
+  clock,
+  keys: app.keySets,
+  source: app.platformService,
+  status: app.onlineChecks,
+  credentialKinds: credentialKinds(app.formats.credentialKinds),
+})
 
 /** Our own URLs of the token endpoint, which proofs of possession are made for. */
 const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
@@ -225,10 +231,13 @@ export async function administration(
   const { clock, config, database, keys, snapshots } = app
   const kinds = credentialKinds(app.formats.credentialKinds)
   const shutOut = new RateByKey(clock, { perSecond: 1, burst: 20, keys: 10_000 })
+  // What is only explained counts nowhere.
+  const road = { ...roadToDecision(app), events: { unknownParameter: () => undefined } }
   return adminDoor({
     store: database.states,
     records: database.records,
     entities: database.entities,
+    actions: database.actions,
     compiler: app.compiler,
     snapshots,
     documentKinds,
@@ -239,6 +248,8 @@ export async function administration(
       list: () => snapshots.current().keyring.stored,
       rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),
     },
+    road,
+    roadWithoutNetwork: (onUnasked) => ({ ...road, ...withoutNetwork(app.keySets, onUnasked) }),
     metrics,
     ready: async () => {
       const checks = { database: await database.ping(), documents: inForce(app), workloads: listening() }

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
 import { includesRole, type Role, type RoleBindings } from '../administrators/contract.ts'
+import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Trusting } from '../credentials/identify.ts'
 import type { Compiler } from '../documents/compile.ts'
@@ -13,9 +14,11 @@ import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts
 import type { JudgeTraffic } from '../documents/doubts.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { EntityStore } from '../entities/contract.ts'
+import type { RoadToDecision } from '../exchange/identified.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Refusal } from '../refusal.ts'
+import type { Unasked } from '../trust/without-network.ts'
 
 export { type Role, roles } from '../administrators/contract.ts'
 
@@ -42,8 +45,9 @@ export interface AdminDoor {
   readonly store: StateStore
   readonly records: RecordReader
   readonly entities: EntityStore
+  readonly actions: ActionLog
   readonly compiler: Compiler
-  readonly snapshots: Pick<Snapshots, 'atLeast'>
+  readonly snapshots: Pick<Snapshots, 'atLeast' | 'current'>
   readonly documentKinds: readonly DocumentKind[]
   readonly formats: Formats
   /** Signing keys that documents make necessary (documents/apply.ts). */
@@ -55,6 +59,10 @@ export interface AdminDoor {
     /** Makes successors, for one algorithm or for all in use, and answers them. */
     rotate(author: string, algorithm?: string): Promise<readonly StoredKey[]>
   }
+  /** The road up to a decision, on which requests are explained. */
+  readonly road: RoadToDecision
+  /** The same where nobody outside may be asked; hears of everything that was not. */
+  roadWithoutNetwork(onUnasked: (unasked: Unasked) => void): RoadToDecision
   /** Prometheus text. */
   metrics(): Promise<string>
   ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>
@@ -78,13 +86,20 @@ export interface AdminDoor {
 
 /** A request once it has been let in and its query has been read by the route's schema. */
 export interface AdminRequest<Query> {
+  /** = `Cambist-Request-Id` of the answer. */
+  readonly id: string
   readonly administrator: Administrator
   readonly parameters: Readonly<Record<string, string>>
   readonly query: Query
   readonly headers: IncomingHttpHeaders
   /** The body as text, of one of the media types of the route. Rejects with a Problem. */
   body(): Promise<{ readonly type: string; readonly text: string }>
+  /** Aborted when whoever asks has gone, so that long work for nobody ends. */
+  readonly signal: AbortSignal
 }
+
+/** What `lines` are sent as. */
+export const LINES = 'application/x-ndjson'
 
 export interface AdminAnswer {
   readonly status?: number
@@ -92,6 +107,8 @@ export interface AdminAnswer {
   /** JSON, or with `text` a body of another type. */
   readonly json?: unknown
   readonly text?: { readonly type: string; readonly body: string }
+  /** JSON, one value a line, as it comes. Where it fails on the way, its last line is `{"problem": …}`. */
+  readonly lines?: AsyncIterable<unknown>
 }
 
 /** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */

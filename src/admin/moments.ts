@@ -1,15 +1,14 @@
 import { parseDuration } from '../lib/duration.ts'
-import type { Fault } from '../lib/fault.ts'
+import { type Fault, Faults } from '../lib/fault.ts'
+import { parseMoment } from '../lib/moment.ts'
 
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
-
-/** Milliseconds since the epoch of a moment, or of a duration before now. */
+/** Milliseconds since the epoch of a moment, or of a duration before now. Adds to `faults` where it is neither. */
 export function momentOf(written: string | undefined, path: string, now: number, faults: Fault[]): number | undefined {
   if (written === undefined) return undefined
   const back = parseDuration(written)
   if (back !== undefined) return now - back * 1000
   // In a query a plus sign is a space, and the offset of a moment has one.
-  const at = millisecondsOf(written.replace(' ', '+'))
+  const at = parseMoment(written.replace(' ', '+'))
   if (at === undefined) {
     faults.push({
       path,
@@ -24,7 +23,7 @@ export function momentOf(written: string | undefined, path: string, now: number,
 export function endOf(written: string | undefined, path: string, now: number, faults: Fault[]): number | undefined {
   if (written === undefined) return undefined
   const ahead = parseDuration(written)
-  const at = ahead === undefined ? millisecondsOf(written) : now + ahead * 1000
+  const at = ahead === undefined ? parseMoment(written) : now + ahead * 1000
   if (at !== undefined && at > now) return at
   faults.push({
     path,
@@ -33,7 +32,16 @@ export function endOf(written: string | undefined, path: string, now: number, fa
   return undefined
 }
 
-function millisecondsOf(written: string): number | undefined {
-  const at = RFC3339.test(written) ? Date.parse(written) : Number.NaN
-  return Number.isNaN(at) ? undefined : at
+/** The time between two moments as they are written; `until` is now where it is not. Throws Faults. */
+export function periodOf(
+  { since, until }: { readonly since: string; readonly until?: string | undefined },
+  now: number,
+): { readonly since: number; readonly until: number } {
+  const faults: Fault[] = []
+  const from = momentOf(since, 'since', now, faults)
+  const to = momentOf(until, 'until', now, faults) ?? now
+  if (from !== undefined && faults.length === 0 && from >= to)
+    faults.push({ path: 'since', message: 'is no earlier than until: there is no time between them' })
+  if (from === undefined || faults.length > 0) throw new Faults(faults)
+  return { since: from, until: to }
 }

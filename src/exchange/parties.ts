@@ -8,13 +8,13 @@ import { type Identified, identify, type Trusting } from '../credentials/identif
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
 import { possessionOf } from '../credentials/possession.ts'
-import type { Snapshot } from '../documents/contract.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
 import { candidatesOf, type KnownClients } from './candidates.ts'
+import type { DecidingSnapshot } from './contract.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -52,7 +52,7 @@ export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints:
 export async function identifyParties(
   request: ExchangeRequest,
   carried: Carried,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trust: Trust,
   witness: Witness,
 ): Promise<Parties> {
@@ -120,7 +120,7 @@ function checkNotBlocked({ candidates }: Facts['client'], blocked: Blocks, now: 
  */
 function certificateAsClient(
   { certificate, clientId }: ExchangeRequest,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trusting: Trusting,
 ): DeclaredToken | undefined {
   if (certificate === undefined) return undefined

@@ -19,14 +19,19 @@ export interface Judging extends Rules {
  */
 export function rejudge(facts: Facts, documents: Judging): Decision {
   try {
-    checkBelieved(facts, documents)
-    const candidates = clientsOf(facts, documents.clients)
-    return evaluate(equal(candidates, facts.client.candidates) ? facts : withClients(facts, candidates), documents)
+    return evaluate(factsUnder(facts, documents), documents)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const { reason, detail } = error
     return { permitted: false, reason, detail, rules: NONE, shadow: NONE, changes: NONE, errors: NONE }
   }
+}
+
+/** The facts as the road would have them under the documents. Throws Refusal where it would refuse before a decision. */
+export function factsUnder(facts: Facts, documents: Judging): Facts {
+  checkBelieved(facts, documents)
+  const candidates = clientsOf(facts, documents.clients)
+  return equal(candidates, facts.client.candidates) ? facts : withClients(facts, candidates)
 }
 
 const NONE: readonly never[] = Object.freeze([])

@@ -197,7 +197,8 @@ const AFTER: ReadonlySet<string> = new Set<Reason>([
   'internal',
 ])
 
-const isAfter = (reason: string): boolean => AFTER.has(reason)
+/** Whether a refusal with facts came after a decision that permitted. */
+export const isAfter = (reason: string): boolean => AFTER.has(reason)
 
 /** The facts of a record that a decision was made on, and whose outcome that decision was. */
 function decidedOn({ facts: recorded, outcome, reason }: Replayable): Facts | undefined {
@@ -207,7 +208,7 @@ function decidedOn({ facts: recorded, outcome, reason }: Replayable): Facts | un
 }
 
 /** Records outlive programs: what an evaluation cannot do without is looked for. */
-function isWhole({ client, subject, actors, scopes, audiences, resources }: Partial<Facts>): boolean {
+export function isWhole({ client, subject, actors, scopes, audiences, resources }: Partial<Facts>): boolean {
   return (
     [client?.candidates, subject?.scopes, actors, scopes, audiences, resources].every(Array.isArray) &&
     typeof subject?.attributes === 'object' &&

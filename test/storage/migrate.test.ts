@@ -113,6 +113,8 @@ describe('migrations', () => {
       'DELETE FROM cambist.one_use_marks',
       'DELETE FROM cambist.signing_keys',
       `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1000, '', '', '[]')`,
+      `INSERT INTO cambist.administrator_actions (id, at, administrator, action, about)
+       VALUES (gen_random_uuid(), now(), '', '', '{}')`,
     ]) {
       await client.query(allowed)
     }
@@ -122,6 +124,8 @@ describe('migrations', () => {
       'DELETE FROM cambist.entities',
       'DELETE FROM cambist.records',
       'DELETE FROM cambist.revisions',
+      'DELETE FROM cambist.administrator_actions',
+      `UPDATE cambist.administrator_actions SET about = '{}'`,
       'UPDATE cambist.document_history SET document = NULL',
       'DELETE FROM cambist.migrations',
       'CREATE TABLE cambist.own ()',

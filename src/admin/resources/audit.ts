@@ -26,6 +26,7 @@ const query = z.strictObject({
   target: text,
   jti: text,
   lineage: text,
+  shadow: text,
   since: text,
   until: text,
   limit: limit(1000, 100),
@@ -48,7 +49,8 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
       method: 'get',
       path: '/admin/v1/audit',
       role: 'auditor',
-      summary: 'Exchanges, newest first; since and until are RFC 3339 moments or durations back, such as 24h',
+      summary:
+        'Exchanges, newest first; since and until are RFC 3339 moments or durations back, such as 24h; shadow is the name of a rule in shadow that would have decided, and takes since',
       query,
       answers: { type: 'application/json', schema: listOf(row) },
       async handle({ query: { limit: count, cursor: from, since, until, ...fields } }) {
@@ -57,6 +59,7 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
           since: momentOf(since, 'since', clock.now(), faults),
           until: momentOf(until, 'until', clock.now(), faults),
         }
+        if (fields.shadow !== undefined && since === undefined) faults.push(UNBOUNDED)
         if (faults.length > 0) throw new Faults(faults)
         const filter = Object.fromEntries(
           Object.entries({ ...fields, ...times }).filter(([, value]) => value !== undefined),
@@ -86,6 +89,12 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
       },
     }),
   ]
+}
+
+/** Shadow rules have no index: without a beginning, all that was ever recorded would be looked through. */
+const UNBOUNDED: Fault = {
+  path: 'since',
+  message: 'is missing; what a rule in shadow would have done is looked for in a time, so write one such as 7d',
 }
 
 const shown = (record: ExchangeRecord) => ({

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import type { RecordReader } from '../../../src/audit/reading.ts'
 import { whole } from '../documents/world.ts'
@@ -10,6 +11,7 @@ const records: RecordReader = {
   list: async () => ({ items: [], next: null }),
   get: async () => undefined,
   unexpired: async () => 0,
+  walk: async () => ({ atMost: 0, whole: true, batches: Readable.from([]) }),
   liveLineages: async () => {
     if (fails) throw failing
     return [{ lineage: 'l', tokens: 2, until: NOW / 1000 + 60 }]

@@ -75,6 +75,10 @@ describe('who is let in (T34, T36)', () => {
         'put /admin/v1/policies/x',
         'put /admin/v1/targets/x',
         'put /admin/v1/trusted-issuers/x',
+        'get /admin/v1/actions',
+        'get /admin/v1/shadow',
+        'post /admin/v1/explain',
+        'post /admin/v1/replay',
       ].sort(),
     )
   })
@@ -245,6 +249,9 @@ describe('every answer', () => {
     ['/admin/v1/audit?outcome=maybe', 'outcome', 'is granted, refused or failed'],
     ['/admin/v1/audit?reason=denyed', 'reason', 'did you mean denied?'],
     ['/admin/v1/audit?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/audit?shadow=next', 'since', 'is looked for in a time, so write one such as 7d'],
+    ['/admin/v1/shadow?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/shadow?since=1h&until=2h', 'since', 'there is no time between them'],
     ['/admin/v1/audit?limit=0', 'limit', 'is a number from 1 to 1000'],
     ['/admin/v1/audit?limit=1001', 'limit', 'is 1000 at most'],
     ['/admin/v1/audit?client=a%00b', 'client', 'no record has'],

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
 import type { AdminDoor, AdministratorTrust } from '../../../src/admin/contract.ts'
 import { adminDoor } from '../../../src/admin/door.ts'
@@ -15,13 +16,34 @@ import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
 import type { EntityStore } from '../../../src/entities/contract.ts'
+import type { RoadToDecision } from '../../../src/exchange/identified.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { Refusal } from '../../../src/refusal.ts'
 import { trustIndex } from '../../../src/trust/trust-index.ts'
+import { MemoryActionLog } from '../../fakes/memory-action-log.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
 import { compiler, context, ISSUER, key, newKeys } from '../documents/world.ts'
 
 export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
 export const NOW = Date.UTC(2026, 10, 24, 12)
+const unreached = (): never => {
+  throw new Error('no test here gets as far as this')
+}
+
+/** No request is explained over fakes that has anything to verify. */
+const road: RoadToDecision = {
+  issuer: 'https://cambist.example',
+  endpoints: [],
+  trustDomain: 'cambist.example',
+  clock: { now: () => NOW, monotonic: () => 0 },
+  keys: { find: unreached, anchors: unreached },
+  source: { present: unreached },
+  status: { check: unreached },
+  credentialKinds: { ofTokens: new Map(), ofClients: new Map() },
+  events: { unknownParameter: () => undefined },
+}
+const roads = { road, roadWithoutNetwork: () => road }
+
 export const RECORD_ID = '01900000-0000-7000-8000-000000000001'
 
 export const record: ExchangeRecord = {
@@ -130,12 +152,20 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
       liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
     },
     entities: noEntities,
+    actions: new MemoryActionLog(),
     compiler: compiler(),
-    snapshots: { atLeast: async () => compiler().snapshot(await states.load()) },
+    snapshots: {
+      atLeast: async () => compiler().snapshot(await states.load()),
+      current() {
+        throw new Refusal('snapshot_unavailable', 'nothing is in force here', { retryAfter: 1 })
+      },
+    },
+    ...roads,
     documentKinds: [administrator, client, policy, target, trustedIssuer],
     formats: context,
     newKeys,
@@ -217,7 +247,7 @@ export function ask(
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(parts).toString('utf8')
-          const isJson = /json/.test(response.headers['content-type'] ?? '')
+          const isJson = /[/+]json/.test(response.headers['content-type'] ?? '')
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
