@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -74,7 +74,9 @@ const WRITES_TOO = draft(changed(base.policy, { scopes: ['orders:read', 'orders:
 describe('cambist diff --replay', () => {
   it('shows which decisions would be others, by group and in sentences', async () => {
     const asked = [
-      ...Array.from({ length: 1240 }, (_, at) => recorded({}, { id: `granted-${at}` })),
+      ...Array.from({ length: 1240 }, (_, at) =>
+        recorded({}, { id: `01a21323-b950-734e-8943-${String(at).padStart(12, '0')}` }),
+      ),
       refused({ scopes: ['orders:write'] }, { id: 'refused-0' }),
       refused({}, { facts: null, reason: 'expired' }),
     ]
@@ -89,12 +91,15 @@ describe('cambist diff --replay', () => {
         'Of 1 241 decisions from 2026-11-17T12:00:00.000Z to 2026-11-24T12:00:00.000Z, judged by version 1 and by the draft, 1 240 would be refused, 1 stays as it is.',
         '',
         'COUNT  CHANGE   CLIENT    TARGETS  ISSUER  IN FORCE          DRAFT         EXAMPLE',
-        '1 240  refused  checkout  orders   prod    orders:read 300s  scope_denied  granted-0',
+        '1 240  refused  checkout  orders   prod    orders:read 300s  scope_denied  01a21323-b950-734e-8943-000000000000',
         '',
         '1 240 exchanges of checkout at orders would be refused: no policy lets client checkout ask for orders:read at orders; checkout-reads-orders permits no scope.',
         '',
       ].join('\n'),
     )
+    // What docs/replay.md shows.
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/replay.md'), 'utf8')
+    expect(page).toContain(denying.out.slice(denying.out.indexOf('Of 1 241')))
     expect(denying.err).toBe(
       [
         '1 document differs from version 1.',
