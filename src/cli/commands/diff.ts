@@ -3,6 +3,7 @@ import { type ApplyOptions, applyInput, showWarnings, withApplyOptions } from '.
 import { type CliCommand, EXIT } from '../contract.ts'
 import { askAdminJson } from '../http.ts'
 import { type WithOutput, withOutput } from '../options.ts'
+import { checkReplay, failsBy, type ReplayOptions, replayInput, showReplay, withReplay } from '../replaying.ts'
 import { json } from '../table.ts'
 
 export const diff: CliCommand = {
@@ -11,10 +12,13 @@ export const diff: CliCommand = {
   examples: [
     ['cambist diff -f team/', 'compares a folder with what is in force'],
     ['cambist diff -f team/ --prune team=shop', 'also shows what would be deleted'],
+    ['cambist diff -f team/ --replay 7d', 'also shows which decisions of the last week would be others'],
+    ['cambist diff -f team/ --replay 7d --fail-on-denial', 'for CI: ends with 1 where any would be refused'],
   ],
   define(command, run) {
-    withOutput(withApplyOptions(command)).action((options: ApplyOptions & WithOutput) =>
+    withReplay(withOutput(withApplyOptions(command))).action((options: ApplyOptions & WithOutput & ReplayOptions) =>
       run(async (terminal) => {
+        checkReplay(options)
         // What reads documents is loaded by the commands alone that need it.
         const { readInput } = await import('../files.ts')
         const { differencesOf, shownDifference } = await import('../differences.ts')
@@ -34,8 +38,10 @@ export const diff: CliCommand = {
             const gone = change.action === 'deleted'
             return { ...change, differences: gone ? [] : differencesOf(before.get(key), after.get(key)) }
           })
-        if (options.output === 'json') terminal.out(json({ version, changes: differing, warnings }))
-        else {
+        const replayed = await replayInput(terminal, input, options)
+        if (options.output === 'json') {
+          terminal.out(json({ version, changes: differing, warnings, ...(replayed && { replay: replayed }) }))
+        } else {
           for (const change of differing) terminal.out(shownDifference(change))
           showWarnings(terminal, warnings)
           terminal.err(
@@ -43,8 +49,9 @@ export const diff: CliCommand = {
               ? `No difference from version ${version}.\n`
               : `${differing.length} document${differing.length === 1 ? ' differs' : 's differ'} from version ${version}.\n`,
           )
+          if (replayed !== undefined) showReplay(terminal, replayed)
         }
-        return EXIT.done
+        return replayed !== undefined && failsBy(replayed, options) ? EXIT.failed : EXIT.done
       }),
     )
   },
