@@ -71,7 +71,7 @@ export interface Policy {
   readonly condition: Condition | undefined
 }
 
-const DEFAULT_DEPTH = 3
+export const DEFAULT_DEPTH = 3
 const DEFAULT_CHANGES = ['format', 'scope', 'authority'] as const
 
 const documentName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\*)$/, "is a document's name, or * for all")
