@@ -223,6 +223,7 @@ export async function administration(
   return adminDoor({
     store: database.states,
     records: database.records,
+    actions: database.actions,
     compiler: app.compiler,
     snapshots,
     documentKinds,

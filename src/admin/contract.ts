@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { z } from 'zod'
+import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
@@ -30,6 +31,7 @@ export const mayActAs = (administrator: Administrator, role: Role): boolean =>
 export interface AdminDoor {
   readonly store: StateStore
   readonly records: RecordReader
+  readonly actions: ActionLog
   readonly compiler: Compiler
   readonly snapshots: Pick<Snapshots, 'atLeast'>
   readonly documentKinds: readonly DocumentKind[]
@@ -56,6 +58,8 @@ export interface AdminDoor {
 
 /** A request once it has been let in and its query has been read by the route's schema. */
 export interface AdminRequest<Query> {
+  /** = `Cambist-Request-Id` of the answer. */
+  readonly id: string
   readonly administrator: Administrator
   readonly parameters: Readonly<Record<string, string>>
   readonly query: Query

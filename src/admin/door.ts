@@ -24,6 +24,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.applying(door),
     ...resources.documents(door),
     ...resources.audit(door),
+    ...resources.actions(door),
     ...resources.signingKeys(door),
     ...resources.revocations(door),
     ...resources.openapi(door, () => table),
@@ -54,7 +55,9 @@ export function doorOver(
       const query = row.role === 'nobody' ? undefined : readBySchema(row.query, queryOf(ctx.querystring))
       const { takes = [] } = row
       const body = () => readBody(ctx.req, takes)
-      write(ctx, await row.handle({ administrator, parameters: ctx.params, query, headers: ctx.req.headers, body }))
+      const id = ctx.response.get('Cambist-Request-Id')
+      const { params: parameters } = ctx
+      write(ctx, await row.handle({ id, administrator, parameters, query, headers: ctx.req.headers, body }))
     })
   }
   app.use(guard(events))

@@ -1,8 +1,8 @@
 /**
  * credentials/ owns what comes in: how a credential of each kind is read, found a trusted issuer, and verified, what a
  * request proves of keys, and the one pipeline, identify(), through which every credential goes in whatever position it
- * stands. Whom we believe is trust/; what the verified party may do is policy/; how a request carries all this over HTTP
- * is oauth/.
+ * stands. Whom we believe is trust/; what the verified party may do is policy/; how a request carries all this is
+ * exchange/.
  */
 import type { z } from 'zod'
 import type { ActorChain, MayAct } from '../identity/actor.ts'

@@ -1,8 +1,9 @@
 import type { StoredKey } from '../keys/contract.ts'
-import { type Fault, Faults } from '../lib/fault.ts'
-import { canonicalDocument, inOrder } from './canonical.ts'
+import { Faults } from '../lib/fault.ts'
+import { inOrder } from './canonical.ts'
 import type { Compiled, Compiler } from './compile.ts'
-import type { Action, Applied, Change, Document, StateStore, StoredDocument, StoredState, Warning } from './contract.ts'
+import type { Applied, Document, StateStore, StoredDocument, StoredState, Warning } from './contract.ts'
+import { carries, type Label, parseLabel, propose } from './proposal.ts'
 import { algorithmsOf } from './signing-keys.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -114,44 +115,16 @@ function planned(
 ): Plan {
   const { baseVersion } = options
   if (baseVersion !== undefined && baseVersion !== state.version) throw new VersionConflict(baseVersion, state.version)
-  const stored = new Map(state.documents.map((document) => [keyOf(document), document]))
-  const whole = new Map<string, Document>(stored)
-  const changes: Change[] = []
-  const put: Document[] = []
-  const given = new Set<string>()
-  const change = ({ kind, metadata: { name } }: Document, action: Action) => changes.push({ kind, name, action })
-  for (const document of documents) {
-    const key = keyOf(document)
-    given.add(key)
-    const before = stored.get(key)
-    if (before !== undefined && canonicalDocument(before) === canonicalDocument(document)) {
-      change(document, 'unchanged')
-      continue
-    }
-    change(document, before === undefined ? 'created' : 'updated')
-    whole.set(key, document)
-    put.push(document)
-  }
-  const removed =
-    selector === undefined
-      ? []
-      : state.documents.filter((document) => carries(document, selector) && !given.has(keyOf(document)))
-  for (const document of removed) {
-    change(document, 'deleted')
-    whole.delete(keyOf(document))
-  }
+  const { whole, changes, put, removed, given } = propose(state.documents, documents, selector)
   const { mayWrite = () => true } = options
   const refused = new Set([...put, ...removed].map(({ kind }) => kind).filter((kind) => !mayWrite(kind)))
   if (refused.size > 0) throw new WriteRefused([...refused])
-  const after = [...whole.values()]
-  const compiled = compiler.compile(after)
+  const compiled = compiler.compile(whole)
   const known = put.length === 0 && removed.length === 0 ? new Set<string>() : warningsBefore(state, compiler)
   const warnings = [
-    ...warningsOf(compiled).filter(
-      (warning) => given.has(`${warning.kind}/${warning.name}`) || !known.has(textOf(warning)),
-    ),
+    ...warningsOf(compiled).filter((warning) => given(warning.kind, warning.name) || !known.has(textOf(warning))),
     ...(selector === undefined ? [] : unlabelled(documents, selector)),
-  ].filter((warning) => put.length > 0 || removed.length > 0 || given.has(`${warning.kind}/${warning.name}`))
+  ].filter((warning) => put.length > 0 || removed.length > 0 || given(warning.kind, warning.name))
   return {
     applied: { version: state.version, changes: inOrder(changes), warnings: inOrder(warnings) },
     compiled,
@@ -172,30 +145,6 @@ function warningsBefore(state: StoredState, compiler: Compiler): ReadonlySet<str
 
 const textOf = ({ kind, name, path, message }: Warning): string => JSON.stringify([kind, name, path, message])
 
-interface Label {
-  readonly key: string
-  readonly value: string | undefined
-}
-
-function parseLabel(text: string): Label {
-  const at = text.indexOf('=')
-  const label = at < 0 ? { key: text, value: undefined } : { key: text.slice(0, at), value: text.slice(at + 1) }
-  if (!/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/.test(label.key)) {
-    const faults: readonly Fault[] = [
-      {
-        path: 'prune',
-        message: `${JSON.stringify(text.slice(0, 128))} is not a label; write one such as team or team=shop`,
-      },
-    ]
-    throw new Faults(faults)
-  }
-  return label
-}
-
-function carries({ metadata: { labels = {} } }: Document, { key, value }: Label): boolean {
-  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)
-}
-
 function unlabelled(documents: readonly Document[], label: Label): readonly Warning[] {
   const wanted = label.value === undefined ? label.key : `${label.key}=${label.value}`
   return documents
@@ -207,5 +156,3 @@ function unlabelled(documents: readonly Document[], label: Label): readonly Warn
       message: `does not carry the label ${wanted}, so that an apply without this document will not delete it`,
     }))
 }
-
-const keyOf = ({ kind, metadata }: Document): string => `${kind}/${metadata.name}`

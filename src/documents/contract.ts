@@ -148,6 +148,11 @@ export interface StateChange {
 export interface StateStore {
   load(): Promise<StoredState>
   /**
+   * The documents as they were at a version; undefined for one that never was. Keys and revocations are of the present
+   * alone: a state of the past has none, and no exchange is decided by it.
+   */
+  at(version: number): Promise<StoredState | undefined>
+  /**
    * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
    * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every
    * exchange decided under the older version has either committed or will find itself stale (audit/contract.ts).

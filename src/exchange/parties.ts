@@ -6,12 +6,12 @@ import { type Identified, identify, type Trusting } from '../credentials/identif
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
 import { possessionOf } from '../credentials/possession.ts'
-import type { Snapshot } from '../documents/contract.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import type { DecidingSnapshot } from './contract.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -45,7 +45,7 @@ export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints:
 export async function identifyParties(
   request: ExchangeRequest,
   carried: Carried,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trust: Trust,
   witness: Witness,
 ): Promise<Parties> {
@@ -90,7 +90,7 @@ export async function identifyParties(
  */
 function certificateAsClient(
   { certificate, clientId }: ExchangeRequest,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trusting: Trusting,
 ): DeclaredToken | undefined {
   if (certificate === undefined) return undefined
@@ -105,7 +105,11 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(authenticated: Identified, request: ExchangeRequest, snapshot: Snapshot): Facts['client'] {
+function authenticatedClient(
+  authenticated: Identified,
+  request: ExchangeRequest,
+  snapshot: DecidingSnapshot,
+): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
     const client = snapshot.clients.byName(principal.subject)
@@ -151,7 +155,7 @@ function foundClient(
   subject: Identified,
   actor: Identified | undefined,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
 ): Facts['client'] {
   const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
   if (!isOwned(bearer)) {
@@ -171,7 +175,7 @@ const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified)
  * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
  * disabled, it denies all the same (T22).
  */
-function candidates(workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] {
+function candidates(workload: Identified, authentication: string, { clients }: DecidingSnapshot): readonly Client[] {
   const found = clients.selecting(workload.principal)
   const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
   return denying.length === 0 && found.every(comesBy(authentication))
@@ -183,7 +187,7 @@ function selected(
   workload: Identified,
   authentication: string,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
 ): Facts['client'] {
   const { principal } = workload
   const clients = candidates(workload, authentication, snapshot)
@@ -201,7 +205,8 @@ function selected(
   return asClient(clients, authentication, principal, request)
 }
 
-const comesBy =
+/** Whether a client is this one where the request came by the authentication: one that says how it authenticates is nobody who comes in another way (T45). */
+export const comesBy =
   (authentication: string) =>
   (client: Client): boolean =>
     client.disabled || client.authentication === undefined || client.authentication.method === authentication

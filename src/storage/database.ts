@@ -1,4 +1,5 @@
 import pg from 'pg'
+import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { StateStore } from '../documents/contract.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
@@ -14,6 +15,7 @@ export interface DatabaseOptions {
 export interface Database {
   readonly states: StateStore
   readonly records: RecordReader
+  readonly actions: ActionLog
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -46,6 +48,7 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
   return {
     states: new PostgresStateStore({ pool, address, pollMs }),
     records: recordsWhenAsked(pool),
+    actions: actionsWhenAsked(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),
@@ -59,6 +62,14 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
     get: async (id) => (await store()).get(id),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
+  }
+}
+
+function actionsWhenAsked(pool: pg.Pool): ActionLog {
+  const store = async () => new (await import('./action-store.ts')).ActionStore(pool)
+  return {
+    write: async (action) => (await store()).write(action),
+    list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
   }
 }
 

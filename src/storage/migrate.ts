@@ -147,7 +147,7 @@ async function grant(client: pg.Client, role: string): Promise<void> {
   const rights = [
     'USAGE ON SCHEMA cambist',
     'SELECT ON ALL TABLES IN SCHEMA cambist',
-    'INSERT ON cambist.records, cambist.one_use_marks, cambist.documents, cambist.document_history, cambist.revisions, cambist.signing_keys, cambist.revocations',
+    'INSERT ON cambist.records, cambist.one_use_marks, cambist.documents, cambist.document_history, cambist.revisions, cambist.signing_keys, cambist.revocations, cambist.administrator_actions',
     'UPDATE ON cambist.state, cambist.documents, cambist.signing_keys, cambist.revocations',
     'DELETE ON cambist.one_use_marks, cambist.documents, cambist.signing_keys, cambist.revocations',
     'EXECUTE ON ALL FUNCTIONS IN SCHEMA cambist',

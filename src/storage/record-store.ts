@@ -3,9 +3,9 @@ import type pg from 'pg'
 import type { ExchangeRecord } from '../audit/contract.ts'
 import type { RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
 import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
-import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
 import type { Revocable } from '../tokens/revocations.ts'
+import { readCursor, writeCursor } from './cursor.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 
 /** Writes SQL and runs none: statements go through the pool. Values are bound, names are constants (T29). */
@@ -81,18 +81,4 @@ function named(query: knex.Knex.QueryBuilder, lineage: string): void {
     either.where('lineage', lineage)
     if (isId(lineage)) either.orWhere('id', lineage)
   })
-}
-
-function writeCursor(seq: string): string {
-  return Buffer.from(`seq:${seq}`).toString('base64url')
-}
-
-function readCursor(cursor: string): string {
-  const match = /^seq:([1-9][0-9]{0,17})$/.exec(Buffer.from(cursor.slice(0, 64), 'base64url').toString('latin1'))
-  if (match?.[1] === undefined) {
-    throw new Faults([
-      { path: 'cursor', message: 'This is no cursor of ours: take it unchanged from `next` of the page before.' },
-    ])
-  }
-  return match[1]
 }

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import {
   API_VERSION,
+  type Document,
   type Revision,
   type StateChange,
   type StoredDocument,
@@ -54,6 +55,32 @@ export async function readState(client: ClientBase): Promise<StoredState> {
     keys: keys.rows.map(keyOf),
     revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
   }
+}
+
+interface PastRow {
+  version: string
+  document: Document
+}
+
+/** The documents as they were at a version: each as its newest row of that version or before says, unless that deleted it. */
+export async function readPast(client: Pick<ClientBase, 'query'>, version: number): Promise<StoredState | undefined> {
+  if (!Number.isSafeInteger(version) || version < 0) return undefined
+  const { rows: present } = await client.query('SELECT FROM cambist.state WHERE version >= $1', [version])
+  if (present.length === 0) return undefined
+  const { rows } = await client.query<PastRow>(
+    `SELECT version, document FROM (
+       SELECT DISTINCT ON (kind COLLATE "C", name COLLATE "C") kind, name, version, document
+       FROM cambist.document_history WHERE version <= $1
+       ORDER BY kind COLLATE "C", name COLLATE "C", version DESC
+     ) newest WHERE document IS NOT NULL`,
+    [version],
+  )
+  return { version, documents: rows.map(pastDocument), keys: [], revocations: [] }
+}
+
+function pastDocument({ document, version }: PastRow): StoredDocument {
+  const { kind, metadata, spec } = document
+  return { apiVersion: API_VERSION, kind, metadata, spec, changedIn: Number(version) }
 }
 
 function documentOf(row: DocumentRow): StoredDocument {

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Revision, StateChange, StateStore, StoredState } from '../documents/contract.ts'
 import type { DatabaseAddress } from './address.ts'
 import { LOCKS } from './locks.ts'
-import { readRevisions, readState, writeChange } from './state-rows.ts'
+import { readPast, readRevisions, readState, writeChange } from './state-rows.ts'
 import { inTransaction } from './transaction.ts'
 import { followVersion } from './version-watch.ts'
 
@@ -36,6 +36,10 @@ export class PostgresStateStore implements StateStore {
 
   load(): Promise<StoredState> {
     return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
+  }
+
+  at(version: number): Promise<StoredState | undefined> {
+    return readPast(this.#options.pool, version)
   }
 
   async change(

@@ -182,6 +182,43 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
       expect(await store.history(2, 2)).toMatchObject([{ version: 1, message: 'one' }])
     })
 
+    it('gives the documents as they were at any version, and nothing for one that never was', async () => {
+      const [store, other] = await open()
+      const labelled = document('b', { list: [1, 'zwei', true] }, { team: 'x' })
+      await store.change(() => change({ put: [document('a'), labelled], putKeys: [key('k1')] }))
+      await store.change(() =>
+        change({ put: [document('a', { changed: 1 })], putRevocations: [revocation('client', 'checkout')] }),
+      )
+      await store.change(() => change({ delete: [{ kind: 'Target', name: 'a' }] }))
+      await store.change(() =>
+        change({ put: [document('a', { again: true })], delete: [{ kind: 'Target', name: 'b' }] }),
+      )
+      const past = (version: number, documents: readonly object[]) => ({
+        version,
+        documents,
+        keys: [],
+        revocations: [],
+      })
+      for (const one of [store, other]) {
+        expect(await one.at(0)).toEqual(past(0, []))
+        expect(await one.at(1)).toEqual(
+          past(1, [
+            { ...document('a'), changedIn: 1 },
+            { ...labelled, changedIn: 1 },
+          ]),
+        )
+        expect(await one.at(2)).toEqual(
+          past(2, [
+            { ...document('a', { changed: 1 }), changedIn: 2 },
+            { ...labelled, changedIn: 1 },
+          ]),
+        )
+        expect(await one.at(3)).toEqual(past(3, [{ ...labelled, changedIn: 1 }]))
+        expect(await one.at(4)).toEqual(past(4, [{ ...document('a', { again: true }), changedIn: 4 }]))
+        for (const never of [5, -1, 1.5, Number.NaN, 2 ** 60]) expect(await one.at(never)).toBeUndefined()
+      }
+    })
+
     it('tells every watcher of the present version and of each later one', async () => {
       const [store, other] = await open()
       await store.change(() => change())

@@ -9,6 +9,8 @@ const keyOf = ({ kind, name }: { kind: string; name: string }) => `${kind}/${nam
 export class MemoryStateStore implements StateStore {
   #version = 0
   #documents = new Map<string, StoredDocument>()
+  /** The documents at each version, from 0. */
+  readonly #past: (readonly StoredDocument[])[] = [[]]
   #keys = new Map<string, StoredKey>()
   readonly #revocations = new Map<string, Revocation>()
   readonly #revisions: Revision[] = []
@@ -25,13 +27,17 @@ export class MemoryStateStore implements StateStore {
   }
 
   async load(): Promise<StoredState> {
-    const byName = [...this.#documents].sort(([a], [b]) => (a < b ? -1 : 1))
     return structuredClone({
       version: this.#version,
-      documents: byName.map(([, document]) => document),
+      documents: this.#byName(),
       keys: [...this.#keys.values()],
       revocations: [...this.#revocations.values()],
     })
+  }
+
+  async at(version: number): Promise<StoredState | undefined> {
+    const documents = this.#past[version]
+    return documents === undefined ? undefined : structuredClone({ version, documents, keys: [], revocations: [] })
   }
 
   change(
@@ -46,6 +52,10 @@ export class MemoryStateStore implements StateStore {
     return done
   }
 
+  #byName(): readonly StoredDocument[] {
+    return [...this.#documents].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, document]) => document)
+  }
+
   #write(change: StateChange): void {
     const version = ++this.#version
     for (const gone of change.delete) this.#documents.delete(keyOf(gone))
@@ -53,6 +63,7 @@ export class MemoryStateStore implements StateStore {
       const key = keyOf({ kind: document.kind, name: document.metadata.name })
       this.#documents.set(key, { ...document, changedIn: version })
     }
+    this.#past.push(this.#byName())
     for (const kid of change.removeKeys ?? []) this.#keys.delete(kid)
     for (const key of change.putKeys) this.#keys.set(key.kid, key)
     for (const one of change.putRevocations ?? []) {

@@ -105,6 +105,8 @@ describe('migrations', () => {
       'DELETE FROM cambist.one_use_marks',
       'DELETE FROM cambist.signing_keys',
       `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1, '', '', '[]')`,
+      `INSERT INTO cambist.administrator_actions (id, at, administrator, action, about)
+       VALUES (gen_random_uuid(), now(), '', '', '{}')`,
     ]) {
       await client.query(allowed)
     }
@@ -112,6 +114,8 @@ describe('migrations', () => {
       'UPDATE cambist.records SET detail = detail',
       'DELETE FROM cambist.records',
       'DELETE FROM cambist.revisions',
+      'DELETE FROM cambist.administrator_actions',
+      `UPDATE cambist.administrator_actions SET about = '{}'`,
       'UPDATE cambist.document_history SET document = NULL',
       'DELETE FROM cambist.migrations',
       'CREATE TABLE cambist.own ()',

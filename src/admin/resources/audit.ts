@@ -5,6 +5,7 @@ import { storedFacts } from '../../audit/record.ts'
 import { parseDuration } from '../../lib/duration.ts'
 import { type Fault, Faults } from '../../lib/fault.ts'
 import { isId } from '../../lib/ids.ts'
+import { parseMoment } from '../../lib/moment.ts'
 import { nearestName } from '../../lib/nearest.ts'
 import { reasons } from '../../refusal.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
@@ -95,17 +96,14 @@ const shown = (record: ExchangeRecord) => ({
   facts: storedFacts(record.facts) ?? null,
 })
 
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
-
 /** Milliseconds since the epoch of a moment, or of a duration before now. */
 function momentOf(written: string | undefined, path: string, now: number, faults: Fault[]): number | undefined {
   if (written === undefined) return undefined
   const back = parseDuration(written)
   if (back !== undefined) return now - back * 1000
   // In a query a plus sign is a space, and the offset of a moment has one.
-  const spelled = written.replace(' ', '+')
-  const at = RFC3339.test(spelled) ? Date.parse(spelled) : Number.NaN
-  if (Number.isNaN(at)) {
+  const at = parseMoment(written.replace(' ', '+'))
+  if (at === undefined) {
     faults.push({
       path,
       message: `${JSON.stringify(written.slice(0, 64))} is neither a moment such as 2026-11-24T12:00:00Z nor a duration back such as 24h`,

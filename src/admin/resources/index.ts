@@ -1,3 +1,4 @@
+export { actions } from './actions.ts'
 export { applying } from './apply.ts'
 export { audit } from './audit.ts'
 export { documents } from './documents.ts'

@@ -30,6 +30,7 @@ const closedRoutes = [
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
     expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
+      'get /admin/v1/actions',
       'get /admin/v1/audit',
       `get /admin/v1/audit/${RECORD_ID}`,
       'get /admin/v1/clients',

@@ -11,6 +11,7 @@ import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { MemoryActionLog } from '../../fakes/memory-action-log.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
 import { compiler, context, key, newKeys } from '../documents/world.ts'
 
@@ -87,6 +88,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       get: async (id) => (id === RECORD_ID ? record : undefined),
       unexpired: async () => 3,
     },
+    actions: new MemoryActionLog(),
     compiler: compiler(),
     snapshots: { atLeast: async () => ({}) as never },
     documentKinds: [client, policy, target, trustedIssuer],

@@ -34,6 +34,7 @@ class SlowStore implements StateStore {
   }
 
   change: StateStore['change'] = (plan) => this.inner.change(plan)
+  at: StateStore['at'] = (version) => this.inner.at(version)
   history: StateStore['history'] = (limit, before) => this.inner.history(limit, before)
   watch: StateStore['watch'] = (onVersion) => this.inner.watch(onVersion)
 }
