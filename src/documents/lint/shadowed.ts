@@ -19,7 +19,7 @@ export function* shadowed(nouns: Nouns, policies: PolicyIndex): Iterable<Warning
     }
     const wider = among(permit, policies, (rule) => rule.effect === 'permit' && isBeside(rule, permit))
     if (wider !== undefined) {
-      const message = `adds nothing: policy ${wider.name} permits all that it permits, under the same limits; delete one of the two`
+      const message = `adds nothing: policy ${wider.name} permits all that it permits, and the limits of both count anyway; delete this one`
       yield { kind: 'Policy', name, path: '', message }
     }
   }
