@@ -32,6 +32,7 @@ import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { OnlineChecks } from './trust/online-checks.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
+import { withoutNetwork } from './trust/without-network.ts'
 
 /** The registers, joined here and handed in everywhere. Tests add to them. */
 export const formats: Formats = {
@@ -172,15 +173,8 @@ export async function openWorkloads(
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
-    issuer: config.issuer,
-    endpoints: endpointsOf(config),
-    trustDomain: config.trustDomain,
-    clock,
+    ...roadToDecision(app),
     snapshots: app.snapshots,
-    keys: app.keySets,
-    source: app.platformService,
-    status: app.onlineChecks,
-    credentialKinds: credentialKinds(app.formats.credentialKinds),
     tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
     ledger,
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
@@ -189,6 +183,18 @@ export async function openWorkloads(
   const { hosts, clientCertificates: certificates } = config
   return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
 }
+
+/** As much of the road as is the same for a request and for its explanation. */
+const roadToDecision = ({ config, clock, ...app }: App) => ({
+  issuer: config.issuer,
+  endpoints: endpointsOf(config),
+  trustDomain: config.trustDomain,
+  clock,
+  keys: app.keySets,
+  source: app.platformService,
+  status: app.onlineChecks,
+  credentialKinds: credentialKinds(app.formats.credentialKinds),
+})
 
 /** Our own URLs of the token endpoint, which proofs of possession are made for. */
 const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
@@ -220,6 +226,8 @@ export async function administration(
 ): Promise<RequestListener> {
   const { adminDoor } = await import('./admin/door.ts')
   const { clock, config, database, keys, snapshots } = app
+  // What is only explained counts nowhere.
+  const road = { ...roadToDecision(app), events: { unknownParameter: () => undefined } }
   return adminDoor({
     store: database.states,
     records: database.records,
@@ -233,6 +241,8 @@ export async function administration(
       list: () => snapshots.current().keyring.stored,
       rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),
     },
+    road,
+    roadWithoutNetwork: (onUnasked) => ({ ...road, ...withoutNetwork(app.keySets, onUnasked) }),
     metrics,
     ready: async () => {
       const checks = { database: await database.ping(), documents: inForce(app), workloads: listening() }

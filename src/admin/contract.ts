@@ -10,8 +10,10 @@ import type { RecordReader } from '../audit/reading.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
+import type { RoadToDecision } from '../exchange/identified.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
+import type { Unasked } from '../trust/without-network.ts'
 
 /** From the least to the most; each can do what the ones before it can (interfaces.md, "The administrators' door"). */
 export const roles = ['viewer', 'auditor', 'editor', 'admin'] as const
@@ -33,7 +35,7 @@ export interface AdminDoor {
   readonly records: RecordReader
   readonly actions: ActionLog
   readonly compiler: Compiler
-  readonly snapshots: Pick<Snapshots, 'atLeast'>
+  readonly snapshots: Pick<Snapshots, 'atLeast' | 'current'>
   readonly documentKinds: readonly DocumentKind[]
   readonly formats: Formats
   /** Signing keys that documents make necessary (documents/apply.ts). */
@@ -43,6 +45,10 @@ export interface AdminDoor {
     /** Makes successors, for one algorithm or for all in use, and answers them. */
     rotate(author: string, algorithm?: string): Promise<readonly StoredKey[]>
   }
+  /** The road up to a decision, on which requests are explained. */
+  readonly road: RoadToDecision
+  /** The same where nobody outside may be asked; hears of everything that was not. */
+  roadWithoutNetwork(onUnasked: (unasked: Unasked) => void): RoadToDecision
   /** Prometheus text. */
   metrics(): Promise<string>
   ready(): Promise<{ readonly ready: boolean; readonly checks: Readonly<Record<string, boolean>> }>

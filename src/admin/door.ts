@@ -25,6 +25,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.documents(door),
     ...resources.audit(door),
     ...resources.actions(door),
+    ...resources.explain(door),
     ...resources.signingKeys(door),
     ...resources.revocations(door),
     ...resources.openapi(door, () => table),

@@ -11,6 +11,7 @@ import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import { candidatesOf } from './candidates.ts'
 import type { DecidingSnapshot } from './contract.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
@@ -171,17 +172,8 @@ function foundClient(
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
   (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
 
-/**
- * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
- * disabled, it denies all the same (T22).
- */
-function candidates(workload: Identified, authentication: string, { clients }: DecidingSnapshot): readonly Client[] {
-  const found = clients.selecting(workload.principal)
-  const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
-  return denying.length === 0 && found.every(comesBy(authentication))
-    ? found
-    : [...found.filter(comesBy(authentication)), ...denying]
-}
+const candidates = (workload: Identified, authentication: string, { clients }: DecidingSnapshot): readonly Client[] =>
+  candidatesOf(workload.principal, authentication, clients, (client) => isRegisteredBy(workload, client))
 
 function selected(
   workload: Identified,
@@ -204,12 +196,6 @@ function selected(
   }
   return asClient(clients, authentication, principal, request)
 }
-
-/** Whether a client is this one where the request came by the authentication: one that says how it authenticates is nobody who comes in another way (T45). */
-export const comesBy =
-  (authentication: string) =>
-  (client: Client): boolean =>
-    client.disabled || client.authentication === undefined || client.authentication.method === authentication
 
 /** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(

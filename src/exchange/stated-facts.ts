@@ -7,8 +7,8 @@ import { nearestName } from '../lib/nearest.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
+import { candidatesOf } from './candidates.ts'
 import type { DecidingSnapshot } from './contract.ts'
-import { comesBy } from './parties.ts'
 import type { WrittenClient, WrittenFacts, WrittenParty } from './written-facts.ts'
 
 /** What written facts are read with. `now` is seconds since the epoch, for those that say no time. */
@@ -132,7 +132,7 @@ class Reader {
         `the ${by.replace('_', ' ')} does not prove who brings it, and no client is named`,
       )
     }
-    const clients = this.#stating.snapshot.clients.selecting(bearer).filter(comesBy(by))
+    const clients = this.#candidates(bearer, by)
     if (this.faults.length === 0 && clients.length === 0)
       throw new Refusal('client_unknown', `no client selects ${bearer.subject} of ${bearer.issuer}`)
     return { candidates: this.#names(clients), authentication: by, principal: bearer }
@@ -158,10 +158,14 @@ class Reader {
 
   /** A workload that is several clients at once is judged as all of them; the one that is written is the one that it names. */
   #oneOf({ name }: Client, authentication: string, principal: Principal): Facts['client'] {
-    const others = this.#names(this.#selected(principal).filter(comesBy(authentication)))
+    const others = this.#names(this.#candidates(principal, authentication))
     const candidates = [...new Set([name, ...others])].sort()
     return { candidates, authentication, principal, ...(candidates.length > 1 ? { named: name } : {}) }
   }
+
+  /** No certificate is written, so that nobody is known by a name in one. */
+  #candidates = (principal: Principal, authentication: string): readonly Client[] =>
+    candidatesOf(principal, authentication, this.#stating.snapshot.clients, () => false)
 
   #selected = (principal: Principal): readonly Client[] => this.#stating.snapshot.clients.selecting(principal)
 

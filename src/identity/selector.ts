@@ -35,14 +35,21 @@ export function compileSelector(written: WrittenSelector, path: string, faults: 
   return Object.freeze({ ids: written.ids === undefined ? undefined : patterns(written.ids, `${path}.ids`), match })
 }
 
-export function selects(selector: Selector, principal: Principal): boolean {
-  if (selector.ids !== undefined && !selector.ids.some((pattern) => pattern.matches(principal.subject))) return false
-  for (const [attribute, patterns] of selector.match) {
-    const value = attributeText(principal, attribute)
-    if (value === undefined || !patterns.some((pattern) => pattern.matches(value))) return false
+/** What of a selector does not mean a principal: its ids, or one member of `match`. */
+export type Unselected = 'ids' | Selector['match'][number]
+
+/** The first part of the selector that does not mean the principal; undefined where all of it does. */
+export function unselected(selector: Selector, principal: Principal): Unselected | undefined {
+  if (selector.ids !== undefined && !selector.ids.some((pattern) => pattern.matches(principal.subject))) return 'ids'
+  for (const member of selector.match) {
+    const value = attributeText(principal, member[0])
+    if (value === undefined || !member[1].some((pattern) => pattern.matches(value))) return member
   }
-  return true
+  return undefined
 }
+
+export const selects = (selector: Selector, principal: Principal): boolean =>
+  unselected(selector, principal) === undefined
 
 /** An attribute that is a text; undefined where it is absent or is anything else. */
 export function attributeText(principal: Principal, attribute: string): string | undefined {

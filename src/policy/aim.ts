@@ -12,6 +12,16 @@ export interface Aim {
   readonly profile: TokenProfile
 }
 
+/** Scopes that the request is about: those it asks for, else those that every target grants by default (TE-14). */
+export function wantedScopes({ scopes }: Facts, targets: readonly Target[]): readonly string[] {
+  if (scopes.length > 0) return [...new Set(scopes)]
+  const [first, ...others] = targets
+  const defaults = first?.defaultScopes ?? []
+  return others.length === 0
+    ? defaults
+    : defaults.filter((scope) => others.every(({ defaultScopes }) => defaultScopes.includes(scope)))
+}
+
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
@@ -21,31 +31,31 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
  */
 export function aimOf(facts: Facts, client: Client, index: TargetIndex, policies: PolicyIndex): Aim {
   const targets = targetsOf(facts, client, index)
-  for (const target of targets) {
-    if (target.disabled) throw new Refusal('target_closed', `target ${target.name} is disabled`)
-    if (target.clients !== undefined && !target.clients.has(client.name)) {
-      throw new Refusal(
-        'target_closed',
-        `target ${target.name} is closed to client ${client.name}; its \`clients\` name who may ask`,
-      )
-    }
-  }
+  for (const target of targets) refuseClosed(target, client)
   try {
     return { targets, profile: offeredBy(targets, facts, client) }
   } catch (error) {
     const closed = targets.find(({ name }) => !policies.about(client.name, name).some((rules) => rules.some(permits)))
     if (closed === undefined || !(error instanceof Refusal)) throw error
+    throw new Refusal('denied', `no rule permits client ${client.name} anything at ${closed.name}; and ${error.detail}`)
+  }
+}
+
+/** Throws Refusal `target_closed` where the target's owner lets nobody ask, or not this client. */
+export function refuseClosed(target: Target, client: Client): void {
+  if (target.disabled) throw new Refusal('target_closed', `target ${target.name} is disabled`)
+  if (target.clients !== undefined && !target.clients.has(client.name)) {
     throw new Refusal(
-      'denied',
-      `no policy permits client ${client.name} anything at ${closed.name}; and ${error.detail}`,
+      'target_closed',
+      `target ${target.name} is closed to client ${client.name}; its \`clients\` name who may ask`,
     )
   }
 }
 
 const permits = ({ effect, mode }: Policy): boolean => effect === 'permit' && mode === 'enforce'
 
-/** The profile of a token that the targets offer, with the scopes that are asked. */
-function offeredBy(targets: readonly Target[], facts: Facts, client: Client): TokenProfile {
+/** The profile of a token that the targets offer, with the scopes that are asked. Throws as aimOf() does. */
+export function offeredBy(targets: readonly Target[], facts: Facts, client: Client): TokenProfile {
   for (const target of targets) {
     for (const scope of facts.scopes) {
       if (!target.scopes.has(scope))
@@ -63,8 +73,8 @@ function offeredBy(targets: readonly Target[], facts: Facts, client: Client): To
   return profile
 }
 
-/** Several values may mean one target (RI-03). */
-function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {
+/** Several values may mean one target (RI-03). Throws Refusal `target_required` or `target_unknown`. */
+export function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {
   const targets: Target[] = []
   const add = (target: Target | undefined, what: string, value: string) => {
     if (target === undefined)

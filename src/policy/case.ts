@@ -2,6 +2,9 @@ import { principalFacts, SELF_ISSUER } from '../identity/principal.ts'
 import type { Target, TokenProfile } from '../targets/contract.ts'
 import type { ChangeClass, Facts } from './contract.ts'
 
+/** What a condition of a policy can see (interfaces.md, "CEL sees", `visited` and `entry`). */
+export const POLICY_VARIABLES = ['subject', 'actor', 'client', 'target', 'request', 'visited', 'entry'] as const
+
 /** What conditions see; built when the first one asks, since most rules have none. */
 class Sight {
   readonly #facts: Facts
@@ -48,8 +51,14 @@ class Sight {
     return this.#request
   }
 
+  /** The path is what we wrote ourselves into our tokens, hop by hop; who a foreign `act` says acted before is no part of it (TE-42). */
   get visited(): unknown {
     return this.#facts.path ?? []
+  }
+
+  /** The client with which the request came in: the first of its path, or the one that begins it now. */
+  get entry(): unknown {
+    return this.#facts.path?.[0] ?? this.#client
   }
 }
 

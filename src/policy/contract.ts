@@ -6,6 +6,7 @@
 import type { Grant } from '../clients/contract.ts'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { Json } from '../lib/json.ts'
 import type { Reason } from '../refusal.ts'
 import type { Target, TokenProfile } from '../targets/contract.ts'
 
@@ -57,6 +58,16 @@ export interface Facts {
 export const changeClasses = ['format', 'scope', 'identity', 'authority', 'unbind', 'lifetime'] as const
 export type ChangeClass = (typeof changeClasses)[number]
 
+/** What each class is, for those who read that a rule does not list it. */
+export const CHANGE_MEANS: Readonly<Record<ChangeClass, string>> = {
+  format: 'the token would be of another format than the credential',
+  scope: 'the token would have scopes that the credential does not hold',
+  identity: 'the token would name its subject otherwise than the credential',
+  authority: 'the token would be ours, and the credential is of another issuer',
+  unbind: 'the credential is bound to a key, and the token would be good for whoever has it',
+  lifetime: 'the token would live longer than the credential',
+}
+
 interface Judged {
   /** The client that the decision is about; absent when none could be settled on. */
   readonly client?: string
@@ -92,3 +103,91 @@ export interface Denial extends Judged {
 }
 
 export type Decision = Permission | Denial
+
+/** Values that were looked at, by the names that conditions have for them; null: there was none. */
+export type Seen = Readonly<Record<string, Json>>
+
+/** What of a rule stopped it. */
+export interface Failing {
+  /** Where in the rule's document: `spec.subject.match.namespace`. */
+  readonly path: string
+  /** Completes "rule NAME does not match, because …". */
+  readonly why: string
+  readonly saw: Seen
+}
+
+/** What a permit demands of the request beside matching it. */
+export interface Demand {
+  readonly path: string
+  /** One of these is demanded. */
+  readonly demands: readonly string[]
+  readonly saw: Seen
+  readonly met: boolean
+}
+
+/** One rule, put to one client at one target. */
+export interface TracedRule {
+  readonly rule: string
+  readonly effect: 'permit' | 'forbid'
+  readonly mode: 'enforce' | 'shadow'
+  readonly disabled: boolean
+  /** Whether it takes part in the decision, or would if it were not in shadow. */
+  readonly matched: boolean
+  /** Of the scopes in question, those that it grants; in a forbid, those that it takes away. */
+  readonly scopes: readonly string[]
+  /** The first thing that keeps it from granting, or from forbidding, all that is asked; absent where nothing does. */
+  readonly failing?: Failing
+  readonly demands: readonly Demand[]
+}
+
+/** What every rule that speaks of one client at one target says to the request. */
+export interface TracedCase {
+  readonly client: string
+  /** Absent where the request means no target that there is. */
+  readonly target?: string
+  /** Why this client gets nothing here, whatever the rules say. */
+  readonly stopped?: { readonly reason: Reason; readonly detail: string }
+  /** The scopes asked for, or else those that the target gives by default. */
+  readonly scopes: readonly string[]
+  readonly changes: readonly ChangeClass[]
+  /** Those that name the client (or all) and the target (or all), by name. */
+  readonly rules: readonly TracedRule[]
+  /** How many others there are. */
+  readonly others: number
+}
+
+/** The rule that came nearest to permitting what was asked. */
+export interface NearestRule extends TracedRule {
+  readonly client: string
+  readonly target: string
+}
+
+/** Why a request is decided as it is: evaluate()'s own decision as JSON, and beside it what each rule said. */
+export interface Explanation {
+  readonly permitted: boolean
+  /** Of a denial. */
+  readonly reason?: Reason
+  /** What a person understands of it. */
+  readonly sentence: string
+  readonly client?: string
+  readonly rules: readonly string[]
+  readonly shadow: Judged['shadow']
+  readonly changes: readonly ChangeClass[]
+  readonly errors: readonly string[]
+  /** Of a permit. */
+  readonly granted?: {
+    readonly targets: readonly string[]
+    readonly scopes: readonly string[]
+    /** The name of the token's kind. */
+    readonly token: string
+    readonly tokenType: string
+    readonly subject: string
+    readonly actors: ActorChain
+    /** Seconds, as a ceiling: the credentials' own ends come on top. */
+    readonly lifetime: number
+    readonly binding: Permission['binding']
+  }
+  /** Of a denial, where some enforced permit speaks of the client and the target. */
+  readonly nearest?: NearestRule
+  readonly trace: readonly TracedCase[]
+}

@@ -3,27 +3,31 @@ import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/princip
 import type { Facts } from './contract.ts'
 import type { Policy } from './policy.ts'
 
-/** Why a rule's own `delegation` does not allow an exchange; undefined where it does (interfaces.md, "Delegation"). */
-export function delegationMismatch({ delegation }: Policy, { actor, actors }: Facts): string | undefined {
+/** What of an exchange a rule's own `delegation` does not allow. */
+type DelegationFault = 'none' | 'keeps' | 'drops' | 'depth'
+
+/** Undefined where the rule allows the exchange (interfaces.md, "Delegation"). */
+export function delegationFault({ delegation }: Policy, { actor, actors }: Facts): DelegationFault | undefined {
   const { mode, maxDepth } = delegation
   if (actor === undefined) {
     // nobody new acts; who acted before is kept, which a rule must allow like any act (TE-49)
-    if (actors.length === 0 || (mode === 'delegate' && actors.length <= maxDepth)) return undefined
-    return mode === 'delegate'
-      ? tooDeep(actors.length, maxDepth)
-      : 'it allows no actor, and the subject token names some'
+    if (actors.length === 0) return undefined
+    if (mode !== 'delegate') return 'keeps'
+    return actors.length <= maxDepth ? undefined : 'depth'
   }
-  if (mode === 'none') return 'its `delegation` is none, and the client acts for another subject'
-  if (mode === 'impersonate')
-    return actors.length === 0
-      ? undefined
-      : 'it impersonates, and that would drop the actors that the subject token names'
-  const depth = actors.length + 1
-  return depth <= Math.min(maxDepth, MAX_ACTORS) ? undefined : tooDeep(depth, maxDepth)
+  if (mode === 'none') return 'none'
+  if (mode === 'impersonate') return actors.length === 0 ? undefined : 'drops'
+  return actors.length + 1 <= Math.min(maxDepth, MAX_ACTORS) ? undefined : 'depth'
 }
 
-const tooDeep = (depth: number, most: number): string =>
-  `the chain of actors would be ${depth} deep, and it allows ${Math.min(most, MAX_ACTORS)}`
+/** In words; each completes "rule NAME does not match, because …". */
+export const delegationWhy: Readonly<Record<DelegationFault, (rule: Policy, facts: Facts) => string>> = {
+  none: () => 'its `delegation` is none, and the client acts for another subject',
+  keeps: () => 'it allows no actor, and the subject token names some',
+  drops: () => 'it impersonates, and that would drop the actors that the subject token names',
+  depth: ({ delegation }, { actor, actors }) =>
+    `the chain of actors would be ${actors.length + (actor === undefined ? 0 : 1)} deep, and it allows ${Math.min(delegation.maxDepth, MAX_ACTORS)}`,
+}
 
 /**
  * The issued `act`, current actor first. It is left out only where every deciding rule impersonates: rules do not add up,

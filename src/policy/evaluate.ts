@@ -1,13 +1,16 @@
 import type { Client, ClientIndex } from '../clients/contract.ts'
-import { SELF_ISSUER } from '../identity/principal.ts'
 import { type Reason, Refusal } from '../refusal.ts'
 import type { TargetIndex } from '../targets/contract.ts'
-import { type Aim, aimOf, strictest } from './aim.ts'
-import { type Case, caseOf, sightOf } from './case.ts'
+import { type Aim, aimOf, wantedScopes } from './aim.ts'
+import { caseOf, sightOf } from './case.ts'
+import { clientRefusal } from './client-refusal.ts'
 import type { ChangeClass, Decision, Denial, Facts, Permission } from './contract.ts'
 import { issuedActors, mayActMismatch } from './delegation.ts'
+import { unmetDemand } from './demands.ts'
 import { denialAt } from './denial.ts'
 import type { PolicyIndex } from './index-policies.ts'
+import { issuedSubject } from './issued-subject.ts'
+import { covers } from './match.ts'
 import type { Policy } from './policy.ts'
 import { type Survey, survey } from './survey.ts'
 
@@ -35,7 +38,8 @@ export function evaluate(facts: Facts, rules: Rules): Decision {
   for (const name of candidates) {
     const client = rules.clients.byName(name)
     if (client === undefined) return deny(trace, 'client_unknown', `no client is named ${name}`)
-    if (client.disabled) return deny(trace, 'client_disabled', `client ${name} is disabled`, name)
+    const refusal = client.disabled ? clientRefusal(facts, client) : undefined
+    if (refusal !== undefined) return deny(trace, refusal.reason, refusal.detail, name)
     clients.push(client)
   }
   if (clients.length > 1) clients.sort((one, other) => (one.name < other.name ? -1 : 1))
@@ -81,21 +85,8 @@ function noted({ errors, shadow }: Trace) {
 
 function decide(facts: Facts, client: Client, all: readonly Client[], rules: Rules, trace: Trace): Decision {
   const { name } = client
-  if (!client.grants.has(facts.grant))
-    return deny(
-      trace,
-      'grant_not_allowed',
-      `client ${name} may not use ${facts.grant}; its \`grants\` are ${[...client.grants].join(', ') || 'none'}`,
-      name,
-    )
-  if (!mayBring(facts, client)) {
-    return deny(
-      trace,
-      'audience_mismatch',
-      `the token of ours was issued to client ${facts.subjectClient} for ${facts.subjectAudiences?.join(', ')}; client ${name} is neither, by its name or its \`audiences\``,
-      name,
-    )
-  }
+  const refusal = clientRefusal(facts, client)
+  if (refusal !== undefined) return deny(trace, refusal.reason, refusal.detail, name)
   try {
     const aim = aimOf(facts, client, rules.targets, rules.policies)
     return judge(facts, client, all, aim, rules, trace)
@@ -105,21 +96,15 @@ function decide(facts: Facts, client: Client, all: readonly Client[], rules: Rul
   }
 }
 
-/** A token of ours is brought by the client it was issued to, or by one that it is meant for (TE-70, T18); any other may have stolen it. */
-function mayBring({ subject, subjectAudiences, subjectClient }: Facts, client: Client): boolean {
-  if (subject.issuer !== SELF_ISSUER) return true
-  return subjectClient === client.name || (subjectAudiences?.some((one) => client.audiences.includes(one)) ?? false)
-}
-
 function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, rules: Rules, trace: Trace): Decision {
   const { targets, profile } = aim
   const { name } = client
-  const wanted = facts.scopes.length > 0 ? [...new Set(facts.scopes)] : defaultScopes(aim)
+  const wanted = wantedScopes(facts, targets)
   const surveys: Survey[] = []
   let subject = ''
   for (const target of targets) {
     const bindings = sightOf(facts, name, target)
-    const mapped = issuedSubject(facts, aim, bindings)
+    const mapped = issuedSubject(facts, profile, bindings)
     if (surveys.length > 0 && mapped !== subject)
       throw new Refusal('target_combination', 'the targets name the subject differently; ask for one at a time')
     subject = mapped
@@ -149,7 +134,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     return deny(
       trace,
       'forbidden',
-      `${names.join(', ')} ${names.length === 1 ? 'forbids' : 'forbid'} it`,
+      `${names.length === 1 ? 'rule' : 'rules'} ${names.join(' and ')} ${names.length === 1 ? 'forbids' : 'forbid'} client ${name} to have ${facts.scopes.join(' ') || 'a token'} at ${targets.map((each) => each.name).join(' and ')}`,
       name,
       names,
       changes,
@@ -182,7 +167,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     }
   }
   const deciding = decidingRules(surveys, scopes)
-  const demand = unmetDemand(facts, aim, deciding)
+  const demand = unmetDemand(facts, profile, deciding)
   if (demand !== undefined) return deny(trace, demand.reason, demand.detail, name, ruleNames(deciding), changes)
 
   const permission: Permission = Object.freeze({
@@ -212,44 +197,9 @@ function withScopeChange(
   return scopes.some((scope) => !subject.scopes.includes(scope)) ? [...changes, 'scope'] : changes
 }
 
-/** Scopes that every target grants where none is asked for (TE-14). */
-function defaultScopes({ targets }: Aim): readonly string[] {
-  const [first, ...others] = targets
-  const scopes = first?.defaultScopes ?? []
-  return others.length === 0
-    ? scopes
-    : scopes.filter((scope) => others.every(({ defaultScopes: each }) => each.includes(scope)))
-}
-
-const MAX_SUBJECT = 1024
-
-function issuedSubject(facts: Facts, { profile }: Aim, bindings: Case['bindings']): string {
-  if (profile.subject === undefined) return facts.subject.id
-  let value: unknown
-  try {
-    value = profile.subject.value(bindings)
-  } catch (error) {
-    throw new Refusal(
-      'subject_unmapped',
-      `the target's \`subject\` has no value for ${facts.subject.id}: ${error instanceof Error ? error.message : ''}`,
-    )
-  }
-  if (typeof value === 'string' && value !== '' && value.length <= MAX_SUBJECT) return value
-  throw new Refusal(
-    'subject_unmapped',
-    `the target's \`subject\` yields no text of 1 to ${MAX_SUBJECT} characters for ${facts.subject.id}`,
-  )
-}
-
-/** Whether a matching permit grants the scope at the target of the survey, within what a token of ours holds. */
-function covering({ permits, asked }: Survey, scope: string): boolean {
-  if (asked.cap !== undefined && !asked.cap.includes(scope)) return false
-  return permits.some((rule) => covers(rule, scope, asked))
-}
-
-function covers(rule: Policy, scope: string, { facts }: Case): boolean {
-  return rule.scopes?.has(scope) === true && (rule.changes.has('scope') || facts.subject.scopes.includes(scope))
-}
+/** Whether a matching permit grants the scope at the target of the survey. */
+const covering = ({ permits, asked }: Survey, scope: string): boolean =>
+  permits.some((rule) => covers(rule, scope, asked))
 
 /** The permits that cover a granted scope; without scopes, the ones that match the target. */
 function decidingRules(surveys: readonly Survey[], scopes: readonly string[]): readonly Policy[] {
@@ -257,37 +207,6 @@ function decidingRules(surveys: readonly Survey[], scopes: readonly string[]): r
     scopes.length === 0 ? permits : permits.filter((rule) => scopes.some((scope) => covers(rule, scope, asked))),
   )
   return deciding.length > 1 ? [...new Set(deciding)] : deciding
-}
-
-/** The first demand of profile and deciding rules that the request does not meet. All must be met. */
-function unmetDemand(
-  facts: Facts,
-  { profile }: Aim,
-  rules: readonly Policy[],
-): { readonly reason: Reason; readonly detail: string } | undefined {
-  let binding: ReturnType<typeof strictest> = profile.binding
-  for (const rule of rules) {
-    binding = binding === undefined ? undefined : strictest(binding, rule.binding)
-    if (rule.authentication.size > 0 && !rule.authentication.has(facts.client.authentication)) {
-      return {
-        reason: 'authentication_insufficient',
-        detail: `rule ${rule.name} demands ${[...rule.authentication].join(' or ')}, and the client came by ${facts.client.authentication}`,
-      }
-    }
-    if (rule.delegation.requireMayAct && facts.actor !== undefined && facts.mayAct === undefined) {
-      return {
-        reason: 'delegation_denied',
-        detail: `rule ${rule.name} demands that the subject token says in may_act who may act, and it does not`,
-      }
-    }
-  }
-  if (binding === 'none') return undefined
-  if (binding !== undefined && (binding === 'any' ? facts.binding !== 'none' : facts.binding === binding))
-    return undefined
-  return {
-    reason: 'binding_required',
-    detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and the request proves ${facts.binding}`,
-  }
 }
 
 function ruleNames(rules: readonly Policy[]): readonly string[] {

@@ -3,7 +3,8 @@ import { wideness } from '../identity/wide-pattern.ts'
 import { formatDuration } from '../lib/duration.ts'
 import type { Fault } from '../lib/fault.ts'
 import { wideTexts } from '../lib/wide-texts.ts'
-import { DEFAULT_DEPTH, type Party, POLICY_VARIABLES, type Policy } from './policy.ts'
+import { POLICY_VARIABLES } from './case.ts'
+import { DEFAULT_DEPTH, type Party, type Policy } from './policy.ts'
 
 const LONG_LIFE = 900
 

@@ -8,10 +8,9 @@ import { parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { type Binding, bindings } from '../targets/contract.ts'
+import { POLICY_VARIABLES } from './case.ts'
+import { type Clause, clausesOf } from './clauses.ts'
 import { type ChangeClass, changeClasses } from './contract.ts'
-
-/** What a condition of a policy can see (interfaces.md, "CEL sees" and `visited`). */
-export const POLICY_VARIABLES = ['subject', 'actor', 'client', 'target', 'request', 'visited'] as const
 
 /** How a client may have proved who it is, for `authentication`. */
 export const authenticationMethods = [
@@ -42,8 +41,8 @@ export interface Party extends Selector {
   readonly condition: Condition | undefined
 }
 
-/** A Policy document, compiled. A set that is undefined does not restrict. */
-export interface Policy {
+/** What a Policy document says. A set that is undefined does not restrict. */
+export interface RuleFields {
   readonly name: string
   readonly effect: 'permit' | 'forbid'
   readonly mode: 'enforce' | 'shadow'
@@ -69,6 +68,12 @@ export interface Policy {
   }
   readonly changes: ReadonlySet<ChangeClass>
   readonly condition: Condition | undefined
+}
+
+/** A Policy document, compiled. */
+export interface Policy extends RuleFields {
+  /** What it says of a case, in the order in which it is asked. */
+  readonly clauses: readonly Clause[]
 }
 
 export const DEFAULT_DEPTH = 3
@@ -182,7 +187,7 @@ export function compilePolicy(policyName: string, spec: unknown): Policy {
   const effect = written.effect ?? 'permit'
   if (effect === 'permit') permitFaults(written, faults)
   else forbidFaults(written, faults)
-  const policy: Policy = Object.freeze({
+  const rule: RuleFields = {
     name: policyName,
     effect,
     mode: written.mode ?? 'enforce',
@@ -204,9 +209,9 @@ export function compilePolicy(policyName: string, spec: unknown): Policy {
     }),
     changes: new Set(written.changes ?? DEFAULT_CHANGES),
     condition: compileWritten(written.condition, 'spec.condition', faults),
-  })
+  }
   if (faults.length > 0) throw new Faults(faults)
-  return policy
+  return Object.freeze({ ...rule, clauses: clausesOf(rule) })
 }
 
 function permitFaults(written: Written, faults: Fault[]): void {

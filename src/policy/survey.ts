@@ -1,5 +1,5 @@
 import type { Case } from './case.ts'
-import { forbidMatches, permitMismatch } from './match.ts'
+import { forbidMismatch, permitMismatch } from './match.ts'
 import type { Policy } from './policy.ts'
 
 /** What the rules say to one case. */
@@ -44,7 +44,7 @@ export function survey(
         continue
       }
       const scopes = rule.scopes === undefined ? undefined : wanted.filter((scope) => rule.scopes?.has(scope))
-      if (scopes?.length === 0 || !forbidMatches(rule, asked, notes.errors)) continue
+      if (scopes?.length === 0 || forbidMismatch(rule, asked, notes.errors) !== undefined) continue
       if (rule.mode === 'shadow') notes.shadow.set(rule.name, 'forbid')
       else if (scopes === undefined || asked.facts.scopes.length > 0) {
         forbids ??= []

@@ -90,7 +90,7 @@ export function endOf({
   subject,
   actor,
   now,
-}: Pick<MintRequest, 'permission' | 'subject' | 'actor' | 'now'>): number {
+}: Pick<MintRequest, 'subject' | 'actor' | 'now'> & { readonly permission: Pick<Permission, 'lifetime'> }): number {
   const end = Math.floor(
     Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY),
   )

@@ -46,6 +46,7 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/trusted-issuers',
       'get /admin/v1/trusted-issuers/x',
       'post /admin/v1/apply',
+      'post /admin/v1/explain',
       'post /admin/v1/keys/rotate',
       'post /admin/v1/revocations',
     ])

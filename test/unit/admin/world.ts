@@ -10,13 +10,33 @@ import { client } from '../../../src/documents/kinds/client.ts'
 import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
+import type { RoadToDecision } from '../../../src/exchange/identified.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { Refusal } from '../../../src/refusal.ts'
 import { MemoryActionLog } from '../../fakes/memory-action-log.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
 import { compiler, context, key, newKeys } from '../documents/world.ts'
 
 export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
 export const NOW = Date.UTC(2026, 10, 24, 12)
+const unreached = (): never => {
+  throw new Error('no test here gets as far as this')
+}
+
+/** No request is explained over fakes that has anything to verify. */
+const road: RoadToDecision = {
+  issuer: 'https://cambist.example',
+  endpoints: [],
+  trustDomain: 'cambist.example',
+  clock: { now: () => NOW, monotonic: () => 0 },
+  keys: { find: unreached, anchors: unreached },
+  source: { present: unreached },
+  status: { check: unreached },
+  credentialKinds: { ofTokens: new Map(), ofClients: new Map() },
+  events: { unknownParameter: () => undefined },
+}
+const roads = { road, roadWithoutNetwork: () => road }
+
 export const RECORD_ID = '01900000-0000-7000-8000-000000000001'
 
 export const record: ExchangeRecord = {
@@ -90,7 +110,13 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     },
     actions: new MemoryActionLog(),
     compiler: compiler(),
-    snapshots: { atLeast: async () => ({}) as never },
+    snapshots: {
+      atLeast: async () => ({}) as never,
+      current() {
+        throw new Refusal('snapshot_unavailable', 'nothing is in force here', { retryAfter: 1 })
+      },
+    },
+    ...roads,
     documentKinds: [client, policy, target, trustedIssuer],
     formats: context,
     newKeys,

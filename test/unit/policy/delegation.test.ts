@@ -12,7 +12,7 @@ describe('Delegation (TE-49 to TE-53)', () => {
     expect(decide(rule(), onBehalf())).toMatchObject({
       reason: 'delegation_denied',
       detail:
-        'no policy lets client checkout ask for orders:read at orders; rule does not match, because its `delegation` is none, and the client acts for another subject',
+        'no rule lets client checkout ask for orders:read at orders; rule rule does not match, because its `delegation` is none, and the client acts for another subject',
     })
   })
 

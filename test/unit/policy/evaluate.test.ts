@@ -7,7 +7,7 @@ describe('Permit', () => {
     expect(decide({}, factsOf())).toMatchObject({
       permitted: false,
       reason: 'denied',
-      detail: 'no policy lets client checkout ask for orders:read at orders',
+      detail: 'no rule lets client checkout ask for orders:read at orders',
       client: 'checkout',
       rules: [],
     })
@@ -39,7 +39,7 @@ describe('Permit', () => {
   it('denies a scope that is offered and not permitted, and names the rule that is nearest', () => {
     expect(decide({ policies: { reads: READ } }, factsOf({ scopes: ['orders:read', 'orders:write'] }))).toMatchObject({
       reason: 'scope_denied',
-      detail: 'no policy lets client checkout ask for orders:write at orders; reads permits orders:read',
+      detail: 'no rule lets client checkout ask for orders:write at orders; rule reads permits orders:read',
     })
   })
 
@@ -115,7 +115,7 @@ describe('Permit', () => {
     ).toMatchObject({
       reason: 'denied',
       detail:
-        'no policy lets client checkout ask for orders:read at orders; rule does not match, because its condition failed',
+        'no rule lets client checkout ask for orders:read at orders; rule rule does not match, because its condition failed: there is no member cluster',
       errors: ['rule rule: there is no member cluster'],
     })
   })
@@ -136,7 +136,7 @@ describe('Forbid', () => {
       decide({ policies: { ...permits, never: { effect: 'forbid', clients: ['checkout'] } } }, factsOf()),
     ).toMatchObject({
       reason: 'forbidden',
-      detail: 'never forbids it',
+      detail: 'rule never forbids client checkout to have orders:read at orders',
       rules: ['never'],
     })
   })
@@ -434,7 +434,7 @@ describe('Changes', () => {
     expect(decide({ policies: { a: { ...READ, changes: ['format', 'scope'] } } }, factsOf())).toMatchObject({
       reason: 'change_denied',
       detail:
-        'no policy lets client checkout ask for orders:read at orders; a does not match, because it does not list the change authority',
+        'no rule lets client checkout ask for orders:read at orders; rule a does not match, because it does not list the change authority (the token would be ours, and the credential is of another issuer)',
     })
     expect(verdict({ policies: { a: { ...READ, changes: ['authority'] } } }, factsOf())).toBe('change_denied')
     expect(verdict({ policies: { a: { ...READ, changes: ['scope', 'authority'] } } }, factsOf())).toBe(

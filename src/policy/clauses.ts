@@ -1,0 +1,184 @@
+import type { Condition } from '../lib/cel.ts'
+import type { Case } from './case.ts'
+import { CHANGE_MEANS, type ChangeClass, type Failing } from './contract.ts'
+import { delegationFault, delegationWhy } from './delegation.ts'
+import { describeParty, partyFault } from './party.ts'
+import type { Policy, RuleFields } from './policy.ts'
+import { membersSeen } from './seen.ts'
+
+/**
+ * How far a rule goes along with a case before it stops, in the order in which it is asked: the further, the nearer it
+ * was to matching, and the better it explains a denial.
+ */
+export const stages = ['plain', 'narrowing', 'delegation', 'changes', 'condition'] as const
+
+/** Told of conditions that failed: `rule NAME: message`. */
+export type Errors = string[]
+
+/**
+ * One thing that a rule says of a case. The road asks whether it holds; what a person is told of one that does not is put
+ * together only where somebody asks, from the same rule and the same case.
+ */
+export interface Clause {
+  readonly stage: (typeof stages)[number]
+  /** Whether the rule says anything of this; one that does not is never asked. */
+  isSaidBy(rule: RuleFields): boolean
+  /** Whether the case is as the rule says; undefined: nobody can tell, since a condition failed. */
+  holds(rule: Policy, asked: Case, errors: Errors): boolean | undefined
+  /** Of a clause that does not hold. */
+  describe(rule: Policy, asked: Case): Failing
+}
+
+const isPermit = ({ effect }: RuleFields): boolean => effect === 'permit'
+
+const grant: Clause = {
+  stage: 'plain',
+  isSaidBy: ({ grants }) => grants !== undefined,
+  holds: ({ grants }, { facts }) => grants === undefined || grants.has(facts.grant),
+  describe: ({ grants }, { facts }) => ({
+    path: 'spec.grants',
+    why: `it is about ${anyOf(grants)}, and this is ${facts.grant}`,
+    saw: { 'request.grant': facts.grant },
+  }),
+}
+
+const tokenType: Clause = {
+  stage: 'plain',
+  isSaidBy: ({ tokenTypes }) => tokenTypes !== undefined,
+  holds: ({ tokenTypes }, { profile }) => tokenTypes === undefined || tokenTypes.has(profile.kind),
+  describe: ({ tokenTypes }, { profile }) => ({
+    path: 'spec.tokenTypes',
+    why: `it is about tokens of kind ${anyOf(tokenTypes)}, and this would be one of kind ${profile.kind}`,
+    saw: { tokenType: profile.kind },
+  }),
+}
+
+const subject: Clause = {
+  stage: 'plain',
+  isSaidBy: (rule) => rule.subject !== undefined,
+  holds: ({ subject: party, effect }, { facts }) =>
+    party === undefined || partyFault(party, facts.subject, effect) === undefined,
+  describe: ({ subject: party, effect }, { facts }) => describeParty('subject', party, facts.subject, effect),
+}
+
+const actor: Clause = {
+  stage: 'plain',
+  isSaidBy: (rule) => rule.actor !== undefined,
+  holds: ({ actor: party, effect }, { facts }) =>
+    party === undefined || (facts.actor !== undefined && partyFault(party, facts.actor, effect) === undefined),
+  describe: ({ actor: party, effect }, { facts }) => describeParty('actor', party, facts.actor, effect),
+}
+
+/** What a token of ours must hold (interfaces.md, "Narrowing"); a permit for another audience has to say it. */
+const narrowing: Clause = {
+  stage: 'narrowing',
+  isSaidBy: ({ subject: party, effect }) => effect === 'permit' || party?.scopes !== undefined,
+  holds: ({ subject: party }, { facts, crosses }) =>
+    party?.scopes === undefined ? !crosses : party.scopes.every((scope) => facts.subject.scopes.includes(scope)),
+  describe({ subject: party }, { facts }) {
+    const { scopes } = facts.subject
+    const lacking = party?.scopes?.filter((scope) => !scopes.includes(scope))
+    return {
+      path: 'spec.subject.scopes',
+      why:
+        lacking === undefined
+          ? 'it does not say in subject.scopes what a token for another audience must hold'
+          : `the subject token does not hold ${lacking.join(' ')}, which it lists in subject.scopes`,
+      saw: { 'subject.scopes': scopes },
+    }
+  },
+}
+
+const delegation: Clause = {
+  stage: 'delegation',
+  isSaidBy: isPermit,
+  holds: (rule, { facts }) => delegationFault(rule, facts) === undefined,
+  describe(rule, { facts }) {
+    const fault = delegationFault(rule, facts)
+    return {
+      path: fault === 'depth' ? 'spec.delegation.maxDepth' : 'spec.delegation.mode',
+      why: fault === undefined ? '' : delegationWhy[fault](rule, facts),
+      saw: { 'actor.id': facts.actor?.id ?? null, actors: facts.actors.map(({ sub }) => sub) },
+    }
+  },
+}
+
+const changes: Clause = {
+  stage: 'changes',
+  isSaidBy: isPermit,
+  holds(rule, asked) {
+    for (const change of asked.changes) if (!rule.changes.has(change)) return false
+    return true
+  },
+  describe: (rule, asked) =>
+    unlisted(
+      asked.changes.filter((change) => !rule.changes.has(change)),
+      asked,
+    ),
+}
+
+/** Changes that a rule would have to list and does not. */
+export function unlisted(lacking: readonly ChangeClass[], { facts, profile }: Case): Failing {
+  const each = lacking.map((change) => `${change} (${CHANGE_MEANS[change]})`)
+  return {
+    path: 'spec.changes',
+    why: `it does not list the ${lacking.length === 1 ? 'change' : 'changes'} ${each.join(' and ')}`,
+    saw: { changes: lacking, 'subject.key': facts.subject.key, from: facts.format, to: profile.format },
+  }
+}
+
+function conditionAt(path: string, of: (rule: RuleFields) => Condition | undefined): Clause {
+  return {
+    stage: 'condition',
+    isSaidBy: (rule) => of(rule) !== undefined,
+    holds(rule, asked, errors) {
+      const condition = of(rule)
+      return condition === undefined ? true : ask(condition, rule, asked, errors)
+    },
+    describe(rule, asked) {
+      const errors: Errors = []
+      const condition = of(rule)
+      const result = condition === undefined ? true : ask(condition, rule, asked, errors)
+      const [error] = errors
+      return {
+        path,
+        why:
+          result === undefined
+            ? `its condition failed: ${error?.slice(`rule ${rule.name}: `.length)}`
+            : 'its condition does not hold',
+        saw: condition === undefined ? {} : membersSeen(condition, asked.bindings),
+      }
+    },
+  }
+}
+
+/** Undefined where the condition failed, which is told to `errors`. */
+function ask(condition: Condition, rule: Policy, { bindings }: Case, errors: Errors): boolean | undefined {
+  try {
+    return condition.test(bindings)
+  } catch (error) {
+    const line = `rule ${rule.name}: ${error instanceof Error ? error.message : 'its condition failed'}`
+    if (!errors.includes(line)) errors.push(line)
+    return undefined
+  }
+}
+
+/** In the order in which they are asked: plain fields first, conditions last. */
+const clauses: readonly Clause[] = [
+  grant,
+  tokenType,
+  subject,
+  actor,
+  narrowing,
+  delegation,
+  changes,
+  conditionAt('spec.subject.condition', (rule) => rule.subject?.condition),
+  conditionAt('spec.actor.condition', (rule) => rule.actor?.condition),
+  conditionAt('spec.condition', (rule) => rule.condition),
+]
+
+/** What a rule says, scopes and demands aside. A forbid says when, and nothing of how. */
+export const clausesOf = (rule: RuleFields): readonly Clause[] =>
+  Object.freeze(clauses.filter((clause) => clause.isSaidBy(rule)))
+
+const anyOf = (names: ReadonlySet<string> | undefined): string => [...(names ?? [])].join(' or ')

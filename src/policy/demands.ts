@@ -1,0 +1,79 @@
+import type { Reason } from '../refusal.ts'
+import type { Binding, TokenProfile } from '../targets/contract.ts'
+import { strictest } from './aim.ts'
+import type { Demand, Facts } from './contract.ts'
+import type { Policy } from './policy.ts'
+
+/**
+ * What rules demand of a request beyond matching it: a permit whose demand is not met still decides, so that no other rule
+ * takes its place (interfaces.md, "Deciding rules").
+ */
+interface Unmet {
+  readonly reason: Reason
+  readonly detail: string
+}
+
+/** The first demand of profile and deciding rules that the request does not meet. All must be met. */
+export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly Policy[]): Unmet | undefined {
+  let binding: Binding | undefined = profile.binding
+  for (const rule of rules) {
+    binding = binding === undefined ? undefined : strictest(binding, rule.binding)
+    if (!isAuthenticated(rule, facts)) {
+      return {
+        reason: 'authentication_insufficient',
+        detail: `rule ${rule.name} demands ${[...rule.authentication].join(' or ')}, and the client came by ${facts.client.authentication}`,
+      }
+    }
+    if (!isMandated(rule, facts)) {
+      return {
+        reason: 'delegation_denied',
+        detail: `rule ${rule.name} demands that the subject token says in may_act who may act, and it does not`,
+      }
+    }
+  }
+  if (binding !== undefined && isBound(binding, facts)) return undefined
+  return {
+    reason: 'binding_required',
+    detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and the request proves ${facts.binding}`,
+  }
+}
+
+/** Every demand of a rule, met or not, in the order in which they are asked. */
+export function demandsOf(rule: Policy, facts: Facts): readonly Demand[] {
+  const demands: Demand[] = []
+  if (rule.authentication.size > 0) {
+    demands.push({
+      path: 'spec.authentication',
+      demands: [...rule.authentication],
+      saw: { 'client.authentication': facts.client.authentication },
+      met: isAuthenticated(rule, facts),
+    })
+  }
+  if (rule.delegation.requireMayAct) {
+    demands.push({
+      path: 'spec.delegation.requireMayAct',
+      demands: ['may_act'],
+      saw: { mayAct: facts.mayAct !== undefined, 'actor.id': facts.actor?.id ?? null },
+      met: isMandated(rule, facts),
+    })
+  }
+  if (rule.binding !== 'none') {
+    demands.push({
+      path: 'spec.binding',
+      demands: [rule.binding],
+      saw: { binding: facts.binding },
+      met: isBound(rule.binding, facts),
+    })
+  }
+  return demands
+}
+
+const isAuthenticated = ({ authentication }: Policy, { client }: Facts): boolean =>
+  authentication.size === 0 || authentication.has(client.authentication)
+
+/** Whether the subject's own token says who may act for it, where somebody does and the rule wants that. */
+const isMandated = ({ delegation }: Policy, { actor, mayAct }: Facts): boolean =>
+  !delegation.requireMayAct || actor === undefined || mayAct !== undefined
+
+export const isBound = (demanded: Binding, { binding }: Pick<Facts, 'binding'>): boolean =>
+  demanded === 'none' || (demanded === 'any' ? binding !== 'none' : binding === demanded)
