@@ -23,6 +23,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.health(door),
     ...resources.applying(door),
     ...resources.documents(door),
+    ...resources.lint(door),
     ...resources.audit(door),
     ...resources.actions(door),
     ...resources.explain(door),

@@ -37,4 +37,6 @@ export interface RecordReader {
   get(id: string): Promise<ExchangeRecord | undefined>
   /** How many tokens that are named so have been issued and not expired. `now` is milliseconds since the epoch. */
   unexpired(what: Revocable, value: string, now: number): Promise<number>
+  /** Names of the clients that were granted something at this moment or later; milliseconds since the epoch. */
+  clientsGrantedSince(since: number): Promise<ReadonlySet<string>>
 }

@@ -62,6 +62,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
     get: async (id) => (await store()).get(id),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
+    clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
   }
 }
 

@@ -38,6 +38,7 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/export',
       'get /admin/v1/history',
       'get /admin/v1/keys',
+      'get /admin/v1/lint',
       'get /admin/v1/openapi.json',
       'get /admin/v1/policies',
       'get /admin/v1/policies/x',

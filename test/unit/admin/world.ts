@@ -107,6 +107,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
       unexpired: async () => 3,
+      clientsGrantedSince: async () => new Set(['checkout']),
     },
     actions: new MemoryActionLog(),
     compiler: compiler(),
