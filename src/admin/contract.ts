@@ -72,7 +72,12 @@ export interface AdminRequest<Query> {
   readonly headers: IncomingHttpHeaders
   /** The body as text, of one of the media types of the route. Rejects with a Problem. */
   body(): Promise<{ readonly type: string; readonly text: string }>
+  /** Aborted when whoever asks has gone, so that long work for nobody ends. */
+  readonly signal: AbortSignal
 }
+
+/** What `lines` are sent as. */
+export const LINES = 'application/x-ndjson'
 
 export interface AdminAnswer {
   readonly status?: number
@@ -80,6 +85,8 @@ export interface AdminAnswer {
   /** JSON, or with `text` a body of another type. */
   readonly json?: unknown
   readonly text?: { readonly type: string; readonly body: string }
+  /** JSON, one value a line, as it comes. Where it fails on the way, its last line is `{"problem": …}`. */
+  readonly lines?: AsyncIterable<unknown>
 }
 
 /** One row of the route table. A route without a role does not compile; `nobody` is said where no token is asked for. */

@@ -1,4 +1,5 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import { newId } from '../lib/ids.ts'
@@ -10,6 +11,7 @@ import {
   type AdminDoor,
   type Administrator,
   type AnyRoute,
+  LINES,
   mayActAs,
   type Route,
 } from './contract.ts'
@@ -27,6 +29,8 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.audit(door),
     ...resources.actions(door),
     ...resources.explain(door),
+    ...resources.replay(door),
+    ...resources.shadow(door),
     ...resources.signingKeys(door),
     ...resources.revocations(door),
     ...resources.openapi(door, () => table),
@@ -58,8 +62,10 @@ export function doorOver(
       const { takes = [] } = row
       const body = () => readBody(ctx.req, takes)
       const id = ctx.response.get('Cambist-Request-Id')
-      const { params: parameters } = ctx
-      write(ctx, await row.handle({ id, administrator, parameters, query, headers: ctx.req.headers, body }))
+      const { signal } = leaving(ctx.res)
+      const { params: parameters, req } = ctx
+      const asked = { id, administrator, parameters, query, headers: req.headers, body, signal }
+      write(ctx, await row.handle(asked), events)
     })
   }
   app.use(guard(events))
@@ -69,6 +75,8 @@ export function doorOver(
   return (message, response) => void callback(message, response)
 }
 
+const REQUEST_ID = 'Cambist-Request-Id'
+
 /** Who asks where no token is asked for; may do nothing that a role is named for. */
 const NOBODY: Administrator = Object.freeze({ name: 'nobody', role: 'viewer' })
 
@@ -77,20 +85,23 @@ function admitted(administrator: Administrator, role: Exclude<Route['role'], 'no
   throw new Problem(403, `This takes the role ${role}, and yours is ${administrator.role}.`)
 }
 
+/** Aborts when the connection of the answer ends. */
+function leaving(response: ServerResponse): AbortController {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone
+}
+
 /** First and last: an id, headers that hold for every answer, and what to say of whatever is thrown. */
 function guard(events: AdminDoor['events']): Koa.Middleware {
   return async (ctx, next) => {
     const id = newId()
-    ctx.set({ 'Cambist-Request-Id': id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
+    ctx.set({ [REQUEST_ID]: id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
     try {
       checkTarget(ctx.req)
       await next()
     } catch (error) {
-      let problem = problemOf(error)
-      if (problem === undefined) {
-        events.failed(id, error)
-        problem = new Problem(500, 'An error of the server; its log has more under this request id.')
-      }
+      const problem = toldOf(error, id, events)
       ctx.set(problem.headers)
       ctx.status = problem.status
       ctx.body = JSON.stringify(problem.body(id))
@@ -99,6 +110,14 @@ function guard(events: AdminDoor['events']): Koa.Middleware {
     // What has not been read of a refused body would be taken for the next request.
     if (hasBody(ctx.req) && !ctx.req.complete) ctx.set('Connection', 'close')
   }
+}
+
+/** What is said of anything that was thrown; the log has what is not. */
+function toldOf(error: unknown, id: string, events: AdminDoor['events']): Problem {
+  const problem = problemOf(error)
+  if (problem !== undefined) return problem
+  events.failed(id, error)
+  return new Problem(500, 'An error of the server; its log has more under this request id.')
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
@@ -133,15 +152,37 @@ function queryOf(querystring: string): Record<string, string> {
   return { ...query }
 }
 
-function write(ctx: Context, { status = 200, headers = {}, json, text }: AdminAnswer): void {
+function write(
+  ctx: Context,
+  { status = 200, headers = {}, json, text, lines }: AdminAnswer,
+  events: AdminDoor['events'],
+): void {
   ctx.status = status
   ctx.set({ ...headers })
+  if (lines !== undefined) {
+    ctx.body = Readable.from(written(lines, ctx.response.get(REQUEST_ID), events))
+    ctx.set('Content-Type', LINES)
+    return
+  }
   if (text !== undefined) {
     ctx.body = text.body
     ctx.set('Content-Type', text.type)
   } else if (json !== undefined) {
     ctx.body = JSON.stringify(json)
     ctx.set('Content-Type', 'application/json; charset=utf-8')
+  }
+}
+
+/** The status has left when a line fails: what there is to say of that is the last one. */
+async function* written(
+  lines: AsyncIterable<unknown>,
+  id: string,
+  events: AdminDoor['events'],
+): AsyncGenerator<string> {
+  try {
+    for await (const line of lines) yield `${JSON.stringify(line)}\n`
+  } catch (error) {
+    yield `${JSON.stringify({ problem: toldOf(error, id, events).body(id) })}\n`
   }
 }
 

@@ -1,13 +1,17 @@
 import type { ExchangeRecord } from '../audit/contract.ts'
 import { storedFacts } from '../audit/record.ts'
 import type { Facts } from '../policy/contract.ts'
+import type { Reason } from '../refusal.ts'
 import type { Explained } from './explain.ts'
 import { sameMembers } from './judgement.ts'
 import { isAfter, isWhole } from './replay.ts'
 
 /** The decision that a record is of, as the record has it. */
 export interface RecordedDecision {
-  /** What was decided, whatever came afterwards; undefined where the road did not get so far. */
+  /**
+   * What was decided; undefined where nothing was, and where a one-use mark was taken already: the row then says that, and
+   * no longer what the decision was.
+   */
   readonly verdict: 'permitted' | 'refused' | undefined
   readonly reason: ExchangeRecord['reason']
   readonly detail: string
@@ -25,10 +29,14 @@ export function decidedFacts({ facts: recorded }: ExchangeRecord): Facts | undef
   return facts !== undefined && isWhole(facts) ? facts : undefined
 }
 
+/** Reasons of the ledger, which claims the marks of permitted and of refused requests alike. */
+const OVERWRITING: ReadonlySet<string> = new Set<Reason>(['replayed', 'confirmation_unproven'])
+
 export function recordedDecision(record: ExchangeRecord): RecordedDecision {
   const { outcome, reason, detail, client, rules, granted } = record
+  const decided = decidedFacts(record) !== undefined && !OVERWRITING.has(reason)
   const permitted = outcome === 'granted' || isAfter(reason)
-  const verdict = decidedFacts(record) === undefined ? undefined : permitted ? 'permitted' : 'refused'
+  const verdict = !decided ? undefined : permitted ? 'permitted' : 'refused'
   return { verdict, reason, detail, client, rules, granted }
 }
 
@@ -38,8 +46,10 @@ export function differencesFrom(
   { explanation, permitted, reason }: Explained,
 ): readonly RecordedDifference[] {
   const found: RecordedDifference[] = []
-  if ((recorded.verdict === 'permitted') !== permitted) return ['verdict']
-  if (!permitted && recorded.reason !== reason) found.push('reason')
+  if (recorded.verdict !== undefined) {
+    if ((recorded.verdict === 'permitted') !== permitted) return ['verdict']
+    if (!permitted && recorded.reason !== reason) found.push('reason')
+  }
   if (recorded.client !== (explanation?.client ?? '')) found.push('client')
   if (!sameMembers(recorded.rules, explanation?.rules ?? [])) found.push('rules')
   const granted = explanation?.granted

@@ -61,6 +61,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
   return {
     list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
     get: async (id) => (await store()).get(id),
+    walk: async (period) => (await store()).walk(period),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
     clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
   }

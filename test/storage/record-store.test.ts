@@ -77,6 +77,9 @@ describe('a list of records', () => {
       granted: null,
       jti: '',
       tokenHash: '',
+      shadow: [{ rule: 'tight"er', outcome: 'forbid' }],
+      // An attribute may hold the same text, and says nothing.
+      facts: { subject: { attributes: { shadow: [{ rule: 'said', outcome: 'forbid' }] } } },
       requested: {
         scopes: [],
         audiences: ['https://elsewhere.example'],
@@ -117,6 +120,11 @@ describe('a list of records', () => {
     [{ lineage }, [4000, 3000]],
     [{ lineage: records[0].id }, [1000]],
     [{ lineage: 'no uuid' }, []],
+    [{ shadow: 'next' }, [5000, 4000, 3000, 1000]],
+    [{ shadow: 'tight"er' }, [2000]],
+    [{ shadow: 'nex' }, []],
+    [{ shadow: 'said' }, []],
+    [{ shadow: "'; --" }, []],
     [{ since: 4000 }, [5000, 4000]],
     [{ until: 2000 }, [1000]],
     [{ since: 2000, until: 4000, outcome: 'granted' }, [3000]],

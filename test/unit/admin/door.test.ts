@@ -42,6 +42,7 @@ describe('who is let in (T34, T36)', () => {
       'get /admin/v1/openapi.json',
       'get /admin/v1/policies',
       'get /admin/v1/policies/x',
+      'get /admin/v1/shadow',
       'get /admin/v1/targets',
       'get /admin/v1/targets/x',
       'get /admin/v1/trusted-issuers',
@@ -49,6 +50,7 @@ describe('who is let in (T34, T36)', () => {
       'post /admin/v1/apply',
       'post /admin/v1/explain',
       'post /admin/v1/keys/rotate',
+      'post /admin/v1/replay',
       'post /admin/v1/revocations',
     ])
   })
@@ -213,6 +215,9 @@ describe('every answer', () => {
     ['/admin/v1/audit?outcome=maybe', 'outcome', 'is granted, refused or failed'],
     ['/admin/v1/audit?reason=denyed', 'reason', 'did you mean denied?'],
     ['/admin/v1/audit?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/audit?shadow=next', 'since', 'is looked for in a time, so write one such as 7d'],
+    ['/admin/v1/shadow?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/shadow?since=1h&until=2h', 'since', 'there is no time between them'],
     ['/admin/v1/audit?limit=0', 'limit', 'is a number from 1 to 1000'],
     ['/admin/v1/audit?limit=1001', 'limit', 'is 1000 at most'],
     ['/admin/v1/audit?client=a%00b', 'client', 'no record has'],

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
 import type { AdminDoor } from '../../../src/admin/contract.ts'
 import { adminDoor } from '../../../src/admin/door.ts'
@@ -106,6 +107,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
       clientsGrantedSince: async () => new Set(['checkout']),
     },
@@ -196,7 +198,7 @@ export function ask(
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(parts).toString('utf8')
-          const isJson = /json/.test(response.headers['content-type'] ?? '')
+          const isJson = /[/+]json/.test(response.headers['content-type'] ?? '')
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
