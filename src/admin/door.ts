@@ -29,6 +29,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
     ...resources.changes(door),
     ...resources.history(door),
     ...resources.documents(door),
+    ...resources.lint(door),
     ...resources.audit(door),
     ...resources.actions(door),
     ...resources.explain(door),

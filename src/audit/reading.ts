@@ -82,4 +82,6 @@ export interface RecordReader {
   unexpired(what: Revocable, value: string, now: number): Promise<number>
   /** Every lineage with a living token in which a record is meant. `now` is milliseconds since the epoch. */
   liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]>
+  /** Names of the clients that were granted something at this moment or later; milliseconds since the epoch. */
+  clientsGrantedSince(since: number): Promise<ReadonlySet<string>>
 }

@@ -182,6 +182,7 @@ const NOTHING_SAID: ProblemAnswer = {
   status: 500,
   instance: undefined,
   faults: [],
+  doubts: [],
 }
 
 function problemIn(text: string, response: Response, url: URL): ProblemAnswer {

@@ -42,7 +42,7 @@ export interface Snapshots {
 }
 
 /** The documents as far as a decision needs them: signing keys are for the token after it. */
-export type DecidingSnapshot = Omit<Snapshot, 'keyring'>
+export type DecidingSnapshot = Omit<Snapshot, 'keyring' | 'administrators'>
 
 /** What is told of the business as it happens: one call per event (telemetry/events.ts). */
 export interface ExchangeEvents {

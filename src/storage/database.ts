@@ -68,6 +68,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     walk: async (period) => (await store()).walk(period),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
     liveLineages: async (search, now) => (await store()).liveLineages(search, now),
+    clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
   }
 }
 

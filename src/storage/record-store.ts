@@ -87,6 +87,19 @@ export class RecordStore implements RecordReader {
     return liveLineages(this.#pool, search, now)
   }
 
+  /** One pass over the blocks of that time: an index by client would be paid for on the road of every exchange. */
+  async clientsGrantedSince(since: number): Promise<ReadonlySet<string>> {
+    const query = sql
+      .withSchema('cambist')
+      .from('records')
+      .where({ outcome: 'granted' })
+      .where('at', '>=', new Date(since))
+      .distinct('client')
+    const { sql: text, bindings } = query.toSQL().toNative()
+    const { rows } = await this.#pool.query<{ client: string }>(text, [...bindings])
+    return new Set(rows.map(({ client }) => client))
+  }
+
   async #run(query: ReturnType<typeof records>): Promise<readonly RecordRow[]> {
     const { sql: text, bindings } = query.toSQL().toNative()
     try {

@@ -188,4 +188,26 @@ describe('tokens that have not expired', () => {
     expect(await count('client', 'counted', now + 300_000)).toBe(0)
     expect(await count('lineage', "' OR true --")).toBe(0)
   })
+
+  it('say which clients were granted something since a moment', async () => {
+    const granted = { scopes: [], targets: [], tokenType: 'x', lifetime: 60, binding: 'none' }
+    const moment = Date.UTC(2031, 0, 1)
+    await write(
+      sampleRecord({ client: 'at-that-moment', at: moment, granted }),
+      sampleRecord({ client: 'before', at: moment - 1, granted }),
+      sampleRecord({
+        client: 'refused',
+        at: moment,
+        outcome: 'refused',
+        reason: 'denied',
+        granted: null,
+        jti: '',
+        tokenHash: '',
+      }),
+    )
+    const since = await database.records.clientsGrantedSince(moment)
+    expect(since.has('at-that-moment')).toBe(true)
+    expect(since.has('before')).toBe(false)
+    expect(since.has('refused')).toBe(false)
+  })
 })

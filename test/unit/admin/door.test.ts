@@ -76,6 +76,7 @@ describe('who is let in (T34, T36)', () => {
         'put /admin/v1/targets/x',
         'put /admin/v1/trusted-issuers/x',
         'get /admin/v1/actions',
+        'get /admin/v1/lint',
         'get /admin/v1/shadow',
         'post /admin/v1/explain',
         'post /admin/v1/replay',

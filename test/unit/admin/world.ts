@@ -155,6 +155,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
       liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
+      clientsGrantedSince: async () => new Set(['checkout']),
     },
     entities: noEntities,
     actions: new MemoryActionLog(),

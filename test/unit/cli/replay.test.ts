@@ -60,6 +60,8 @@ async function over(records: readonly Partial<ExchangeRecord>[]) {
         return { items: [], next: null }
       },
       get: async () => undefined,
+      liveLineages: async () => [],
+      clientsGrantedSince: async () => new Set(),
       unexpired: async () => 0,
       walk: async () => ({ atMost: rows.length, whole: rows.length < 5000, batches: batches() }),
     },
