@@ -19,6 +19,7 @@ async function over(batches: readonly (readonly Partial<ExchangeRecord>[])[], fa
       list: async () => ({ items: [], next: null }),
       get: async () => undefined,
       unexpired: async () => 0,
+      clientsGrantedSince: async () => new Set<string>(),
       walk: async (period) => {
         periods.push(period)
         return { atMost: batches.flat().length, whole: true, batches: rows() }
