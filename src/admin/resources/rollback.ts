@@ -10,7 +10,7 @@ import { Problem } from '../problem.ts'
 
 const asked = z.strictObject({
   version: z
-    .int({ error: ({ input }) => (input === undefined ? 'is missing; write' : 'is not') + ' the number of a version' })
+    .int({ error: ({ input }) => `${input === undefined ? 'is missing; write' : 'is not'} the number of a version` })
     .min(0, 'is not the number of a version'),
   message,
   confirm: z.boolean().optional(),
