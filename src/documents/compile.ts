@@ -12,6 +12,7 @@ import { targetIndex } from '../targets/target-index.ts'
 import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
+import { attributeFaults } from './attributes.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
 import { client } from './kinds/client.ts'
@@ -78,7 +79,10 @@ export class Compiler {
     })
   }
 
-  /** `own` is the issuer of our own tokens, where there are keys. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
+  /**
+   * `own` is the issuer of our own tokens, of documents that are in force; those that are being written are without, and
+   * are also read for attributes that nobody provides. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together.
+   */
   compile(documents: readonly Compilable[], own?: TrustedIssuer): Compiled {
     const faults: DocumentFault[] = []
     const byKind = this.#byKind(documents, faults)
@@ -101,6 +105,10 @@ export class Compiler {
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
     faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
+    // What is in force stays in force: only who writes documents is told that nobody provides what they read. Of an issuer
+    // that has faults nobody knows what it maps.
+    if (own === undefined && nouns.issuers.size === byKind.get(trustedIssuer.kind)?.length)
+      for (const found of attributeFaults(nouns)) faults.push(...found)
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)

@@ -89,7 +89,7 @@ function* clientsInVain(nouns: Nouns): Iterable<Warning> {
 }
 
 function* selectorsInVain({ name, workloads }: Client, { issuers }: Nouns): Iterable<Warning> {
-  for (const [index, { issuer: issuerName, ids, match }] of workloads.entries()) {
+  for (const [index, { issuer: issuerName, ids }] of workloads.entries()) {
     const path = `spec.workloads[${index}]`
     const issuer = issuers.get(issuerName)
     if (issuer === undefined) continue
@@ -126,25 +126,7 @@ function* selectorsInVain({ name, workloads }: Client, { issuers }: Nouns): Iter
         }
       }
     }
-    const mapped = issuer.attributes.map(([attribute]) => attribute)
-    for (const [attribute] of match)
-      yield* unmapped('Client', name, `${path}.match.${attribute}`, attribute, mapped, issuerName)
   }
-}
-
-function* unmapped(
-  kind: string,
-  name: string,
-  path: string,
-  attribute: string,
-  mapped: readonly string[],
-  issuer: string,
-): Iterable<Warning> {
-  if (mapped.includes(attribute)) return
-  const near = nearestName(attribute, mapped)
-  const there = mapped.length === 0 ? 'it maps none' : `it maps ${mapped.join(', ')}`
-  const message = `can never match: trusted issuer ${issuer} maps no attribute ${attribute}; ${near === undefined ? there : `did you mean ${near}?`}`
-  yield { kind, name, path, message }
 }
 
 /** Targets for which nobody can have a token. */
@@ -187,7 +169,6 @@ function* permitsInVain(nouns: Nouns): Iterable<Warning> {
       yield* lifetimeInVain(permit, targets)
       yield* closedTargets(permit, targets)
     }
-    yield* partiesInVain(permit, nouns)
   }
 }
 
@@ -239,19 +220,6 @@ function* closedTargets({ name, clients }: Policy, targets: readonly Target[]): 
       const message = `target ${each.name} is closed to ${shut.slice(0, 3).join(', ')}${shut.length > 3 ? ` and ${shut.length - 3} more` : ''}; its \`clients\` do not name them`
       yield { kind: 'Policy', name, path: 'spec.targets', message }
     }
-  }
-}
-
-/** Attributes that a rule matches and none of the issuers it names maps. */
-function* partiesInVain({ name, subject, actor }: Policy, { issuers }: Nouns): Iterable<Warning> {
-  for (const [path, party] of [['spec.subject', subject] as const, ['spec.actor', actor] as const]) {
-    if (party?.issuers === undefined) continue
-    const named = [...party.issuers].map((each) => issuers.get(each))
-    // What a token of ours or a registered client carries is not said by a document.
-    if (named.some((each) => each === undefined)) continue
-    const mapped = named.flatMap((each) => (each?.attributes ?? []).map(([attribute]) => attribute))
-    for (const [attribute] of party.match)
-      yield* unmapped('Policy', name, `${path}.match.${attribute}`, attribute, mapped, [...party.issuers].join(', '))
   }
 }
 
