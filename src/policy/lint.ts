@@ -29,6 +29,8 @@ export function lintPolicy(policy: Policy): readonly Fault[] {
         )
       else warn('spec.delegation.mode', 'nothing in the issued token shows who acted; delegate keeps the name (TE-53)')
     }
+    if (policy.changes.has('lifetime'))
+      warn('spec.changes', 'lifetime has no effect: no token outlives what it is made from (I4); leave it out')
     if (policy.changes.has('unbind'))
       warn('spec.changes', 'a credential that only its key holder can use becomes one that anybody can who sees it')
   }
