@@ -5,6 +5,7 @@ import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { sentence } from '../../../src/documents/faults.ts'
 import { createRoot } from '../../harness/pki.ts'
+import { ecJwk } from '../trust/test-keys.ts'
 import { base, changed, compiler, context, document, faultsOf, ISSUER, whole } from './world.ts'
 
 const told = (...documents: readonly Document[]) => faultsOf(() => compiler().compile(documents)).map(sentence)
@@ -60,6 +61,16 @@ describe('conditions are checked against what issuers map', () => {
       'the client, by the issuers of its workloads',
       [people, ...policy({ condition: "client.team == 'x'" })],
       'spec.condition: line 1, column 8: client has no member `team`: trusted issuer prod maps no such attribute',
+    ],
+    [
+      'the client, where it is registered',
+      [
+        ...policy({ clients: ['registered'], condition: "client.namespace == 'x'" }),
+        document('Client', 'registered', {
+          authentication: { method: 'private_key_jwt', jwks: { keys: [{ ...ecJwk('a'), alg: 'ES256' }] } },
+        }),
+      ],
+      'spec.condition: line 1, column 8: client has no member `namespace`: trusted issuer clients maps no such attribute',
     ],
     [
       'the request',
