@@ -69,8 +69,8 @@ describe('history and rollback', () => {
 
 describe('--yes', () => {
   it('is asked for with the numbers, and says yes', async () => {
-    const group = { client: 'checkout', targets: ['orders'], count: 9, examples: [RECORD_ID] }
-    const traffic: Traffic = { looked: 10, denied: 9, groups: [group] }
+    const group = { client: 'checkout', targets: ['orders'], count: 18, examples: [RECORD_ID] }
+    const traffic: Traffic = { looked: 20, denied: 18, groups: [group] }
     const world = await open({ judgeTraffic: async () => traffic })
     await cambist(world, 'apply', '-f', all, '--yes')
     await cambist(world, 'apply', '-f', lifetime, '--yes')
@@ -78,7 +78,7 @@ describe('--yes', () => {
     expect(asked).toEqual({
       code: 1,
       out: '',
-      err: `it would deny 9 of 10 exchanges that were granted in the last 7 days (90 %), 9 of them of client checkout at orders.\n  9 of client checkout at orders, such as ${RECORD_ID}\nNothing was changed. Add --yes where this is meant.\n`,
+      err: `it would deny 18 of 20 exchanges that were granted in the last 7 days (90 %), 18 of them of client checkout at orders.\n  18 of client checkout at orders, such as ${RECORD_ID}\nNothing was changed. Add --yes where this is meant.\n`,
     })
     expect(world.states.version).toBe(2)
     expect((await cambist(world, 'rollback', '1', '--yes')).code).toBe(0)
