@@ -4,7 +4,7 @@ import { canonicalDocument, inOrder } from './canonical.ts'
 import type { Compiled, Compiler } from './compile.ts'
 import type { Action, Applied, Change, Document, StateStore, StoredDocument, StoredState, Warning } from './contract.ts'
 import { algorithmsOf } from './signing-keys.ts'
-import { warningsOf } from './warnings.ts'
+import { findWarnings } from './warnings.ts'
 
 /** What an apply works with. */
 export interface Applying {
@@ -77,11 +77,11 @@ export async function apply(
   }
   if (options.dryRun === true) {
     const state = await store.load()
-    return planned(state, documents, selector, options, compiler).applied
+    return (await planned(state, documents, selector, options, compiler)).applied
   }
   let applied: Applied | undefined
-  const { version } = await store.change((state) => {
-    const plan = planned(state, documents, selector, options, compiler)
+  const { version } = await store.change(async (state) => {
+    const plan = await planned(state, documents, selector, options, compiler)
     applied = plan.applied
     const { put, removed } = plan
     if (put.length === 0 && removed.length === 0) return undefined
@@ -105,13 +105,13 @@ interface Plan {
   readonly removed: readonly StoredDocument[]
 }
 
-function planned(
+async function planned(
   state: StoredState,
   documents: readonly Document[],
   selector: Label | undefined,
   options: ApplyOptions,
   compiler: Compiler,
-): Plan {
+): Promise<Plan> {
   const { baseVersion } = options
   if (baseVersion !== undefined && baseVersion !== state.version) throw new VersionConflict(baseVersion, state.version)
   const stored = new Map(state.documents.map((document) => [keyOf(document), document]))
@@ -144,10 +144,10 @@ function planned(
   const refused = new Set([...put, ...removed].map(({ kind }) => kind).filter((kind) => !mayWrite(kind)))
   if (refused.size > 0) throw new WriteRefused([...refused])
   const after = [...whole.values()]
-  const compiled = compiler.compile(after)
-  const known = put.length === 0 && removed.length === 0 ? new Set<string>() : warningsBefore(state, compiler)
+  const compiled = await compiler.compileInSlices(after)
+  const known = put.length === 0 && removed.length === 0 ? new Set<string>() : await warningsBefore(state, compiler)
   const warnings = [
-    ...warningsOf(compiled).filter(
+    ...(await compiler.inSlices(findWarnings(compiled))).filter(
       (warning) => given.has(`${warning.kind}/${warning.name}`) || !known.has(textOf(warning)),
     ),
     ...(selector === undefined ? [] : unlabelled(documents, selector)),
@@ -161,9 +161,10 @@ function planned(
 }
 
 /** What was doubtful before already, and in other documents than these: not news to whoever applies. */
-function warningsBefore(state: StoredState, compiler: Compiler): ReadonlySet<string> {
+async function warningsBefore(state: StoredState, compiler: Compiler): Promise<ReadonlySet<string>> {
   try {
-    return new Set(warningsOf(compiler.compile(state.documents)).map(textOf))
+    const compiled = await compiler.compileInSlices(state.documents)
+    return new Set((await compiler.inSlices(findWarnings(compiled))).map(textOf))
   } catch (error) {
     if (error instanceof Faults) return new Set()
     throw error

@@ -1,6 +1,7 @@
 import type { Client } from '../clients/contract.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { nearestName } from '../lib/nearest.ts'
+import { atOnce, type Steps } from '../lib/slices.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import type { Compiled } from './compile.ts'
@@ -20,28 +21,38 @@ const OF_TRUST_DOMAINS: ReadonlyMap<string, string> = new Map([
   ['wit', 'assertion.sub'],
 ])
 
+export const warningsOf = (compiled: Compiled): readonly Warning[] => atOnce(findWarnings(compiled))
+
 /** Everything that is allowed but doubtful: in each document alone, and in what documents come to together. */
-export function warningsOf({ nouns, targets }: Compiled): readonly Warning[] {
-  return [
-    ...alone(trustedIssuer, nouns.issuers, targets),
-    ...alone(client, nouns.clients, targets),
-    ...alone(target, nouns.targets, targets),
-    ...alone(policy, nouns.policies, targets),
-    ...idleIssuers(nouns),
-    ...clientsInVain(nouns),
-    ...unreachableTargets(nouns),
-    ...permitsInVain(nouns),
-    ...rulesByName(nouns),
-  ]
+export function* findWarnings({ nouns, targets }: Compiled): Steps<readonly Warning[]> {
+  const found: Warning[] = []
+  for (const doubts of [
+    alone(trustedIssuer, nouns.issuers, targets),
+    alone(client, nouns.clients, targets),
+    alone(target, nouns.targets, targets),
+    alone(policy, nouns.policies, targets),
+    idleIssuers(nouns),
+    clientsInVain(nouns),
+    unreachableTargets(nouns),
+    permitsInVain(nouns),
+    rulesByName(nouns),
+  ]) {
+    for (const warning of doubts) {
+      if (warning !== undefined) found.push(warning)
+      yield
+    }
+  }
+  return found
 }
 
-function* alone<Noun>(
-  { kind, lint }: NounKind<Noun>,
-  nouns: ReadonlyMap<string, Noun>,
-  targets: TargetIndex,
-): Iterable<Warning> {
-  for (const [name, noun] of nouns)
+/** Warnings, and undefined where it has gone through much and found nothing: others may be waiting. */
+export type Doubts = Iterable<Warning | undefined>
+
+function* alone<Noun>({ kind, lint }: NounKind<Noun>, nouns: ReadonlyMap<string, Noun>, targets: TargetIndex): Doubts {
+  for (const [name, noun] of nouns) {
     for (const { path, message } of lint(noun, targets)) yield { kind, name, path, message }
+    yield undefined
+  }
 }
 
 const inForce = ({ disabled, mode }: Policy): boolean => !disabled && mode === 'enforce'
@@ -72,7 +83,7 @@ function* idleIssuers(nouns: Nouns): Iterable<Warning> {
 }
 
 /** Clients that nobody can be, or that may do nothing. */
-function* clientsInVain(nouns: Nouns): Iterable<Warning> {
+function* clientsInVain(nouns: Nouns): Doubts {
   const permitted = new Set<string>()
   let everyClient = false
   for (const { clients } of enforced(nouns, 'permit')) {
@@ -85,6 +96,7 @@ function* clientsInVain(nouns: Nouns): Iterable<Warning> {
     if (!everyClient && !permitted.has(name))
       yield { kind: 'Client', name, path: '', message: 'this client may do nothing: no policy permits it anything' }
     yield* selectorsInVain(each, nouns)
+    yield undefined
   }
 }
 
@@ -166,7 +178,7 @@ function* unreachableTargets(nouns: Nouns): Iterable<Warning> {
 }
 
 /** Permits that promise what cannot be had. */
-function* permitsInVain(nouns: Nouns): Iterable<Warning> {
+function* permitsInVain(nouns: Nouns): Doubts {
   const forbids = [...enforced(nouns, 'forbid')].filter(isPlain)
   const everyScope = scopesOf(nouns.targets.values())
   for (const permit of enforced(nouns, 'permit')) {
@@ -188,6 +200,7 @@ function* permitsInVain(nouns: Nouns): Iterable<Warning> {
       yield* closedTargets(permit, targets)
     }
     yield* partiesInVain(permit, nouns)
+    yield undefined
   }
 }
 

@@ -18,14 +18,14 @@ const warned = (...documents: Document[]) =>
 const { issuer, client, target, policy } = base
 
 describe('compiling documents', () => {
-  it('makes a snapshot of its version that the road can ask', () => {
+  it('makes a snapshot of its version that the road can ask', async () => {
     const state = {
       version: 7,
       documents: whole.map((each) => ({ ...each, changedIn: 7 })),
       keys: [key('ES256')],
       revocations: [],
     }
-    const snapshot = new Compiler(context).snapshot(state)
+    const snapshot = await new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
     expect(snapshot.issuers.byName('prod')?.authority).toBe('https://oidc.prod.example')
     expect(snapshot.clients.byName('checkout')?.workloads).toHaveLength(1)
@@ -249,7 +249,7 @@ describe('compiling documents', () => {
 })
 
 describe('a database that was put back', () => {
-  it('is read anew, though its versions come again', () => {
+  it('is read anew, though its versions come again', async () => {
     const kept = new Compiler(context)
     const at = (version: number, documents: readonly Document[]) => ({
       version,
@@ -257,12 +257,12 @@ describe('a database that was put back', () => {
       keys: [],
       revocations: [],
     })
-    kept.snapshot(at(5, whole))
-    kept.snapshot(at(4, []))
+    await kept.snapshot(at(5, whole))
+    await kept.snapshot(at(4, []))
     const other = whole.map((each) => (each === target ? changed(target, { disabled: true }) : each))
-    expect(kept.snapshot(at(5, other)).targets.byName('orders')?.disabled).toBe(true)
-    kept.snapshot(at(6, other))
-    expect(kept.snapshot(at(5, whole)).targets.byName('orders')?.disabled).toBe(false)
+    expect((await kept.snapshot(at(5, other))).targets.byName('orders')?.disabled).toBe(true)
+    await kept.snapshot(at(6, other))
+    expect((await kept.snapshot(at(5, whole))).targets.byName('orders')?.disabled).toBe(false)
   })
 })
 
