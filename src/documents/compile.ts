@@ -36,9 +36,6 @@ export interface Compiled {
   }
 }
 
-/** A document that may be stored already; the version in which it last changed then stands for all it says. */
-type Compilable = Document & { readonly changedIn?: number }
-
 const KINDS: readonly NounKind<never>[] = [
   trustedIssuer,
   client,
@@ -46,40 +43,53 @@ const KINDS: readonly NounKind<never>[] = [
   policy,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
 
-/** What a stored document came to. */
-interface Kept {
-  readonly changedIn: number
-  readonly noun: unknown
+/** What one document came to. */
+interface Read<Noun> {
+  /** Undefined where it has faults. */
+  readonly noun: Noun | undefined
   readonly references: readonly Reference[]
 }
 
-/** What was made of all clients, or of all policies, when a snapshot was last made. */
-interface Indexed<Noun, Index> {
+/** The documents of one kind, and what they came to. */
+interface OfKind<Noun> {
+  readonly documents: readonly Document[]
+  readonly read: ReadonlyMap<Document, Read<Noun>>
   readonly nouns: ReadonlyMap<string, Noun>
-  readonly index: Index
+  /** Of all documents, those with faults too. */
+  readonly names: ReadonlySet<string>
+  /** Kinds of the documents that they name. */
+  readonly named: ReadonlySet<string>
+}
+
+/** All documents, each kind by itself. */
+interface Whole {
+  readonly issuers: OfKind<TrustedIssuer>
+  readonly clients: OfKind<Client>
+  readonly targets: OfKind<Target>
+  readonly policies: OfKind<Policy>
 }
 
 /**
- * Documents in, snapshot out, or every fault of all of them at once. Keeps what a stored document compiled to, and the
- * indexes over documents that have not changed, so that a change costs what it changes and not what there is. What is
- * long is done in slices, so that a server goes on answering meanwhile.
+ * Documents in, snapshot out, or every fault of all of them at once. Documents that are still the same objects as in the
+ * last snapshot, and indexes over kinds of which none has changed, are taken from there, so that a change costs what it
+ * changes and not what there is. What is long is done in slices, so that a server goes on answering meanwhile.
  */
 export class Compiler {
   readonly #context: CompileContext
   readonly #slices: Slices
   /** The keys of a client are read once. */
-  readonly #issuersOfClient: (client: Client) => readonly TrustedIssuer[]
-  #newest = 0
-  #kept = new Map<string, Kept>()
-  #clients: Indexed<Client, ClientIndex> | undefined
-  #policies: Indexed<Policy, PolicyIndex> | undefined
+  readonly #issuerOfClient: (client: Client) => TrustedIssuer | undefined
+  readonly #indexClients = onceEachInSteps(indexClients)
+  readonly #indexTargets = onceEachInSteps(indexTargets)
+  readonly #indexPolicies = onceEachInSteps(indexPolicies)
+  readonly #sharedKeys = onceEachInSteps(sharedKeys)
+  /** That of the last snapshot. */
+  #last: Whole | undefined
 
   constructor(context: CompileContext, slices = new Slices()) {
     this.#context = context
     this.#slices = slices
-    this.#issuersOfClient = onceEach((each: Client) =>
-      [issuerOfClient(each, context.ourIssuer)].filter((issuer) => issuer !== undefined),
-    )
+    this.#issuerOfClient = onceEach((each: Client) => issuerOfClient(each, context.ourIssuer))
   }
 
   /** Rejects with DocumentFaults where the state does not compile, and with what `openKeys` throws. */
@@ -88,13 +98,13 @@ export class Compiler {
   }
 
   /** `own` is the issuer of our own tokens, where there are keys. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
-  compile(documents: readonly Compilable[], own?: TrustedIssuer): Compiled {
-    return atOnce(this.#compile(documents, own))
+  compile(documents: readonly Document[], own?: TrustedIssuer): Compiled {
+    return atOnce(this.#compile(documents, own)).compiled
   }
 
   /** The same, in slices: for a process that others wait for. */
-  compileInSlices(documents: readonly Compilable[]): Promise<Compiled> {
-    return this.#slices.run(this.#compile(documents))
+  async compileInSlices(documents: readonly Document[]): Promise<Compiled> {
+    return (await this.#slices.run(this.#compile(documents))).compiled
   }
 
   /** Other long work of the same process. */
@@ -102,110 +112,105 @@ export class Compiler {
     return this.#slices.run(steps)
   }
 
-  *#snapshot(state: StoredState): Steps<Snapshot> {
-    // A database that was put back to an older state gives its versions again, to other documents. What is being
-    // compiled meanwhile goes on with what it began with.
-    if (state.version < this.#newest) this.#kept = new Map()
-    this.#newest = state.version
-    const kept = this.#kept
-    const keyring = this.#context.openKeys(state.keys)
+  *#snapshot({ version, documents, keys, revocations }: StoredState): Steps<Snapshot> {
+    const keyring = this.#context.openKeys(keys)
     const own = ownIssuer(this.#context.ourIssuer, keyring.published)
+    const revoked = revokedBy(revocations)
     yield
-    const { issuers, clients, targets, policies, nouns } = yield* this.#compile(state.documents, own)
-    this.#clients = { nouns: nouns.clients, index: clients }
-    this.#policies = { nouns: nouns.policies, index: policies }
-    yield* forget(kept, state.documents)
-    return Object.freeze({
-      version: state.version,
-      issuers,
-      clients,
-      targets,
-      policies,
-      keyring,
-      revoked: revokedBy(state.revocations),
-    })
+    const { compiled, whole } = yield* this.#compile(documents, own)
+    this.#last = whole
+    const { issuers, clients, targets, policies } = compiled
+    return Object.freeze({ version, issuers, clients, targets, policies, keyring, revoked })
   }
 
-  *#compile(documents: readonly Compilable[], own?: TrustedIssuer): Steps<Compiled> {
-    const reading: Reading = { kept: this.#kept, faults: [], named: [] }
-    const { faults } = reading
+  *#compile(
+    documents: readonly Document[],
+    own?: TrustedIssuer,
+  ): Steps<{ readonly compiled: Compiled; readonly whole: Whole }> {
+    const last = this.#last
+    const faults: DocumentFault[] = []
     const byKind = groupedByKind(documents, faults)
     yield
-    const nouns = {
-      issuers: yield* this.#all(trustedIssuer, byKind, reading),
-      clients: yield* this.#all(client, byKind, reading),
-      targets: yield* this.#all(target, byKind, reading),
-      policies: yield* this.#all(policy, byKind, reading),
+    const whole: Whole = {
+      issuers: yield* this.#all(trustedIssuer, byKind, last?.issuers, faults),
+      clients: yield* this.#all(client, byKind, last?.clients, faults),
+      targets: yield* this.#all(target, byKind, last?.targets, faults),
+      policies: yield* this.#all(policy, byKind, last?.policies, faults),
     }
-    faults.push(...(yield* danglingReferences(reading.named, byKind)))
+    faults.push(...(yield* danglingReferences(whole, last)))
+    const { issuers, clients, targets, policies } = whole
+    const nouns = { issuers: issuers.nouns, clients: clients.nouns, targets: targets.nouns, policies: policies.nouns }
     const builtIn: TrustedIssuer[] = []
     for (const each of nouns.clients.values()) {
-      builtIn.push(...this.#issuersOfClient(each))
+      const issuer = this.#issuerOfClient(each)
+      if (issuer !== undefined) builtIn.push(issuer)
       yield
     }
     if (own !== undefined) builtIn.push(own)
-    const issuers = yield* together('TrustedIssuer', indexIssuers([...nouns.issuers.values(), ...builtIn]), faults)
-    const targets = yield* together('Target', indexTargets(nouns.targets.values()), faults)
-    for (const shared of yield* sharedKeys(nouns.clients.values())) {
+    const trust = yield* together('TrustedIssuer', indexIssuers([...nouns.issuers.values(), ...builtIn]), faults)
+    const services = yield* together('Target', this.#indexTargets(nouns.targets), faults)
+    for (const shared of yield* this.#sharedKeys(nouns.clients)) {
       const message = `has a key that client ${shared.with} has as well, so that whoever holds it could speak as both; give each client keys of its own`
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
     faults.push(...(yield* misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds)))
-    if (faults.length > 0 || issuers === undefined || targets === undefined) throw new DocumentFaults(faults)
-    const clients = yield* indexed(nouns.clients, this.#clients, indexClients)
-    const policies = yield* indexed(nouns.policies, this.#policies, indexPolicies)
-    return { issuers, clients, targets, policies, nouns }
+    if (faults.length > 0 || trust === undefined || services === undefined) throw new DocumentFaults(faults)
+    const callers = yield* this.#indexClients(nouns.clients)
+    const rules = yield* this.#indexPolicies(nouns.policies)
+    return { compiled: { issuers: trust, clients: callers, targets: services, policies: rules, nouns }, whole }
   }
 
   *#all<Noun>(
     kind: NounKind<Noun>,
-    byKind: ReadonlyMap<string, readonly Compilable[]>,
-    reading: Reading,
-  ): Steps<ReadonlyMap<string, Noun>> {
+    byKind: ReadonlyMap<string, readonly Document[]>,
+    last: OfKind<Noun> | undefined,
+    faults: DocumentFault[],
+  ): Steps<OfKind<Noun>> {
+    const documents = byKind.get(kind.kind) ?? []
+    if (last !== undefined && isSame(documents, last.documents)) return last
+    const read = new Map<Document, Read<Noun>>()
     const nouns = new Map<string, Noun>()
-    for (const document of byKind.get(kind.kind) ?? []) {
+    const names = new Set<string>()
+    const named = new Set<string>()
+    for (const document of documents) {
       const { name } = document.metadata
-      const { noun, references } = this.#read(kind, document, reading)
-      if (noun !== undefined) nouns.set(name, noun)
-      if (references.length > 0) reading.named.push({ kind: kind.kind, name, references })
+      const one = last?.read.get(document) ?? this.#read(kind, document, faults)
+      read.set(document, one)
+      names.add(name)
+      if (one.noun !== undefined) nouns.set(name, one.noun)
+      for (const reference of one.references) named.add(reference.kind)
       yield
     }
-    return nouns
+    return { documents, read, nouns, names, named }
   }
 
-  #read<Noun>(
-    kind: NounKind<Noun>,
-    document: Compilable,
-    { kept, faults }: Reading,
-  ): { readonly noun: Noun | undefined; readonly references: readonly Reference[] } {
-    const { changedIn, metadata, spec } = document
-    const key = keyOf(document)
-    const known = kept.get(key)
-    if (changedIn !== undefined && known?.changedIn === changedIn)
-      return { noun: known.noun as Noun, references: known.references }
+  #read<Noun>(kind: NounKind<Noun>, { metadata: { name }, spec }: Document, faults: DocumentFault[]): Read<Noun> {
     const noun = attempt(
-      () => kind.compile(metadata.name, spec, this.#context),
-      (path, message) => faults.push({ kind: kind.kind, name: metadata.name, path, message }),
+      () => kind.compile(name, spec, this.#context),
+      (path, message) => faults.push({ kind: kind.kind, name, path, message }),
     )
-    const references = kind.references(spec)
-    if (changedIn !== undefined && noun !== undefined) kept.set(key, { changedIn, noun, references })
-    return { noun, references }
+    return { noun, references: kind.references(spec) }
   }
 }
 
-/** What goes through the documents one by one. */
-interface Reading {
-  readonly kept: Map<string, Kept>
-  readonly faults: DocumentFault[]
-  /** Whom each document names. */
-  readonly named: { readonly kind: string; readonly name: string; readonly references: readonly Reference[] }[]
+/** What is made of all nouns of a kind, made once for the same nouns. What throws is tried anew. */
+function onceEachInSteps<Noun, Made>(make: (nouns: Iterable<Noun>) => Steps<Made>) {
+  const made = new WeakMap<ReadonlyMap<string, Noun>, { readonly of: Made }>()
+  return function* once(nouns: ReadonlyMap<string, Noun>): Steps<Made> {
+    const known = made.get(nouns) ?? { of: yield* make(nouns.values()) }
+    made.set(nouns, known)
+    return known.of
+  }
 }
+
+const isSame = (ones: readonly Document[], others: readonly Document[]): boolean =>
+  ones.length === others.length && ones.every((document, index) => document === others[index])
 
 function groupedByKind(
-  documents: readonly Compilable[],
+  documents: readonly Document[],
   faults: DocumentFault[],
-): ReadonlyMap<string, readonly Compilable[]> {
-  const byKind = new Map<string, Compilable[]>(KINDS.map(({ kind }) => [kind, []]))
+): ReadonlyMap<string, readonly Document[]> {
+  const byKind = new Map<string, Document[]>(KINDS.map(({ kind }) => [kind, []]))
   for (const document of documents) {
     const list = byKind.get(document.kind)
     if (list === undefined) faults.push(unknownKind(document))
@@ -213,39 +218,6 @@ function groupedByKind(
   }
   return byKind
 }
-
-/** Lets go of documents that are no longer there. */
-function* forget(kept: Map<string, Kept>, documents: readonly Document[]): Steps<void> {
-  const present = new Set<string>()
-  for (const document of documents) {
-    present.add(keyOf(document))
-    yield
-  }
-  for (const key of kept.keys()) {
-    if (!present.has(key)) kept.delete(key)
-    yield
-  }
-}
-
-/** The index over the nouns: the one in hand where that is over the same. */
-function* indexed<Noun, Index>(
-  nouns: ReadonlyMap<string, Noun>,
-  inHand: Indexed<Noun, Index> | undefined,
-  make: (nouns: Iterable<Noun>) => Steps<Index>,
-): Steps<Index> {
-  return inHand !== undefined && (yield* isSame(nouns, inHand.nouns)) ? inHand.index : yield* make(nouns.values())
-}
-
-function* isSame<Noun>(ones: ReadonlyMap<string, Noun>, others: ReadonlyMap<string, Noun>): Steps<boolean> {
-  if (ones.size !== others.size) return false
-  for (const [name, noun] of ones) {
-    if (others.get(name) !== noun) return false
-    yield
-  }
-  return true
-}
-
-const keyOf = ({ kind, metadata }: Document): string => `${kind}/${metadata.name}`
 
 /** What is made of all documents of a kind; what is wrong with it is wrong with none of them alone. */
 function* together<T>(kind: string, steps: Steps<T>, faults: DocumentFault[]): Steps<T | undefined> {
@@ -282,25 +254,32 @@ function unknownKind({ kind, metadata: { name } }: Document): DocumentFault {
 /** How many faults are told with the name that was probably meant: to find one goes through all of them. */
 const MOST_GUESSES = 20
 
-/** Names of documents that do not exist (interfaces.md: refused when applied). */
-function* danglingReferences(
-  named: Reading['named'],
-  byKind: ReadonlyMap<string, readonly Document[]>,
-): Steps<readonly DocumentFault[]> {
-  const names = new Map(
-    [...byKind].map(([kind, documents]) => [kind, new Set(documents.map(({ metadata }) => metadata.name))]),
-  )
+/**
+ * Names of documents that do not exist (interfaces.md: refused when applied). What all of a kind name was there in the last
+ * snapshot, and needs no second look where neither they nor any that they name have changed.
+ */
+function* danglingReferences(whole: Whole, last: Whole | undefined): Steps<readonly DocumentFault[]> {
+  const all = new Map<string, OfKind<unknown>>([
+    [trustedIssuer.kind, whole.issuers],
+    [client.kind, whole.clients],
+    [target.kind, whole.targets],
+    [policy.kind, whole.policies],
+  ])
+  const seen = new Set<OfKind<unknown> | undefined>(last === undefined ? [] : Object.values(last))
   const faults: DocumentFault[] = []
-  for (const { kind, name, references } of named) {
-    for (const reference of references) {
-      const known = names.get(reference.kind)
-      if (known === undefined || known.has(reference.name)) continue
-      const near = faults.length < MOST_GUESSES ? nearestName(reference.name, known) : undefined
-      const shown = JSON.stringify(reference.name.slice(0, 64))
-      const message = `there is no ${reference.kind} ${shown}; ${near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`}`
-      faults.push({ kind, name, path: reference.path, message })
+  for (const [kind, documents] of all) {
+    if (seen.has(documents) && [...documents.named].every((other) => seen.has(all.get(other)))) continue
+    for (const [{ metadata }, { references }] of documents.read) {
+      for (const reference of references) {
+        const names = all.get(reference.kind)?.names
+        if (names === undefined || names.has(reference.name)) continue
+        const near = faults.length < MOST_GUESSES ? nearestName(reference.name, names) : undefined
+        const shown = JSON.stringify(reference.name.slice(0, 64))
+        const message = `there is no ${reference.kind} ${shown}; ${near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`}`
+        faults.push({ kind, name: metadata.name, path: reference.path, message })
+      }
+      yield
     }
-    yield
   }
   return faults
 }

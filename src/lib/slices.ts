@@ -19,7 +19,7 @@ export interface SlicesOptions {
   readonly giveWay?: () => Promise<void>
 }
 
-const BUDGET_MS = 4
+const BUDGET_MS = 2
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 

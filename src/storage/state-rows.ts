@@ -1,21 +1,8 @@
 import type { ClientBase } from 'pg'
-import {
-  API_VERSION,
-  type Revision,
-  type StateChange,
-  type StoredDocument,
-  type StoredState,
-} from '../documents/contract.ts'
+import type { Revision, StateChange, StoredState } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
-
-interface DocumentRow {
-  kind: string
-  name: string
-  labels: Record<string, string> | null
-  spec: Record<string, unknown>
-  changed_in: string
-}
+import type { DocumentReader } from './document-rows.ts'
 
 interface KeyRow {
   kid: string
@@ -39,30 +26,19 @@ interface RevocationRow {
 }
 
 /** Everything, as the transaction of `client` sees it. */
-export async function readState(client: ClientBase): Promise<StoredState> {
+export async function readState(client: ClientBase, reader: DocumentReader): Promise<StoredState> {
   const state = await client.query<{ version: string }>('SELECT version FROM cambist.state')
-  const documents = await client.query<DocumentRow>(
-    'SELECT kind, name, labels, spec, changed_in FROM cambist.documents ORDER BY kind COLLATE "C", name COLLATE "C"',
-  )
+  const version = Number(state.rows[0]?.version)
+  const documents = await reader.read(client, version)
   const keys = await client.query<KeyRow>('SELECT * FROM cambist.signing_keys ORDER BY created_at, kid COLLATE "C"')
   const revocations = await client.query<RevocationRow>(
     'SELECT what, value, at, until, reason, author FROM cambist.revocations',
   )
   return {
-    version: Number(state.rows[0]?.version),
-    documents: documents.rows.map(documentOf),
+    version,
+    documents,
     keys: keys.rows.map(keyOf),
     revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
-  }
-}
-
-function documentOf(row: DocumentRow): StoredDocument {
-  return {
-    apiVersion: API_VERSION,
-    kind: row.kind,
-    metadata: row.labels === null ? { name: row.name } : { name: row.name, labels: row.labels },
-    spec: row.spec,
-    changedIn: Number(row.changed_in),
   }
 }
 

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Revision, StateChange, StateStore, StoredState } from '../documents/contract.ts'
 import type { DatabaseAddress } from './address.ts'
+import { DocumentReader } from './document-rows.ts'
 import { LOCKS } from './locks.ts'
 import { readRevisions, readState, writeChange } from './state-rows.ts'
 import { inTransaction } from './transaction.ts'
@@ -29,13 +30,16 @@ const CHANNEL = 'cambist_state'
 /** Documents and signing keys in PostgreSQL. */
 export class PostgresStateStore implements StateStore {
   readonly #options: StateStoreOptions
+  readonly #documents = new DocumentReader()
 
   constructor(options: StateStoreOptions) {
     this.#options = options
   }
 
   load(): Promise<StoredState> {
-    return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
+    return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', (client) =>
+      readState(client, this.#documents),
+    )
   }
 
   async change(
@@ -45,7 +49,7 @@ export class PostgresStateStore implements StateStore {
     const work = async (client: pg.PoolClient) => {
       await client.query(CHANGE_LIMITS)
       await client.query('SELECT pg_advisory_xact_lock($1, $2)', [...LOCKS.writers])
-      const current = await readState(client)
+      const current = await readState(client, this.#documents)
       const change = await plan(current)
       if (change === undefined) return { version: current.version, changed: false }
       const version = current.version + 1

@@ -1,0 +1,106 @@
+import type { ClientBase, QueryResultRow } from 'pg'
+import { API_VERSION, type StoredDocument } from '../documents/contract.ts'
+
+/** The documents of a version, in the order of kind and name, and the mark of that version in the history of this database. */
+interface Known {
+  readonly version: number
+  readonly mark: string
+  readonly documents: readonly StoredDocument[]
+}
+
+interface DocumentRow {
+  kind: string
+  name: string
+  labels: Record<string, string> | null
+  spec: Record<string, unknown>
+  changed_in: string
+}
+
+/** Rows that are read at once: a driver parses what has come without giving way. */
+const PAGE = 200
+const COLUMNS = 'kind, name, labels, spec, changed_in'
+const ORDER = 'kind COLLATE "C", name COLLATE "C"'
+
+/**
+ * Reads documents, and of those that it has read before only the difference, where the history is still the one that it
+ * knows: a database that was put back to an older state can give its versions again.
+ */
+export class DocumentReader {
+  #known: Known | undefined
+
+  /** The documents of `version`, which is the one that the transaction of `client` sees. */
+  async read(client: ClientBase, version: number): Promise<readonly StoredDocument[]> {
+    const known = this.#known
+    const mark = await markOf(client, version)
+    const goesOn =
+      known !== undefined && known.version <= version && (await markOf(client, known.version)) === known.mark
+    const documents = goesOn ? await readDifference(client, known) : await readAll(client)
+    this.#known = { version, mark, documents }
+    return documents
+  }
+}
+
+/** No two revisions have one: it is the moment at which each was written, and by whom. */
+async function markOf(client: ClientBase, version: number): Promise<string> {
+  const { rows } = await client.query<{ mark: string }>(
+    `SELECT extract(epoch FROM at)::text || ' ' || author AS mark FROM cambist.revisions WHERE version = $1`,
+    [version],
+  )
+  return rows[0]?.mark ?? ''
+}
+
+async function readAll(client: ClientBase): Promise<readonly StoredDocument[]> {
+  const rows = await readPages<DocumentRow>(client, `SELECT ${COLUMNS} FROM cambist.documents ORDER BY ${ORDER}`)
+  return rows.map(documentOf)
+}
+
+async function readDifference(client: ClientBase, known: Known): Promise<readonly StoredDocument[]> {
+  const changed = await readPages<DocumentRow>(
+    client,
+    `SELECT ${COLUMNS} FROM cambist.documents WHERE changed_in > ${known.version} ORDER BY ${ORDER}`,
+  )
+  const documents = merged(known.documents, changed.map(documentOf))
+  const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM cambist.documents')
+  // What is there is known or has changed. So as many are the same, and more are too many by those that were deleted.
+  if (documents.length === Number(rows[0]?.count)) return documents
+  const names = await readPages<{ key: string }>(client, `SELECT kind || '/' || name AS key FROM cambist.documents`)
+  const present = new Set(names.map(({ key }) => key))
+  return documents.filter((document) => present.has(keyOf(document)))
+}
+
+/** What a query without parameters answers, page by page. */
+async function readPages<Row extends QueryResultRow>(client: ClientBase, query: string): Promise<readonly Row[]> {
+  const all: Row[] = []
+  await client.query(`DECLARE pages NO SCROLL CURSOR FOR ${query}`)
+  for (;;) {
+    const { rows } = await client.query<Row>(`FETCH ${PAGE} FROM pages`)
+    all.push(...rows)
+    if (rows.length < PAGE) break
+  }
+  await client.query('CLOSE pages')
+  return all
+}
+
+function documentOf(row: DocumentRow): StoredDocument {
+  return {
+    apiVersion: API_VERSION,
+    kind: row.kind,
+    metadata: row.labels === null ? { name: row.name } : { name: row.name, labels: row.labels },
+    spec: row.spec,
+    changedIn: Number(row.changed_in),
+  }
+}
+
+/** Of two that are one document the newer stays. Both come in order, so that to sort them is to go through them once. */
+function merged(older: readonly StoredDocument[], newer: readonly StoredDocument[]): readonly StoredDocument[] {
+  if (newer.length === 0) return older
+  const changed = new Set(newer.map(keyOf))
+  return [...older.filter((document) => !changed.has(keyOf(document))), ...newer].sort(compare)
+}
+
+const keyOf = ({ kind, metadata }: StoredDocument): string => `${kind}/${metadata.name}`
+
+function compare(one: StoredDocument, other: StoredDocument): number {
+  const [mine, theirs] = one.kind === other.kind ? [one.metadata.name, other.metadata.name] : [one.kind, other.kind]
+  return mine < theirs ? -1 : mine > theirs ? 1 : 0
+}
