@@ -14,12 +14,14 @@ import { indexTargets } from '../targets/target-index.ts'
 import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { indexIssuers, type TrustIndex } from '../trust/trust-index.ts'
-import type { CompileContext, Document, NounKind, Reference, Snapshot, StoredState } from './contract.ts'
+import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
+import { danglingReferences } from './dangling-references.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
 import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
 import { trustedIssuer } from './kinds/trusted-issuer.ts'
+import type { OfKind, Read } from './of-kind.ts'
 import { misfits } from './vouchers.ts'
 
 /** Documents as compiled nouns, by the name of each, and the indexes over them. */
@@ -42,24 +44,6 @@ const KINDS: readonly NounKind<never>[] = [
   target,
   policy,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
-
-/** What one document came to. */
-interface Read<Noun> {
-  /** Undefined where it has faults. */
-  readonly noun: Noun | undefined
-  readonly references: readonly Reference[]
-}
-
-/** The documents of one kind, and what they came to. */
-interface OfKind<Noun> {
-  readonly documents: readonly Document[]
-  readonly read: ReadonlyMap<Document, Read<Noun>>
-  readonly nouns: ReadonlyMap<string, Noun>
-  /** Of all documents, those with faults too. */
-  readonly names: ReadonlySet<string>
-  /** Kinds of the documents that they name. */
-  readonly named: ReadonlySet<string>
-}
 
 /** All documents, each kind by itself. */
 interface Whole {
@@ -137,7 +121,7 @@ export class Compiler {
       targets: yield* this.#all(target, byKind, last?.targets, faults),
       policies: yield* this.#all(policy, byKind, last?.policies, faults),
     }
-    faults.push(...(yield* danglingReferences(whole, last)))
+    faults.push(...(yield* danglingReferences(Object.values(whole), last === undefined ? [] : Object.values(last))))
     const { issuers, clients, targets, policies } = whole
     const nouns = { issuers: issuers.nouns, clients: clients.nouns, targets: targets.nouns, policies: policies.nouns }
     const builtIn: TrustedIssuer[] = []
@@ -181,7 +165,7 @@ export class Compiler {
       for (const reference of one.references) named.add(reference.kind)
       yield
     }
-    return { documents, read, nouns, names, named }
+    return { kind: kind.kind, documents, read, nouns, names, named }
   }
 
   #read<Noun>(kind: NounKind<Noun>, { metadata: { name }, spec }: Document, faults: DocumentFault[]): Read<Noun> {
@@ -249,37 +233,4 @@ function unknownKind({ kind, metadata: { name } }: Document): DocumentFault {
     path: 'kind',
     message: `there is no kind ${JSON.stringify(kind.slice(0, 64))}; ${near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`}`,
   }
-}
-
-/** How many faults are told with the name that was probably meant: to find one goes through all of them. */
-const MOST_GUESSES = 20
-
-/**
- * Names of documents that do not exist (interfaces.md: refused when applied). What all of a kind name was there in the last
- * snapshot, and needs no second look where neither they nor any that they name have changed.
- */
-function* danglingReferences(whole: Whole, last: Whole | undefined): Steps<readonly DocumentFault[]> {
-  const all = new Map<string, OfKind<unknown>>([
-    [trustedIssuer.kind, whole.issuers],
-    [client.kind, whole.clients],
-    [target.kind, whole.targets],
-    [policy.kind, whole.policies],
-  ])
-  const seen = new Set<OfKind<unknown> | undefined>(last === undefined ? [] : Object.values(last))
-  const faults: DocumentFault[] = []
-  for (const [kind, documents] of all) {
-    if (seen.has(documents) && [...documents.named].every((other) => seen.has(all.get(other)))) continue
-    for (const [{ metadata }, { references }] of documents.read) {
-      for (const reference of references) {
-        const names = all.get(reference.kind)?.names
-        if (names === undefined || names.has(reference.name)) continue
-        const near = faults.length < MOST_GUESSES ? nearestName(reference.name, names) : undefined
-        const shown = JSON.stringify(reference.name.slice(0, 64))
-        const message = `there is no ${reference.kind} ${shown}; ${near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`}`
-        faults.push({ kind, name: metadata.name, path: reference.path, message })
-      }
-      yield
-    }
-  }
-  return faults
 }

@@ -49,32 +49,35 @@ async function markOf(client: ClientBase, version: number): Promise<string> {
   return rows[0]?.mark ?? ''
 }
 
-async function readAll(client: ClientBase): Promise<readonly StoredDocument[]> {
-  const rows = await readPages<DocumentRow>(client, `SELECT ${COLUMNS} FROM cambist.documents ORDER BY ${ORDER}`)
-  return rows.map(documentOf)
-}
+const readAll = (client: ClientBase): Promise<readonly StoredDocument[]> =>
+  readPages(client, `SELECT ${COLUMNS} FROM cambist.documents ORDER BY ${ORDER}`, documentOf)
 
 async function readDifference(client: ClientBase, known: Known): Promise<readonly StoredDocument[]> {
-  const changed = await readPages<DocumentRow>(
+  const changed = await readPages(
     client,
     `SELECT ${COLUMNS} FROM cambist.documents WHERE changed_in > ${known.version} ORDER BY ${ORDER}`,
+    documentOf,
   )
-  const documents = merged(known.documents, changed.map(documentOf))
+  const documents = merged(known.documents, changed)
   const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM cambist.documents')
   // What is there is known or has changed. So as many are the same, and more are too many by those that were deleted.
   if (documents.length === Number(rows[0]?.count)) return documents
-  const names = await readPages<{ key: string }>(client, `SELECT kind || '/' || name AS key FROM cambist.documents`)
-  const present = new Set(names.map(({ key }) => key))
-  return documents.filter((document) => present.has(keyOf(document)))
+  const keyed = `SELECT kind || '/' || name AS key FROM cambist.documents`
+  const present = new Set(await readPages(client, keyed, ({ key }: { key: string }) => key))
+  return documents.filter(({ kind, metadata }) => present.has(`${kind}/${metadata.name}`))
 }
 
 /** What a query without parameters answers, page by page. */
-async function readPages<Row extends QueryResultRow>(client: ClientBase, query: string): Promise<readonly Row[]> {
-  const all: Row[] = []
+async function readPages<Row extends QueryResultRow, Item>(
+  client: ClientBase,
+  query: string,
+  read: (row: Row) => Item,
+): Promise<readonly Item[]> {
+  const all: Item[] = []
   await client.query(`DECLARE pages NO SCROLL CURSOR FOR ${query}`)
   for (;;) {
     const { rows } = await client.query<Row>(`FETCH ${PAGE} FROM pages`)
-    all.push(...rows)
+    all.push(...rows.map(read))
     if (rows.length < PAGE) break
   }
   await client.query('CLOSE pages')
@@ -91,14 +94,30 @@ function documentOf(row: DocumentRow): StoredDocument {
   }
 }
 
-/** Of two that are one document the newer stays. Both come in order, so that to sort them is to go through them once. */
+/** Both in order, and so is what comes out; of two that are one document the newer stays. */
 function merged(older: readonly StoredDocument[], newer: readonly StoredDocument[]): readonly StoredDocument[] {
-  if (newer.length === 0) return older
-  const changed = new Set(newer.map(keyOf))
-  return [...older.filter((document) => !changed.has(keyOf(document))), ...newer].sort(compare)
+  const parts: (readonly StoredDocument[])[] = []
+  let at = 0
+  for (const document of newer) {
+    const place = placeOf(document, older, at)
+    parts.push(older.slice(at, place), [document])
+    const other = older[place]
+    at = other !== undefined && compare(other, document) === 0 ? place + 1 : place
+  }
+  return [...parts, older.slice(at)].flat()
 }
 
-const keyOf = ({ kind, metadata }: StoredDocument): string => `${kind}/${metadata.name}`
+/** Where the first is, from a place on, that does not come before the document. */
+function placeOf(document: StoredDocument, documents: readonly StoredDocument[], from: number): number {
+  let [low, high] = [from, documents.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const other = documents[middle]
+    if (other !== undefined && compare(other, document) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
 
 function compare(one: StoredDocument, other: StoredDocument): number {
   const [mine, theirs] = one.kind === other.kind ? [one.metadata.name, other.metadata.name] : [one.kind, other.kind]

@@ -21,8 +21,8 @@ const publicJwk = (kid: string): Record<string, unknown> => ({
 })
 
 export const targetOf = (index: number): string => `target-${index % TARGETS}`
-const clusterOf = (index: number): string => `cluster-${index % CLUSTERS}`
-const namespaceOf = (index: number): string => `team-${index}`
+export const clusterOf = (index: number): string => `cluster-${index % CLUSTERS}`
+export const namespaceOf = (index: number): string => `team-${index}`
 
 /** So many clients and so many policies, with the issuers and targets that they speak of. */
 export function largeWorld(count: number): readonly Document[] {
