@@ -32,6 +32,7 @@ export class DocumentReader {
   async read(client: ClientBase, version: number): Promise<readonly StoredDocument[]> {
     const known = this.#known
     const mark = await markOf(client, version)
+    if (known?.version === version && known.mark === mark) return known.documents
     const goesOn =
       known !== undefined && known.version <= version && (await markOf(client, known.version)) === known.mark
     const documents = goesOn ? await readDifference(client, known) : await readAll(client)
