@@ -48,14 +48,15 @@ class FiledRules {
     else this.#ofAnybody.push(rule)
   }
 
+  /** In the order of their names, in which conditions that fail are noted. */
   about({ subject, actor }: Parties): readonly Policy[] {
     const found = [
-      this.#ofAnybody,
       ...this.#bySubject.candidates(subject),
       ...(actor === undefined ? [] : this.#byActor.candidates(actor)),
-    ].filter((rules) => rules.length > 0)
-    if (found.length < 2) return found[0] ?? NOTHING
-    return found.flat().sort((one, other) => (one.name < other.name ? -1 : 1))
+    ].flat()
+    if (found.length === 0) return this.#ofAnybody
+    if (found.length === 1 && this.#ofAnybody.length === 0) return found
+    return [...this.#ofAnybody, ...found].sort((one, other) => (one.name < other.name ? -1 : 1))
   }
 }
 

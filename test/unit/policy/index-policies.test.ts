@@ -20,10 +20,21 @@ const party = fc.record(
 const policy = fc
   .record(
     {
-      effect: fc.constantFrom('permit', 'forbid'),
+      effect: fc.constantFrom(
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'permit',
+        'forbid',
+      ),
       mode: fc.constantFrom('enforce', 'enforce', 'shadow'),
-      clients: fc.constantFrom(['*'], ['checkout'], ['checkout', 'stock']),
-      targets: fc.constantFrom(['*'], ['orders'], ['billing']),
+      clients: fc.constantFrom(['*'], ['checkout']),
+      targets: fc.constantFrom(['*'], ['orders']),
       scopes: fc.constantFrom(['orders:read'], ['orders:read', 'orders:write']),
       subject: party,
       actor: party,
@@ -34,7 +45,7 @@ const policy = fc
   .map(({ delegation, ...spec }) =>
     spec.effect === 'forbid' || delegation === undefined ? spec : { ...spec, delegation },
   )
-const policies = fc.array(policy, { maxLength: 60 }).map((specs) => {
+const policies = fc.array(policy, { minLength: 4, maxLength: 80, size: 'max' }).map((specs) => {
   // In any order: names say it.
   return specs.map((spec, at) => compilePolicy(`rule-${(at * 37) % 101}`, spec))
 })
@@ -65,7 +76,7 @@ describe('rules found by whom they are about', () => {
         if (decision.permitted) permitted++
         expect(decision).toEqual(evaluate(facts, unfiled(rules)))
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     )
     expect(permitted).toBeGreaterThan(20)
   })
