@@ -11,6 +11,7 @@ import { evaluate, type Rules } from '../../src/policy/evaluate.ts'
 import * as tokenKinds from '../../src/tokens/kinds/index.ts'
 import { clusterOf, factsOf, largeWorld, namespaceOf, OUR_ISSUER } from './large-world.ts'
 import { median } from './load.ts'
+import { waited } from './pauses.ts'
 import { ratioOf, written } from './sample.ts'
 
 const SIZES = [10, 100, 1000, 10_000]
@@ -75,7 +76,7 @@ const SHAPES: readonly Shape[] = [
 
 export async function measureDecision(rounds: number): Promise<Record<string, unknown>> {
   process.stdout.write(
-    `A decision by the number of policies, and of clients; µs of one thread, medians of ${rounds} rounds, and the last beside the first.\n`,
+    `A decision by the number of policies, and of clients; µs of one thread without what other processes took, medians of ${rounds} rounds, and the last beside the first.\n`,
   )
   process.stdout.write(`  ${''.padEnd(54)}${SIZES.map((size) => String(size).padStart(9)).join('')}   ratio\n`)
   const worlds = SIZES.map((size) => largeWorld(size))
@@ -139,12 +140,12 @@ function runOf({ name, first, permitted, policy }: Shape, rules: Rules): () => n
       throw new Error(`${name}: ${decision.permitted ? 'permitted' : decision.detail}`)
   }
   return () => {
-    const begin = performance.now()
+    const [begin, waitedBefore] = [performance.now(), waited()]
     let count = 0
     do {
       for (let at = 0; at < CALLERS; at++) decide(at)
       count += CALLERS
     } while (performance.now() - begin < ROUND_MS)
-    return ((performance.now() - begin) / count) * 1000
+    return ((performance.now() - begin - (waited() - waitedBefore)) / count) * 1000
   }
 }

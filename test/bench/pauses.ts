@@ -10,7 +10,7 @@ export interface Pauses {
 }
 
 /** Milliseconds that this thread could have run and others did, as Linux counts them. */
-const waited = ((): (() => number) => {
+export const waited = ((): (() => number) => {
   if (process.platform !== 'linux') return () => 0
   const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
   const bytes = Buffer.alloc(128)
