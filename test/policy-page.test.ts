@@ -17,10 +17,9 @@ import { context, ISSUER } from './unit/documents/world.ts'
 
 const sections = policyPage()
 const compile = (documents: readonly Document[]) =>
-  new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(
-    documents,
-    ownIssuer(ISSUER, { keys: [] }),
-  )
+  new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(documents, {
+    own: ownIssuer(ISSUER, { keys: [] }),
+  })
 
 /** The decision of a case, or the reason for which there is none. */
 function judged(documents: readonly Document[], { facts }: Case): Decision | string {

@@ -110,7 +110,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     subject = mapped
     surveys.push(
       survey(
-        rules.policies.about(name, target.name),
+        rules.policies.about(name, target.name, facts),
         caseOf(facts, name, target, profile, subject, bindings),
         wanted,
         trace,
@@ -123,7 +123,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     if (other === client) continue
     for (const target of targets) {
       const asked = caseOf(facts, other.name, target, profile, subject, sightOf(facts, other.name, target))
-      const found = survey(rules.policies.about(other.name, target.name), asked, wanted, trace, true)
+      const found = survey(rules.policies.about(other.name, target.name, facts), asked, wanted, trace, true)
       forbids.push(...found.forbids)
       for (const scope of found.withheld) withheld.add(scope)
     }

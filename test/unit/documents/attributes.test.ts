@@ -173,10 +173,10 @@ describe('conditions are checked against what issuers map', () => {
     ).toEqual([])
   })
 
-  it('leaves in force what was written before, and refuses the next write', () => {
+  it('leaves in force what was written before, and refuses the next write', async () => {
     const documents = policy({ condition: "subject.namspace == 'shop'" }).map((each) => ({ ...each, changedIn: 1 }))
     const state = { version: 1, documents, keys: [], revocations: [], blocks: [] }
-    expect(compiler().snapshot(state).policies.size).toBe(1)
+    expect((await compiler().snapshot(state)).policies.size).toBe(1)
     expect(told(...documents)).toHaveLength(1)
   })
 })
