@@ -3,21 +3,24 @@
  * and in which process, is serve.ts.
  */
 import type { RequestListener } from 'node:http'
+import type { AdministratorTrust } from './admin/contract.ts'
 import type { Config } from './config/config.ts'
 import type { Secrets } from './config/secrets.ts'
 import * as credentialKindRegister from './credentials/kinds/index.ts'
-import { credentialKinds } from './credentials/look-up.ts'
+import { type CredentialKinds, credentialKinds } from './credentials/look-up.ts'
 import { Compiler } from './documents/compile.ts'
-import type { CompileContext, Formats } from './documents/contract.ts'
+import type { CompileContext, Formats, Snapshot } from './documents/contract.ts'
 import * as documentKindRegister from './documents/kinds/index.ts'
 import { algorithmsOf, firstKeys, rotateKeys } from './documents/signing-keys.ts'
 import { Snapshots } from './documents/snapshots.ts'
 import type { Road } from './exchange/contract.ts'
+import { lostTraffic } from './exchange/lost-traffic.ts'
 import * as backendRegister from './keys/backends/index.ts'
 import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { RateByKey, sourceOf } from './lib/rate.ts'
+import { Refusal } from './refusal.ts'
 import type { ListenOptions } from './server/listen.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { type Database, openDatabase } from './storage/database.ts'
@@ -32,6 +35,7 @@ import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
 import { KeySets } from './trust/key-sets.ts'
 import { OnlineChecks } from './trust/online-checks.ts'
 import { secretsDir } from './trust/secrets-dir.ts'
+import { withoutNetwork } from './trust/without-network.ts'
 
 /** The registers, joined here and handed in everywhere. Tests add to them. */
 export const formats: Formats = {
@@ -172,15 +176,8 @@ export async function openWorkloads(
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
-    issuer: config.issuer,
-    endpoints: endpointsOf(config),
-    trustDomain: config.trustDomain,
-    clock,
+    ...roadToDecision(app),
     snapshots: app.snapshots,
-    keys: app.keySets,
-    source: app.platformService,
-    status: app.onlineChecks,
-    credentialKinds: credentialKinds(app.formats.credentialKinds),
     tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
     ledger,
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
@@ -189,6 +186,18 @@ export async function openWorkloads(
   const { hosts, clientCertificates: certificates } = config
   return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
 }
+
+/** As much of the road as is the same for a request and for its explanation. */
+const roadToDecision = ({ config, clock, ...app }: App) => ({
+  issuer: config.issuer,
+  endpoints: endpointsOf(config),
+  trustDomain: config.trustDomain,
+  clock,
+  keys: app.keySets,
+  source: app.platformService,
+  status: app.onlineChecks,
+  credentialKinds: credentialKinds(app.formats.credentialKinds),
+})
 
 /** Our own URLs of the token endpoint, which proofs of possession are made for. */
 const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
@@ -220,18 +229,27 @@ export async function administration(
 ): Promise<RequestListener> {
   const { adminDoor } = await import('./admin/door.ts')
   const { clock, config, database, keys, snapshots } = app
+  const kinds = credentialKinds(app.formats.credentialKinds)
+  const shutOut = new RateByKey(clock, { perSecond: 1, burst: 20, keys: 10_000 })
+  // What is only explained counts nowhere.
+  const road = { ...roadToDecision(app), events: { unknownParameter: () => undefined } }
   return adminDoor({
     store: database.states,
     records: database.records,
+    entities: database.entities,
+    actions: database.actions,
     compiler: app.compiler,
     snapshots,
     documentKinds,
     formats: app.formats,
     newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
+    judgeTraffic: lostTraffic({ records: database.records, clock }),
     keys: {
       list: () => snapshots.current().keyring.stored,
       rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),
     },
+    road,
+    roadWithoutNetwork: (onUnasked) => ({ ...road, ...withoutNetwork(app.keySets, onUnasked) }),
     metrics,
     ready: async () => {
       const checks = { database: await database.ping(), documents: inForce(app), workloads: listening() }
@@ -239,9 +257,49 @@ export async function administration(
     },
     clock,
     adminToken: app.secrets.adminToken,
+    trust: {
+      current: () => administratorTrust(app, kinds, snapshots.current()),
+      newerThan: async (version) => {
+        const newest = await database.states.currentVersion().catch(unreachable)
+        return newest === version ? undefined : administratorTrust(app, kinds, await snapshots.atLeast(newest))
+      },
+    },
     hosts: config.admin.hosts,
-    events: { changed: app.events.changed, failed: app.events.failed },
+    events: {
+      changed: app.events.changed,
+      failed: app.events.failed,
+      shutOut: (id, remote, { reason, detail }) =>
+        app.events.shutOut(reason, shutOut.admits(sourceOf(remote)) ? { id, detail } : undefined),
+    },
   })
+}
+
+function unreachable(cause: unknown): never {
+  throw new Refusal('snapshot_unavailable', 'the version of the documents in force cannot be asked for', {
+    retryAfter: 1,
+    cause,
+  })
+}
+
+/** The trust of the documents of a snapshot, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
+function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot): AdministratorTrust {
+  const { config, keySets, platformService, onlineChecks, clock } = app
+  const { version, issuers, administrators, revoked, blocked } = snapshot
+  return {
+    version,
+    kinds,
+    issuers,
+    administrators,
+    keys: keySets,
+    source: platformService,
+    status: onlineChecks,
+    revoked,
+    blocked,
+    ourIssuer: config.issuer,
+    adminAudience: config.admin.audience,
+    trustDomain: config.trustDomain,
+    now: seconds(clock),
+  }
 }
 
 function inForce({ snapshots }: App): boolean {

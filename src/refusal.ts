@@ -56,6 +56,7 @@ export const reasons = [
   'status_refused',
   'status_unavailable',
   'revoked',
+  'blocked',
   'replayed',
   // the target
   'target_required',
@@ -83,8 +84,11 @@ export const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
-/** What of the request a refusal is about, a credential or a proof of a key; the same fault is `invalid_client` in one and `invalid_request` in another. */
-export type About = 'client' | 'subject' | 'actor' | 'assertion' | 'administrator' | 'proof' | 'dpop'
+/**
+ * What of the request a refusal is about, a credential or a proof of a key; the same fault is `invalid_client` in one and
+ * `invalid_request` in another. `caller` is the client itself, however it was found.
+ */
+export type About = 'client' | 'caller' | 'subject' | 'actor' | 'assertion' | 'administrator' | 'proof' | 'dpop'
 
 /** Thrown anywhere on the road to say no. Anything else that is thrown is our own fault. */
 export class Refusal extends Error {

@@ -13,6 +13,7 @@ import { type Listening, listen } from './server/listen.ts'
 import { beWorker, isWorker, startWorkers, type Workers } from './server/workers.ts'
 import type { DatabaseAddress } from './storage/address.ts'
 import { startEmbedded } from './storage/embedded.ts'
+import { startProjecting } from './storage/entity-projection.ts'
 import { migrate } from './storage/migrate.ts'
 import { startSweeping } from './storage/sweep.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
@@ -173,11 +174,15 @@ function beAWorker(config: Config, secrets: Secrets): void {
   })
 }
 
-/** What is due with time: expired marks go, signing keys follow one another; in one process of all replicas. */
+/** What is due with time: expired marks go, the register of entities and the signing keys follow; in one process of all replicas. */
 function followTime(app: App, opened: AsyncDisposableStack): void {
   const { database, events } = app
   const sweeping = opened.adopt(
     startSweeping(database, { onTrouble: (error) => events.databaseTrouble('sweeping', error) }),
+    (one) => one.stop(),
+  )
+  opened.adopt(
+    startProjecting(database, { onTrouble: (error) => events.databaseTrouble('following the record', error) }),
     (one) => one.stop(),
   )
   const schedule = setInterval(() => {

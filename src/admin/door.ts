@@ -1,15 +1,18 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import { newId } from '../lib/ids.ts'
 import { readBySchema } from '../lib/schema.ts'
-import { type Authenticate, bootstrapToken } from './authenticate.ts'
+import { Refusal } from '../refusal.ts'
+import { type Authenticate, authenticator } from './authenticate.ts'
 import { readBody } from './body.ts'
 import {
   type AdminAnswer,
   type AdminDoor,
   type Administrator,
   type AnyRoute,
+  LINES,
   mayActAs,
   type Route,
 } from './contract.ts'
@@ -22,10 +25,20 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
   table.push(
     ...resources.health(door),
     ...resources.applying(door),
+    ...resources.rollback(door),
+    ...resources.changes(door),
+    ...resources.history(door),
     ...resources.documents(door),
+    ...resources.lint(door),
     ...resources.audit(door),
+    ...resources.actions(door),
+    ...resources.explain(door),
+    ...resources.replay(door),
+    ...resources.shadow(door),
     ...resources.signingKeys(door),
     ...resources.revocations(door),
+    ...resources.blocks(door),
+    ...resources.entities(door),
     ...resources.openapi(door, () => table),
   )
   return table
@@ -33,7 +46,7 @@ export function routesOf(door: AdminDoor): readonly AnyRoute[] {
 
 /** The administrators' door, for a listener of its own. */
 export function adminDoor(door: AdminDoor): RequestListener {
-  return doorOver(routesOf(door), { ...door, authenticate: bootstrapToken(door.adminToken) })
+  return doorOver(routesOf(door), { ...door, authenticate: authenticator(door) })
 }
 
 /** The same over any table and any way to say who somebody is. */
@@ -50,11 +63,15 @@ export function doorOver(
       // Probes and scrapers come by address; everything else by a name that is ours, so that no page can rebind to us (T27, T32).
       if (row.role !== 'nobody') checkHost(ctx.req, hosts)
       const administrator =
-        row.role === 'nobody' ? NOBODY : admitted(authenticate(ctx.req.headers.authorization), row.role)
+        row.role === 'nobody' ? NOBODY : admitted(await authenticate(ctx.req.headers.authorization), row.role)
       const query = row.role === 'nobody' ? undefined : readBySchema(row.query, queryOf(ctx.querystring))
       const { takes = [] } = row
       const body = () => readBody(ctx.req, takes)
-      write(ctx, await row.handle({ administrator, parameters: ctx.params, query, headers: ctx.req.headers, body }))
+      const id = ctx.response.get('Cambist-Request-Id')
+      const { signal } = leaving(ctx.res)
+      const { params: parameters, req } = ctx
+      const asked = { id, administrator, parameters, query, headers: req.headers, body, signal }
+      write(ctx, await row.handle(asked), events)
     })
   }
   app.use(guard(events))
@@ -64,28 +81,33 @@ export function doorOver(
   return (message, response) => void callback(message, response)
 }
 
+const REQUEST_ID = 'Cambist-Request-Id'
+
 /** Who asks where no token is asked for; may do nothing that a role is named for. */
-const NOBODY: Administrator = Object.freeze({ name: 'nobody', role: 'viewer' })
+const NOBODY: Administrator = Object.freeze({ name: 'nobody', principal: '', role: 'viewer', bootstrap: false })
 
 function admitted(administrator: Administrator, role: Exclude<Route['role'], 'nobody'>): Administrator {
   if (mayActAs(administrator, role)) return administrator
   throw new Problem(403, `This takes the role ${role}, and yours is ${administrator.role}.`)
 }
 
+/** Aborts when the connection of the answer ends. */
+function leaving(response: ServerResponse): AbortController {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone
+}
+
 /** First and last: an id, headers that hold for every answer, and what to say of whatever is thrown. */
 function guard(events: AdminDoor['events']): Koa.Middleware {
   return async (ctx, next) => {
     const id = newId()
-    ctx.set({ 'Cambist-Request-Id': id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
+    ctx.set({ [REQUEST_ID]: id, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
     try {
       checkTarget(ctx.req)
       await next()
     } catch (error) {
-      let problem = problemOf(error)
-      if (problem === undefined) {
-        events.failed(id, error)
-        problem = new Problem(500, 'An error of the server; its log has more under this request id.')
-      }
+      const problem = toldOf(error, id, ctx.req.socket.remoteAddress ?? '', events)
       ctx.set(problem.headers)
       ctx.status = problem.status
       ctx.body = JSON.stringify(problem.body(id))
@@ -94,6 +116,15 @@ function guard(events: AdminDoor['events']): Koa.Middleware {
     // What has not been read of a refused body would be taken for the next request.
     if (hasBody(ctx.req) && !ctx.req.complete) ctx.set('Connection', 'close')
   }
+}
+
+/** What is said of anything that was thrown; the log has what is not. */
+function toldOf(error: unknown, id: string, remote: string, events: AdminDoor['events']): Problem {
+  const problem = problemOf(error)
+  if (problem?.cause instanceof Refusal) events.shutOut(id, remote, problem.cause)
+  if (problem !== undefined) return problem
+  events.failed(id, error)
+  return new Problem(500, 'An error of the server; its log has more under this request id.')
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
@@ -128,15 +159,38 @@ function queryOf(querystring: string): Record<string, string> {
   return { ...query }
 }
 
-function write(ctx: Context, { status = 200, headers = {}, json, text }: AdminAnswer): void {
+function write(
+  ctx: Context,
+  { status = 200, headers = {}, json, text, lines }: AdminAnswer,
+  events: AdminDoor['events'],
+): void {
   ctx.status = status
   ctx.set({ ...headers })
+  if (lines !== undefined) {
+    ctx.body = Readable.from(written(lines, ctx, events))
+    ctx.set('Content-Type', LINES)
+    return
+  }
   if (text !== undefined) {
     ctx.body = text.body
     ctx.set('Content-Type', text.type)
   } else if (json !== undefined) {
     ctx.body = JSON.stringify(json)
     ctx.set('Content-Type', 'application/json; charset=utf-8')
+  }
+}
+
+/** The status has left when a line fails: what there is to say of that is the last one. */
+async function* written(
+  lines: AsyncIterable<unknown>,
+  ctx: Context,
+  events: AdminDoor['events'],
+): AsyncGenerator<string> {
+  const id = ctx.response.get(REQUEST_ID)
+  try {
+    for await (const line of lines) yield `${JSON.stringify(line)}\n`
+  } catch (error) {
+    yield `${JSON.stringify({ problem: toldOf(error, id, ctx.req.socket.remoteAddress ?? '', events).body(id) })}\n`
   }
 }
 

@@ -5,6 +5,9 @@ import type { AnyRoute, Route } from './contract.ts'
 
 type JsonSchema = Record<string, unknown>
 
+const ADMINISTRATOR =
+  'The bootstrap token, or a JWT of a trusted issuer with administrator in its uses, for the audience of this door'
+
 const PROBLEM: JsonSchema = {
   type: 'object',
   description: 'RFC 9457. `faults` name each place, and say what to write instead.',
@@ -16,6 +19,33 @@ const PROBLEM: JsonSchema = {
     detail: { type: 'string' },
     instance: { type: 'string', description: 'The request id' },
     version: { type: 'integer', description: 'The version in force, in a conflict' },
+    doubts: {
+      type: 'array',
+      description: 'What a change asks a yes for: say confirm=true where it is meant',
+      items: {
+        type: 'object',
+        required: ['what', 'message'],
+        properties: {
+          what: { enum: ['lock-out', 'no-approver', 'denials'] },
+          message: { type: 'string' },
+          looked: { type: 'integer', description: 'Granted exchanges of the last 7 days that were judged again' },
+          denied: { type: 'integer' },
+          groups: {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['client', 'targets', 'count', 'examples'],
+              properties: {
+                client: { type: 'string' },
+                targets: { type: 'array', items: { type: 'string' } },
+                count: { type: 'integer' },
+                examples: { type: 'array', items: { type: 'string' }, description: 'Ids of records' },
+              },
+            },
+          },
+        },
+      },
+    },
     faults: {
       type: 'array',
       items: {
@@ -55,7 +85,7 @@ export function describe(
     },
     paths,
     components: {
-      securitySchemes: { administrator: { type: 'http', scheme: 'bearer', description: 'The bootstrap token' } },
+      securitySchemes: { administrator: { type: 'http', scheme: 'bearer', description: ADMINISTRATOR } },
       schemas: {
         Problem: PROBLEM,
         Document: { oneOf: documentKinds.map(({ kind }) => ({ $ref: `#/components/schemas/${kind}` })) },
@@ -66,11 +96,6 @@ export function describe(
 }
 
 function operation(row: Route<unknown>): JsonSchema {
-  const { schema, type } = row.answers
-  const problem = {
-    description: 'Refused',
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  }
   return {
     summary: row.summary,
     operationId: `${row.method}${row.path.replace(/[^A-Za-z0-9]+(\w)?/g, (_, first: string | undefined) => (first ?? '').toUpperCase())}`,
@@ -78,21 +103,45 @@ function operation(row: Route<unknown>): JsonSchema {
     security: row.role === 'nobody' ? [] : [{ administrator: [] }],
     parameters: [...pathParameters(row.path), ...queryParameters(row.query)],
     ...(row.takes === undefined ? {} : { requestBody: bodyOf(row) }),
-    responses: {
-      200: {
-        description: 'Done',
-        content: { [type]: { schema: schema === undefined ? {} : jsonSchema(schema, 'output') } },
-      },
-      default: problem,
-    },
+    responses: responsesOf(row),
   }
 }
 
-function bodyOf({ takes = [], path }: Route<unknown>): JsonSchema {
+function responsesOf({ role, answers }: Route<unknown>): JsonSchema {
+  const { schema, type, orTypes = [], statuses = [200] } = answers
+  const content = {
+    [type]: { schema: schema === undefined ? {} : jsonSchema(schema, 'output') },
+    ...Object.fromEntries(orTypes.map((each) => [each, { schema: {} }])),
+  }
+  const good = statuses.map((status) => [
+    status,
+    WITHOUT_BODY.has(status) ? { description: 'Nothing new' } : { description: 'Answered', content },
+  ])
+  const shut =
+    role === 'nobody' ? [] : Object.entries(SHUT).map(([status, description]) => [status, refused(description)])
+  return Object.fromEntries([...good, ...shut, ['default', refused('Refused, with what to do about it')]])
+}
+
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 304])
+
+/** How every route with a role answers whoever may not use it. */
+const SHUT: Readonly<Record<number, string>> = {
+  401: 'The token is not an administrator’s',
+  403: 'The administrator’s role is less than x-role',
+}
+
+const refused = (description: string): JsonSchema => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+})
+
+function bodyOf({ takes = [], path, bodySchema }: Route<unknown>): JsonSchema {
   const document = { $ref: '#/components/schemas/Document' }
   const schema = path.endsWith('/apply')
     ? { oneOf: [document, { type: 'array', items: document }] }
-    : { type: 'object' }
+    : bodySchema === undefined
+      ? { type: 'object' }
+      : jsonSchema(bodySchema, 'input')
   return { content: Object.fromEntries(takes.map((type) => [type, { schema }])) }
 }
 

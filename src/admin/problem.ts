@@ -1,5 +1,13 @@
-import { VersionConflict, WriteRefused } from '../documents/apply.ts'
+import type { Doubt } from '../documents/doubts.ts'
 import { type DocumentFault, DocumentFaults, sentence } from '../documents/faults.ts'
+import {
+  ApprovalRefused,
+  ConfirmationNeeded,
+  PendingDecided,
+  PreconditionFailed,
+  VersionConflict,
+  WriteRefused,
+} from '../documents/objections.ts'
 import { Faults } from '../lib/fault.ts'
 import { Refusal } from '../refusal.ts'
 
@@ -14,6 +22,8 @@ export interface ProblemBody {
   readonly faults?: readonly Partial<DocumentFault>[]
   /** The version in force, in a conflict. */
   readonly version?: number
+  /** What a change asks a yes for. */
+  readonly doubts?: readonly Doubt[]
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -24,9 +34,11 @@ const TITLES: Readonly<Record<number, string>> = {
   405: 'Method not allowed',
   408: 'Too slow',
   409: 'Conflict',
+  412: 'Precondition failed',
   413: 'Too large',
   415: 'Unsupported media type',
   421: 'Misdirected request',
+  428: 'Precondition required',
   500: 'Internal error',
   503: 'Not available now',
 }
@@ -43,9 +55,14 @@ export class Problem extends Error {
   constructor(
     status: number,
     detail: string,
-    options: { readonly headers?: Readonly<Record<string, string>>; readonly members?: Partial<ProblemBody> } = {},
+    options: {
+      readonly headers?: Readonly<Record<string, string>>
+      readonly members?: Partial<ProblemBody>
+      /** What was behind it, for the log and never for the caller. */
+      readonly cause?: unknown
+    } = {},
   ) {
-    super(detail)
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'Problem'
     this.status = status
     this.headers = options.headers ?? {}
@@ -73,11 +90,27 @@ export function problemOf(error: unknown): Problem | undefined {
       members: { type: 'urn:cambist:problem:version-conflict', version: error.current },
     })
   }
-  if (error instanceof WriteRefused) return new Problem(403, error.message)
+  if (error instanceof WriteRefused || error instanceof ApprovalRefused) return new Problem(403, error.message)
+  if (error instanceof PreconditionFailed) return new Problem(412, error.message)
+  if (error instanceof PendingDecided) {
+    return new Problem(409, error.message, { members: { type: 'urn:cambist:problem:change-decided' } })
+  }
+  if (error instanceof ConfirmationNeeded) return ofDoubts(error)
   if (error instanceof Refusal && error.retryAfter !== undefined) {
     return new Problem(503, error.detail, { headers: { 'Retry-After': String(error.retryAfter) } })
   }
   return undefined
+}
+
+function ofDoubts({ message, doubts }: ConfirmationNeeded): Problem {
+  const remedy = 'nothing was changed; say confirm=true where this is meant'
+  return new Problem(409, `${message}; ${remedy}`, {
+    members: {
+      type: 'urn:cambist:problem:confirmation-needed',
+      title: 'The change asks for a yes; nothing was changed',
+      doubts,
+    },
+  })
 }
 
 function ofFaults(error: Faults): Problem {

@@ -55,6 +55,11 @@ export interface ExchangeRecord {
   readonly tokenHash: string
   readonly subjectTokenHash: string
   readonly actorTokenHash: string
+  readonly clientTokenHash: string
+  /** The credentials that were presented and verified: their trusted issuers, and `jti` or what stands for it. */
+  readonly credentials: readonly { readonly position: string; readonly issuer: string; readonly id: string }[]
+  /** Thumbprints of the keys that the request proved: RFC 7638 of a key, `x5t#S256` of a certificate. */
+  readonly keys: readonly string[]
   readonly parents: readonly string[]
   /** The id of the first record of the chain; its own id for a first exchange. */
   readonly lineage: string

@@ -39,6 +39,9 @@ export class OpenRecord {
   #granted: { readonly permission: Permission; readonly token: Minted } | undefined
   #refusal: Refusal | undefined
   #descent: { readonly lineage: string; readonly parents: readonly string[] } | undefined
+  #credentials: ExchangeRecord['credentials'][number][] = []
+  #clientTokenHash = ''
+  #keys: readonly string[] = NO_KEYS
   #marks: Mark[] = []
   #leniencies: string[] = []
   #decidedAt = 0
@@ -79,6 +82,8 @@ export class OpenRecord {
       this.#client === undefined &&
       this.#subject === undefined &&
       this.#actor === undefined &&
+      // Only who was verified can be found to be blocked.
+      this.#refusal?.reason !== 'blocked' &&
       this.#marks.every(({ purpose }) => purpose === 'dpop')
     )
   }
@@ -105,6 +110,15 @@ export class OpenRecord {
 
   actor(actor: Identified): void {
     this.#actor = actor
+  }
+
+  presented({ position, issuer, useId, tokenHash }: Identified): void {
+    this.#credentials.push({ position, issuer: issuer.name, id: useId })
+    if (position === 'client') this.#clientTokenHash = tokenHash
+  }
+
+  proves(keys: readonly string[]): void {
+    this.#keys = keys
   }
 
   lenient(position: string, leniency: string): void {
@@ -137,6 +151,9 @@ export class OpenRecord {
   reopen(): void {
     this.#request = this.#client = this.#subject = this.#actor = this.#decision = this.#facts = undefined
     this.#granted = this.#refusal = this.#descent = undefined
+    this.#credentials = []
+    this.#clientTokenHash = ''
+    this.#keys = NO_KEYS
     this.#marks = []
     this.#leniencies = []
     this.#decidedAt = 0
@@ -199,6 +216,9 @@ export class OpenRecord {
       tokenHash: granted?.token.tokenHash ?? '',
       subjectTokenHash: this.#subject?.tokenHash ?? '',
       actorTokenHash: this.#actor?.tokenHash ?? '',
+      clientTokenHash: this.#clientTokenHash,
+      credentials: this.#credentials,
+      keys: this.#keys,
       parents: this.#descent?.parents ?? [],
       lineage: this.#descent?.lineage ?? id,
       traceId,
@@ -207,6 +227,8 @@ export class OpenRecord {
     }
   }
 }
+
+const NO_KEYS: readonly string[] = Object.freeze([])
 
 export const openRecord = (opening: Opening, clock: Clock): OpenRecord => new OpenRecord(opening, clock)
 
@@ -227,6 +249,7 @@ export function storedFacts(recorded: unknown): Facts | undefined {
 
 const ABOUT = {
   client: 'client assertion',
+  caller: 'client',
   subject: 'subject token',
   actor: 'actor token',
   assertion: 'assertion',

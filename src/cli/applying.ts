@@ -5,7 +5,7 @@ import type { Terminal } from './contract.ts'
 import type { Input } from './files.ts'
 import { askAdminJson, DoorRefusal } from './http.ts'
 import { files, wholeNumber } from './options.ts'
-import { printable } from './table.ts'
+import { json, printable, table } from './table.ts'
 
 export interface ApplyOptions {
   readonly file: readonly string[]
@@ -13,6 +13,7 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   readonly message?: string
   readonly baseVersion?: number
+  readonly yes?: boolean
 }
 
 export const withApplyOptions = (command: Command): Command =>
@@ -23,12 +24,13 @@ export const withApplyOptions = (command: Command): Command =>
 
 /** Sends the input to the door. Throws DocumentFaults with file and line where it finds fault with a document. */
 export async function applyInput(terminal: Terminal, input: Input, options: ApplyOptions): Promise<Applied> {
-  const { prune, dryRun, message, baseVersion } = options
+  const { prune, dryRun, message, baseVersion, yes } = options
   const query = {
     prune,
     message,
     dryRun: dryRun === true ? 'true' : undefined,
     baseVersion: baseVersion === undefined ? undefined : String(baseVersion),
+    confirm: yes === true ? 'true' : undefined,
   }
   try {
     const body = { type: 'application/json', text: JSON.stringify(input.documents) }
@@ -39,6 +41,42 @@ export async function applyInput(terminal: Terminal, input: Input, options: Appl
     }
     throw error
   }
+}
+
+/** What a change has come to: what it did to which document, what is doubtful about it, and whether it is in force. */
+export function showApplied(
+  terminal: Terminal,
+  applied: Applied,
+  { dryRun = false, output }: { readonly dryRun?: boolean | undefined; readonly output: string },
+): void {
+  if (output === 'json') {
+    terminal.out(json(applied))
+    return
+  }
+  const { changes, warnings } = applied
+  if (changes.length > 0) {
+    terminal.out(
+      table(
+        ['ACTION', 'KIND', 'NAME'],
+        changes.map(({ action, kind, name, renamedFrom }) => [
+          action,
+          kind,
+          renamedFrom === undefined ? name : `${name} (was ${renamedFrom})`,
+        ]),
+      ),
+    )
+  }
+  showWarnings(terminal, warnings)
+  terminal.err(summary(applied, dryRun))
+}
+
+function summary({ version, changes, pending }: Applied, dryRun: boolean): string {
+  const changed = changes.filter(({ action }) => action !== 'unchanged').length
+  if (dryRun)
+    return `Nothing was changed; ${changed === 0 ? 'nothing' : `${changed} of ${changes.length} documents`} would be. Version ${version} is in force.\n`
+  if (pending !== undefined)
+    return `Nothing is in force yet: this waits for another administrator. Version ${version} stays in force until then.\nThey see it with: cambist changes show ${pending.id}\nAnd approve it with: cambist changes approve ${pending.id}\n`
+  return changed === 0 ? `Nothing to change: version ${version} stays in force.\n` : `Version ${version} is in force.\n`
 }
 
 export function showWarnings(terminal: Terminal, warnings: readonly Warning[]): void {

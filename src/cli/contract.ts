@@ -14,6 +14,8 @@ export interface Terminal {
   out(text: string): void
   /** For people: hints and troubles, never results. */
   err(text: string): void
+  /** Whether `err` goes to a screen, where a line can be written over. */
+  readonly screen?: boolean
   /** The standard input, whole. */
   input(): Promise<string>
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Doubt } from '../documents/doubts.ts'
 import { CommandFailure, EXIT, type Terminal } from './contract.ts'
 import { nameOfError } from './error-name.ts'
 import { printable } from './table.ts'
@@ -6,9 +7,12 @@ import { printable } from './table.ts'
 const TIMEOUT_MS = 120_000
 
 interface Asked {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly body?: { readonly type: string; readonly text: string }
+  readonly accept?: string
+  /** Ends the wait, instead of a time for the whole. */
+  readonly signal?: AbortSignal
 }
 
 /** What a door says when it refuses (RFC 9457). */
@@ -22,6 +26,8 @@ export interface ProblemAnswer {
     readonly path: string
     readonly message: string
   }[]
+  /** What a change asks a yes for. */
+  readonly doubts: readonly Doubt[]
 }
 
 /** The administrators' door has refused. */
@@ -36,11 +42,15 @@ export class DoorRefusal extends Error {
 }
 
 /** Asks the administrators' door. Throws DoorRefusal where it refuses, CommandFailure where it cannot be asked. */
-export async function askAdmin(
+export async function askAdmin(terminal: Terminal, path: string, asked: Asked = {}): Promise<string> {
+  return (await answerOfAdmin(terminal, path, asked)).text()
+}
+
+async function answerOfAdmin(
   terminal: Terminal,
   path: string,
-  { method = 'GET', query = {}, body }: Asked = {},
-): Promise<string> {
+  { method = 'GET', query = {}, body, accept, signal }: Asked,
+): Promise<Response> {
   const { adminUrl, adminTokenFile } = terminal.environment
   const url = urlOf(adminUrl, path, 'CAMBIST_ADMIN_URL')
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
@@ -49,12 +59,56 @@ export async function askAdmin(
     headers: {
       Authorization: `Bearer ${adminToken(adminTokenFile)}`,
       ...(body === undefined ? {} : { 'Content-Type': body.type }),
+      ...(accept === undefined ? {} : { Accept: accept }),
     },
     ...(body === undefined ? {} : { body: body.text }),
+    ...(signal === undefined ? {} : { signal }),
   })
-  const text = await response.text()
-  if (response.ok) return text
-  throw new DoorRefusal(problemIn(text, response, url))
+  if (response.ok) return response
+  throw new DoorRefusal(problemIn(await response.text(), response, url))
+}
+
+/**
+ * Asks for lines of JSON, as they come; where a line takes too long, nobody answers any more. Throws as askAdmin does,
+ * and DoorRefusal where the door says on its last line that it failed on the way.
+ */
+export async function* linesOfAdmin<T extends object>(
+  terminal: Terminal,
+  path: string,
+  asked: Asked = {},
+): AsyncGenerator<T> {
+  const silence = new AbortController()
+  const patience = setTimeout(() => silence.abort(), TIMEOUT_MS)
+  try {
+    const response = await answerOfAdmin(terminal, path, { ...asked, accept: LINES, signal: silence.signal })
+    for await (const text of linesIn(response)) {
+      patience.refresh()
+      const line = JSON.parse(text) as T | { readonly problem: Partial<ProblemAnswer> }
+      if (!('problem' in line)) yield line
+      else throw new DoorRefusal({ ...NOTHING_SAID, ...line.problem })
+    }
+  } catch (error) {
+    if (error instanceof DoorRefusal || error instanceof CommandFailure) throw error
+    throw new CommandFailure(
+      `${terminal.environment.adminUrl} stopped in the middle of its answer (${nameOfError(error)}). Ask again; its log says why.`,
+    )
+  } finally {
+    clearTimeout(patience)
+    silence.abort()
+  }
+}
+
+const LINES = 'application/x-ndjson'
+
+async function* linesIn({ body }: Response): AsyncGenerator<string> {
+  if (body === null) return
+  let rest = ''
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + part).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 export async function askAdminJson<T>(terminal: Terminal, path: string, asked: Asked = {}): Promise<T> {
@@ -98,7 +152,7 @@ function urlOf(base: string, path: string, from: string): URL {
 async function send(url: URL, from: string, request: RequestInit): Promise<Response> {
   try {
     // A token goes to the host that was named, and to no other that this one may point to.
-    return await fetch(url, { ...request, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...request, redirect: 'error' })
   } catch (error) {
     throw new CommandFailure(
       `${url.origin} cannot be reached (${nameOfError(error)}). Is the server running there? The address comes from ${from}.`,
@@ -123,17 +177,26 @@ function adminToken(file: string): string {
   )
 }
 
+const NOTHING_SAID: ProblemAnswer = {
+  detail: 'The server failed, and does not say how.',
+  status: 500,
+  instance: undefined,
+  faults: [],
+  doubts: [],
+}
+
 function problemIn(text: string, response: Response, url: URL): ProblemAnswer {
   const nothing: ProblemAnswer = {
     detail: `${url.origin} answers ${response.status}, and not as the administrators’ door does. Check CAMBIST_ADMIN_URL.`,
     status: response.status,
     instance: response.headers.get('cambist-request-id') ?? undefined,
     faults: [],
+    doubts: [],
   }
   if (!(response.headers.get('content-type') ?? '').startsWith('application/problem+json')) return nothing
   try {
-    const { detail, faults = [] } = JSON.parse(text) as Partial<ProblemAnswer>
-    return { ...nothing, detail: detail ?? nothing.detail, faults }
+    const { detail, faults = [], doubts = [] } = JSON.parse(text) as Partial<ProblemAnswer>
+    return { ...nothing, detail: detail ?? nothing.detail, faults, doubts }
   } catch {
     return nothing
   }

@@ -69,6 +69,7 @@ function processTerminal(): Terminal {
     environment: readCliEnvironment(),
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    screen: stderr.isTTY === true,
     async input() {
       const parts: Buffer[] = []
       for await (const part of stdin) parts.push(Buffer.from(part as Buffer))

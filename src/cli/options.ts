@@ -4,8 +4,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 export const output = (): Option =>
   new Option('--output <format>', 'how the result is written').choices(['table', 'json']).default('table')
 
-export const files = (): Option =>
-  new Option('-f, --file <path...>', 'files, folders, or - for the standard input').makeOptionMandatory()
+const paths = (): Option => new Option('-f, --file <path...>', 'files, folders, or - for the standard input')
+export const files = (): Option => paths().makeOptionMandatory()
+/** Where it is left out, the documents in force are meant. */
+export const filesOrForce = (): Option => paths()
 
 export const adding = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 

@@ -29,37 +29,56 @@ const authentication = z.strictObject({
         .min(1, 'a client without a key could never authenticate')
         .max(100, 'has more than 100 keys'),
     })
-    .optional(),
-  jwksUri: z.url({ protocol: /^https$/, error: 'must be a URL that begins with https://' }).optional(),
-  tokenEndpointAudienceUntil: z.iso.date('is a date such as 2027-06-30').optional(),
-  issuer: name.optional(),
-  subjectDn: z.string().min(1).max(1024).optional(),
-  sanDns: z.string().min(1).max(253).optional(),
-  sanUri: z.string().min(1).max(2048).optional(),
-  sanIp: z.string().min(1).max(64).optional(),
-  sanEmail: z.string().min(1).max(320).optional(),
-  spiffeId: z.string().min(1).max(2048).optional(),
+    .optional()
+    .describe('Its public keys; for self_signed_tls_client_auth with certificates in x5c'),
+  jwksUri: z
+    .url({ protocol: /^https$/, error: 'must be a URL that begins with https://' })
+    .optional()
+    .describe('Where its public keys are'),
+  tokenEndpointAudienceUntil: z.iso
+    .date('is a date such as 2027-06-30')
+    .optional()
+    .describe('Until when the URL of the token endpoint is taken as audience'),
+  issuer: name.optional().describe('The trusted issuer that vouches for it'),
+  subjectDn: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Distinguished name of its certificate, as RFC 4514 writes it'),
+  sanDns: z.string().min(1).max(253).optional().describe('DNS name in its certificate; no pattern'),
+  sanUri: z.string().min(1).max(2048).optional().describe('URI in its certificate'),
+  sanIp: z.string().min(1).max(64).optional().describe('Address in its certificate'),
+  sanEmail: z.string().min(1).max(320).optional().describe('Mail address in its certificate'),
+  spiffeId: z.string().min(1).max(2048).optional().describe('Its SPIFFE ID; segments of the path may be *'),
 })
 
 const workload = z.strictObject({
-  issuer: name,
-  ids: texts.optional(),
-  match: z.record(z.string(), texts).optional(),
-  condition: z.string().optional(),
+  issuer: name.describe('The trusted issuer of its credential'),
+  ids: texts.optional().describe('Subjects as the issuer names them; * is one segment, ** at the end one or more'),
+  match: z
+    .record(z.string(), texts)
+    .optional()
+    .describe('Attributes that the issuer maps, each with the patterns that fit'),
+  condition: z.string().optional().describe('CEL, about workload'),
 })
 
 /** The `spec` of a Client document. */
 export const clientSchema = z.strictObject({
-  disabled: z.boolean().optional(),
-  authentication: authentication.optional(),
+  disabled: z.boolean().optional().describe('Whoever is this client is refused, whatever else it is'),
+  authentication: authentication.optional().describe('How a registered client proves who it is'),
   workloads: z
     .array(workload)
     .min(1, 'is an empty list: nobody would be this client')
     .max(1000, 'has more than 1000 members')
-    .optional(),
-  audiences: texts.optional(),
-  grants: z.array(z.enum(grants, `is one of ${grants.join(', ')}`)).optional(),
-  defaultTarget: name.optional(),
+    .optional()
+    .describe('Instead of authentication: every workload that matches one of these is this client'),
+  audiences: texts.optional().describe('Audiences that mean this client: tokens of ours for them it may exchange'),
+  grants: z
+    .array(z.enum(grants, `is one of ${grants.join(', ')}`))
+    .optional()
+    .describe('OAuth grants that it may use; token-exchange where nothing is said'),
+  defaultTarget: name.optional().describe('Meant where a request names neither audience nor resource'),
 })
 
 /** What a condition of a workload can see (interfaces.md, "CEL sees"). */

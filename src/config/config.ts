@@ -97,10 +97,11 @@ export function readConfig(env: Environment): Config {
   if (!LOG_LEVELS.includes(logLevel))
     fault('CAMBIST_LOG_LEVEL', `${JSON.stringify(logLevel)} is not one of ${LOG_LEVELS.join(', ')}`)
   const audience = env.CAMBIST_ADMIN_AUDIENCE ?? 'cambist-admin'
-  if (audience === issuerText)
+  // As written, and as clients of older specifications write it (JC-11).
+  if ([issuerText, `${issuerText.replace(/\/$/, '')}/`, `${issuerText.replace(/\/$/, '')}/token`].includes(audience))
     fault(
       'CAMBIST_ADMIN_AUDIENCE',
-      'must not be the issuer: a token for the workloads’ door would then open the administrators’ door',
+      'must mean this door alone, and neither the issuer nor its token endpoint: a token for the workloads’ door would then open the administrators’ door',
     )
 
   const config: Config = {

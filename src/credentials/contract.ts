@@ -1,8 +1,8 @@
 /**
  * credentials/ owns what comes in: how a credential of each kind is read, found a trusted issuer, and verified, what a
  * request proves of keys, and the one pipeline, identify(), through which every credential goes in whatever position it
- * stands. Whom we believe is trust/; what the verified party may do is policy/; how a request carries all this over HTTP
- * is oauth/.
+ * stands. Whom we believe is trust/; what the verified party may do is policy/; how a request carries all this is
+ * exchange/.
  */
 import type { z } from 'zod'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
@@ -128,6 +128,8 @@ export interface Possession {
   readonly certificate: { readonly chain: readonly Buffer[]; readonly thumbprint: string } | undefined
   /** RFC 7638 thumbprint of the key of a DPoP proof. */
   readonly jkt: string | undefined
+  /** Thumbprints of all keys that the request has proven so far: RFC 7638 of a key, `x5t#S256` of a certificate. */
+  readonly keys: readonly string[]
   /** How a token that is issued on this request is bound: a proof that is presented binds (interfaces.md, "Binding"). */
   readonly binding: 'none' | 'dpop' | 'mtls'
   /** `cnf` of that token (CB-01, DP-04). */

@@ -3,12 +3,14 @@
  * verification by the kind that the issuer's document names, then subject, tenant and attributes. There is no second way
  * to a Principal (T3, T9, T23), and a kind cannot skip a step, because it never performs one of these.
  */
+import type { Blocks } from '../blocks/block-index.ts'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
 import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
@@ -23,9 +25,14 @@ export interface Trusting extends LookUp {
   readonly status: StatusChecks
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
+  readonly blocked: Blocks
+  /** Hears of a party that was verified and is blocked, so that the refusal is recorded with whom it met. */
+  onBlocked?(party: Identified): void
   /** What identify() has verified on this request and is the same in every position: credentials that name no audience. */
   readonly met: Map<TrustedIssuer, { readonly token: string; readonly facts: VerifiedFacts }>
   readonly ourIssuer: string
+  /** What administrators' tokens are for, instead of their issuer's `audiences`; absent, no token is. */
+  readonly adminAudience?: string | undefined
   readonly trustDomain: string
   readonly now: number
 }
@@ -38,6 +45,9 @@ export interface Identified {
   readonly tokenType: string
   /** base64url SHA-256 of the token as presented. */
   readonly tokenHash: string
+  /** What this one credential is named by (contract.ts, VerifiedFacts). */
+  readonly useId: string
+  readonly position: Position
   /** Seconds since the epoch. */
   readonly expiresAt: number
   readonly audiences: readonly string[]
@@ -48,6 +58,8 @@ export interface Identified {
   readonly actors: ActorChain
   readonly mayAct: MayAct | undefined
   readonly certificate: Certificate | undefined
+  /** What conditions about the credential itself see. */
+  readonly seen: Seen
   readonly ours: OwnToken | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
@@ -80,6 +92,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     throw new Refusal('position_refused', `trusted issuer ${issuer.name} does not say ${position} in uses`)
   }
 
+  // A credential for everybody would open the administrators' door to whomever it was shown (T8).
+  if (position === 'administrator' && kind.audience === 'none')
+    throw new Refusal('position_refused', `a credential ${kind.name} names no audience, and an administrator's must`)
+
   const { possession } = trusting
   const known = trusting.met.get(issuer)
   const facts = known?.token === token ? known.facts : await factsOf({ kind, issuer, reading }, presented, trusting)
@@ -104,17 +120,20 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
       `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`,
     )
   }
+  // The history would name whom he acts for, and not him (T18, T20).
+  if (facts.actors.length > 0 && position === 'administrator')
+    throw new Refusal('actor_claim_refused', 'the token names actors, and nobody administers for somebody else')
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
   const marks = marksOf(issuer, facts, keyProven, possession, position)
-  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
-  if (asked !== undefined) await asked
-  return {
+  const party: Identified = {
     principal,
     issuer,
     format: kind.format,
     tokenType,
     tokenHash,
+    useId: facts.useId,
+    position,
     expiresAt: facts.expiresAt,
     audiences: facts.audiences,
     forUsAlone: facts.audiences.length === 1,
@@ -122,18 +141,23 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     actors: facts.actors,
     mayAct: facts.mayAct,
     certificate: facts.certificate,
+    seen,
     ours: facts.ours,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }
+  checkNotBlocked(party, { token, header: facts.header }, trusting)
+  const asked = checkInForce(presented, issuer, facts, principal, tokenHash, trusting)
+  if (asked !== undefined) await asked
+  return party
 }
 
 function factsOf(
   { kind, issuer, reading }: Found,
   { position, token }: Presented,
-  { now, keys, source, ourIssuer, possession }: Trusting,
+  { now, keys, source, ourIssuer, adminAudience, possession }: Trusting,
 ): VerifiedFacts | Promise<VerifiedFacts> {
-  const accepted = acceptedAudiences(issuer, position, ourIssuer, now)
+  const accepted = acceptedAudiences(issuer, position, { ourIssuer, adminAudience, now })
   return kind.verify(reading, issuer, { token, now, accepted, keys, source, possession, ourIssuer })
 }
 
@@ -206,8 +230,17 @@ function marksOf(
 
 const NO_MARKS: readonly Mark[] = Object.freeze([])
 
-/** The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8). */
-function acceptedAudiences(issuer: TrustedIssuer, position: Position, ourIssuer: string, now: number) {
+/**
+ * The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8), and
+ * an administrator's token the administrators' door and nothing else, so that no workload's token opens it (T9, KX-01).
+ */
+function acceptedAudiences(
+  issuer: TrustedIssuer,
+  position: Position,
+  { ourIssuer, adminAudience, now }: Pick<Trusting, 'ourIssuer' | 'adminAudience' | 'now'>,
+) {
+  if (position === 'administrator')
+    return { audiences: adminAudience === undefined ? [] : [adminAudience], several: false }
   let audiences = issuer.audiences
   if (position === 'client' && issuer.name !== CLIENTS_ISSUER) audiences = audiences.filter((one) => one === ourIssuer)
   const until = issuer.audienceUntil

@@ -44,7 +44,8 @@ export interface Found {
 }
 
 /** The trusted issuer by look-up key, whose document names the kind. The credential never chooses its verifier. */
-export function found({ position, token, tokenType }: Presented, { kinds, issuers, possession }: LookUp): Found {
+export function found(presented: Presented, { kinds, issuers, possession }: LookUp): Found {
+  const { position, token, tokenType } = presented
   // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
   const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
   if (answering === undefined)
@@ -60,7 +61,7 @@ export function found({ position, token, tokenType }: Presented, { kinds, issuer
         reading = kind.read(token)
         read = kind.read
       }
-      const outcome = foundAs(kind, reading, tokenType, issuers)
+      const outcome = foundAs(kind, reading, presented, issuers)
       if ('reason' in outcome) {
         told = further(told, outcome)
         continue
@@ -122,18 +123,28 @@ const distance = ({ unlocated, reason }: Told): number => (unlocated ? 0 : UNREA
 
 const UNREAD: ReadonlySet<Reason> = new Set<Reason>(['token_malformed', 'claim_missing', 'claim_malformed'])
 
-function foundAs(kind: AnyCredentialKind, reading: unknown, tokenType: string, issuers: TrustIndex): Found | Told {
+function foundAs(
+  kind: AnyCredentialKind,
+  reading: unknown,
+  { position, tokenType }: Presented,
+  issuers: TrustIndex,
+): Found | Told {
   const where = kind.locate(reading)
   if ('unlocated' in where) return { reason: where.unlocated, detail: where.detail, unlocated: true }
   const { authorities, audiences, named } = where
   for (const authority of authorities) {
-    if (!issuers.knows(tokenType, authority)) continue
-    const issuer = issuers.find(tokenType, authority, audiences)
+    const issuer =
+      position === 'administrator'
+        ? issuers.ofAdministrators(tokenType, authority)
+        : issuers.knows(tokenType, authority)
+          ? issuers.find(tokenType, authority, audiences)
+          : undefined
+    if (issuer === undefined) continue
     if (issuer.credential === kind.name) return { kind, issuer, reading }
     return { reason: 'issuer_unknown', detail: `trusted issuer ${issuer.name} has credentials of another kind` }
   }
   return {
     reason: 'issuer_unknown',
-    detail: `no trusted issuer is named ${named ?? authorities.map(shown).join(' or ')}`,
+    detail: `no trusted issuer ${position === 'administrator' ? 'with administrator in its uses ' : ''}is named ${named ?? authorities.map(shown).join(' or ')}`,
   }
 }

@@ -24,7 +24,7 @@ export interface ProvenAt {
 export function possessionOf(carried: Carried, at: ProvenAt, onMark: (mark: Mark) => void): Possession {
   const { certificate, dpop } = carried
   return certificate === undefined && dpop === undefined && !hasProofs(carried)
-    ? NOTHING
+    ? NOTHING_PROVEN
     : new ProofsOfRequest(carried, at, onMark)
 }
 
@@ -34,6 +34,7 @@ const hasProofs = ({ workloadProof, message, clientAttestation }: Carried): bool
 class ProofsOfRequest implements Possession {
   readonly certificate: Possession['certificate']
   readonly jkt: string | undefined
+  readonly keys: string[] = []
   readonly binding: Possession['binding']
   readonly confirmation: Possession['confirmation']
   readonly #carried: Carried
@@ -59,6 +60,7 @@ class ProofsOfRequest implements Possession {
         : this.certificate !== undefined
           ? { 'x5t#S256': this.certificate.thumbprint }
           : undefined
+    for (const proven of [this.jkt, this.certificate?.thumbprint]) if (proven !== undefined) this.keys.push(proven)
     this.binding = this.jkt !== undefined ? 'dpop' : this.certificate !== undefined ? 'mtls' : 'none'
   }
 
@@ -76,6 +78,7 @@ class ProofsOfRequest implements Possession {
     if (known !== undefined) return known
     const method = this.#judge(token, bound, subject)
     this.#proven.set(token, method)
+    if (!this.keys.includes(bound.key.thumbprint)) this.keys.push(bound.key.thumbprint)
     return method
   }
 
@@ -126,9 +129,10 @@ class ProofsOfRequest implements Possession {
 }
 
 /** Most requests prove no key at all. */
-const NOTHING: Possession = Object.freeze({
+export const NOTHING_PROVEN: Possession = Object.freeze({
   certificate: undefined,
   jkt: undefined,
+  keys: Object.freeze([]),
   binding: 'none',
   confirmation: undefined,
   confirm(claims: JsonObject): void {

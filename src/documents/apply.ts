@@ -1,10 +1,24 @@
 import type { StoredKey } from '../keys/contract.ts'
-import { type Fault, Faults } from '../lib/fault.ts'
-import { canonicalDocument, inOrder } from './canonical.ts'
-import type { Compiled, Compiler } from './compile.ts'
-import type { Action, Applied, Change, Document, StateStore, StoredDocument, StoredState, Warning } from './contract.ts'
+import { Faults } from '../lib/fault.ts'
+import { newId } from '../lib/ids.ts'
+import type { Compiler } from './compile.ts'
+import type { Applied, Document, StateChange, StateStore, StoredState, Warning } from './contract.ts'
+import {
+  type Doubt,
+  doubtsAsWarnings,
+  doubtsOfDocuments,
+  doubtsOfTraffic,
+  type JudgeTraffic,
+  mayDeny,
+} from './doubts.ts'
+import type { Intent } from './intent.ts'
+import { readLabelSelector } from './labels.ts'
+import { ConfirmationNeeded, VersionConflict } from './objections.ts'
+import type { Proposed } from './pending.ts'
+import { type Plan, type PlanOptions, planOf } from './plan.ts'
 import { algorithmsOf } from './signing-keys.ts'
-import { warningsOf } from './warnings.ts'
+
+export { VersionConflict, WriteRefused } from './objections.ts'
 
 /** What an apply works with. */
 export interface Applying {
@@ -12,60 +26,35 @@ export interface Applying {
   readonly compiler: Compiler
   /** Signing keys to make so that every one of the algorithms has a key from the moment the documents are in force. */
   newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  /** Absent where there is no traffic to judge, as before the first start. */
+  readonly judgeTraffic?: JudgeTraffic
 }
 
-export interface ApplyOptions {
+export interface ApplyOptions extends PlanOptions {
   /** Who it is done for, for the history. */
   readonly author: string
+  /** Who that is, whatever the name; absent: nobody who could approve. */
+  readonly principal?: string
   readonly message: string
   /** Say what would happen, and change nothing. */
   readonly dryRun?: boolean
+  /** The author says yes to what is in doubt. */
+  readonly confirmed?: boolean
   /** `key` or `key=value`: documents that carry this label and are not in the input are deleted. */
   readonly prune?: string
-  /** The version that the writer looked at; another one in force is a VersionConflict. */
-  readonly baseVersion?: number
-  /** Whether the author may write documents of a kind; absent: all of them. What would change decides, not what is given. */
-  readonly mayWrite?: (kind: string) => boolean
-}
-
-/** The author may not write what the apply would change. */
-export class WriteRefused extends Error {
-  readonly kinds: readonly string[]
-
-  constructor(kinds: readonly string[]) {
-    super(`this would change documents of the kind ${kinds.join(', ')}, which your role may not write`)
-    this.name = 'WriteRefused'
-    this.kinds = kinds
-  }
-}
-
-/** Somebody else has changed the documents meanwhile. */
-export class VersionConflict extends Error {
-  readonly expected: number
-  readonly current: number
-
-  constructor(expected: number, current: number) {
-    super(
-      `the documents are at version ${current} and not at ${expected}: somebody has changed them meanwhile; look at the difference and apply again`,
-    )
-    this.name = 'VersionConflict'
-    this.expected = expected
-    this.current = current
-  }
 }
 
 /**
- * Puts the documents, as a whole or not at all. The whole that would come out is compiled under the writers' lock, so that
- * two applies that are each right cannot make a wrong whole. Equal documents change nothing, and then not even the
- * version. Throws DocumentFaults, Faults (an option), VersionConflict, WriteRefused.
+ * Puts documents, as a whole or not at all. Equal documents change nothing, and then not even the version. Throws
+ * DocumentFaults, Faults (an option), and objections.ts.
  */
 export async function apply(
   applying: Applying,
   documents: readonly Document[],
   options: ApplyOptions,
 ): Promise<Applied> {
-  const { store, compiler, newKeys } = applying
-  const selector = options.prune === undefined ? undefined : parseLabel(options.prune)
+  const { prune } = options
+  if (prune !== undefined) readLabelSelector(prune, 'prune')
   if (documents.length === 0) {
     throw new Faults([
       {
@@ -75,137 +64,102 @@ export async function apply(
       },
     ])
   }
-  if (options.dryRun === true) {
-    const state = await store.load()
-    return planned(state, documents, selector, options, compiler).applied
-  }
-  let applied: Applied | undefined
-  const { version } = await store.change((state) => {
-    const plan = planned(state, documents, selector, options, compiler)
-    applied = plan.applied
-    const { put, removed } = plan
-    if (put.length === 0 && removed.length === 0) return undefined
-    return {
-      author: options.author,
-      message: options.message,
-      put,
-      delete: removed.map(({ kind, metadata: { name } }) => ({ kind, name })),
-      putKeys: newKeys(state.keys, algorithmsOf(plan.compiled)),
-      changes: plan.applied.changes.filter(({ action }) => action !== 'unchanged'),
-    }
+  return applyIntent(applying, prune === undefined ? { documents } : { documents, prune }, options)
+}
+
+/** The same for any intent: in force when it is answered, or proposed where it takes two people. */
+export async function applyIntent(applying: Applying, intent: Intent, options: ApplyOptions): Promise<Applied> {
+  const { store, compiler } = applying
+  if (options.dryRun === true) return tried(planOf(await store.load(), intent, options, compiler), applying)
+  let proposed: Proposed | undefined
+  const { version, plan } = await decide(applying, intent, options, (made, state) => {
+    if (made.approval.length === 0) return written(made, state, options, applying)
+    proposed = proposalOf(made, intent, options)
+    return undefined
   })
-  if (applied === undefined) throw new Error('the state store has not asked for a plan')
-  return { ...applied, version }
+  if (proposed === undefined) return { ...plan.applied, version }
+  await store.pending.propose(proposed)
+  return { ...plan.applied, version, pending: { id: proposed.id } }
 }
 
-interface Plan {
-  readonly applied: Applied
-  readonly compiled: Compiled
-  readonly put: readonly Document[]
-  readonly removed: readonly StoredDocument[]
+/** How often a change is judged anew because another came between. */
+const JUDGEMENTS = 5
+
+/**
+ * Works the intent out under the writers' lock, so that two changes that are each right cannot make a wrong whole, and
+ * writes what `write` makes of it. What is in doubt is judged before, without the lock, because it may take seconds; so it
+ * counts for the version that it was judged under alone, and is judged again where that has moved.
+ */
+export async function decide(
+  applying: Applying,
+  intent: Intent,
+  options: PlanOptions & { readonly confirmed?: boolean },
+  write: (plan: Plan, state: StoredState) => StateChange | undefined,
+): Promise<{ readonly version: number; readonly plan: Plan }> {
+  let judged: number | undefined
+  for (let judgements = 0; ; judgements++) {
+    let plan: Plan | undefined
+    let open = false
+    const { version } = await applying.store.change((state) => {
+      plan = planOf(state, intent, options, applying.compiler)
+      if (plan.changes.length === 0) return undefined
+      open = options.confirmed !== true && judged !== state.version && isDoubtful(plan, applying)
+      return open ? undefined : write(plan, state)
+    })
+    if (plan === undefined) throw new Error('the state store has not asked for a plan')
+    if (!open) return { version, plan }
+    if (judged !== undefined && judgements >= JUDGEMENTS) throw new VersionConflict(judged, plan.version)
+    const doubts = await doubtsOf(plan, applying)
+    if (doubts.length > 0) throw new ConfirmationNeeded(doubts)
+    judged = plan.version
+  }
 }
 
-function planned(
-  state: StoredState,
-  documents: readonly Document[],
-  selector: Label | undefined,
-  options: ApplyOptions,
-  compiler: Compiler,
-): Plan {
-  const { baseVersion } = options
-  if (baseVersion !== undefined && baseVersion !== state.version) throw new VersionConflict(baseVersion, state.version)
-  const stored = new Map(state.documents.map((document) => [keyOf(document), document]))
-  const whole = new Map<string, Document>(stored)
-  const changes: Change[] = []
-  const put: Document[] = []
-  const given = new Set<string>()
-  const change = ({ kind, metadata: { name } }: Document, action: Action) => changes.push({ kind, name, action })
-  for (const document of documents) {
-    const key = keyOf(document)
-    given.add(key)
-    const before = stored.get(key)
-    if (before !== undefined && canonicalDocument(before) === canonicalDocument(document)) {
-      change(document, 'unchanged')
-      continue
-    }
-    change(document, before === undefined ? 'created' : 'updated')
-    whole.set(key, document)
-    put.push(document)
-  }
-  const removed =
-    selector === undefined
-      ? []
-      : state.documents.filter((document) => carries(document, selector) && !given.has(keyOf(document)))
-  for (const document of removed) {
-    change(document, 'deleted')
-    whole.delete(keyOf(document))
-  }
-  const { mayWrite = () => true } = options
-  const refused = new Set([...put, ...removed].map(({ kind }) => kind).filter((kind) => !mayWrite(kind)))
-  if (refused.size > 0) throw new WriteRefused([...refused])
-  const after = [...whole.values()]
-  const compiled = compiler.compile(after)
-  const known = put.length === 0 && removed.length === 0 ? new Set<string>() : warningsBefore(state, compiler)
-  const warnings = [
-    ...warningsOf(compiled).filter(
-      (warning) => given.has(`${warning.kind}/${warning.name}`) || !known.has(textOf(warning)),
-    ),
-    ...(selector === undefined ? [] : unlabelled(documents, selector)),
-  ].filter((warning) => put.length > 0 || removed.length > 0 || given.has(`${warning.kind}/${warning.name}`))
+export function written(plan: Plan, state: StoredState, options: ApplyOptions, { newKeys }: Applying): StateChange {
   return {
-    applied: { version: state.version, changes: inOrder(changes), warnings: inOrder(warnings) },
-    compiled,
-    put,
-    removed,
+    author: options.author,
+    message: options.message,
+    put: plan.put,
+    delete: plan.removed.map(({ kind, metadata: { name } }) => ({ kind, name })),
+    putKeys: newKeys(state.keys, algorithmsOf(plan.compiled)),
+    changes: plan.changes,
   }
 }
 
-/** What was doubtful before already, and in other documents than these: not news to whoever applies. */
-function warningsBefore(state: StoredState, compiler: Compiler): ReadonlySet<string> {
-  try {
-    return new Set(warningsOf(compiler.compile(state.documents)).map(textOf))
-  } catch (error) {
-    if (error instanceof Faults) return new Set()
-    throw error
+function proposalOf(plan: Plan, intent: Intent, options: ApplyOptions): Proposed {
+  const { author, message, principal = '', confirmed = false } = options
+  return {
+    id: newId(),
+    author,
+    principal,
+    message,
+    baseVersion: plan.version,
+    intent,
+    changes: plan.changes,
+    confirmed,
   }
 }
 
-const textOf = ({ kind, name, path, message }: Warning): string => JSON.stringify([kind, name, path, message])
+const isDoubtful = (plan: Plan, { judgeTraffic }: Applying): boolean =>
+  doubtsOfDocuments(plan).length > 0 || (judgeTraffic !== undefined && mayDeny(plan))
 
-interface Label {
-  readonly key: string
-  readonly value: string | undefined
+async function doubtsOf(plan: Plan, { judgeTraffic }: Applying): Promise<readonly Doubt[]> {
+  const { compiledBefore, compiled } = plan
+  const doubts = doubtsOfDocuments(plan)
+  if (judgeTraffic === undefined || compiledBefore === undefined || !mayDeny(plan)) return doubts
+  return [...doubts, ...doubtsOfTraffic(await judgeTraffic(compiledBefore, compiled))]
 }
 
-function parseLabel(text: string): Label {
-  const at = text.indexOf('=')
-  const label = at < 0 ? { key: text, value: undefined } : { key: text.slice(0, at), value: text.slice(at + 1) }
-  if (!/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/.test(label.key)) {
-    const faults: readonly Fault[] = [
-      {
-        path: 'prune',
-        message: `${JSON.stringify(text.slice(0, 128))} is not a label; write one such as team or team=shop`,
-      },
-    ]
-    throw new Faults(faults)
-  }
-  return label
+/** What a dry run answers: what would be, and what it would be asked. */
+async function tried(plan: Plan, applying: Applying): Promise<Applied> {
+  const { applied, approval, changes } = plan
+  const doubts = changes.length === 0 ? [] : await doubtsOf(plan, applying)
+  return { ...applied, warnings: [...applied.warnings, ...doubtsAsWarnings(doubts), ...approval.map(waits)] }
 }
 
-function carries({ metadata: { labels = {} } }: Document, { key, value }: Label): boolean {
-  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value)
-}
-
-function unlabelled(documents: readonly Document[], label: Label): readonly Warning[] {
-  const wanted = label.value === undefined ? label.key : `${label.key}=${label.value}`
-  return documents
-    .filter((document) => !carries(document, label))
-    .map(({ kind, metadata: { name } }) => ({
-      kind,
-      name,
-      path: 'metadata.labels',
-      message: `does not carry the label ${wanted}, so that an apply without this document will not delete it`,
-    }))
-}
-
-const keyOf = ({ kind, metadata }: Document): string => `${kind}/${metadata.name}`
+const waits = ({ kind, by }: Plan['approval'][number]): Warning => ({
+  kind: 'Approval',
+  name: by,
+  path: 'spec.kinds',
+  message: `this would wait for the approval of another administrator, because it changes a ${kind}`,
+})

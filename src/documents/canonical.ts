@@ -1,13 +1,20 @@
 import { Document as YamlDocument } from 'yaml'
+import { hashOf } from '../lib/ids.ts'
 import { canonicalJson } from '../lib/json.ts'
 import type { Document } from './contract.ts'
 
-/** Kinds in the order of an exchange: whom we believe, who calls, for whom, what is allowed. */
-const ORDER = ['TrustedIssuer', 'Client', 'Target', 'Policy']
+/** Kinds in the order of an exchange: whom we believe, who calls, for whom, what is allowed; and who may change these. */
+const ORDER = ['TrustedIssuer', 'Client', 'Target', 'Policy', 'Administrator', 'Approval']
 
 /** What of a document counts when two are compared: everything a person writes but the order of members. */
 export const canonicalDocument = ({ metadata, spec }: Document): string =>
   canonicalJson({ labels: Object.keys(metadata.labels ?? {}).length === 0 ? undefined : metadata.labels, spec })
+
+/** base64url SHA-256 of the document as JSON with sorted members and no white space: how the history names what it was. */
+export function documentHash({ apiVersion, kind, metadata: { name, labels = {} }, spec }: Document): string {
+  const metadata = Object.keys(labels).length === 0 ? { name } : { name, labels }
+  return hashOf(canonicalJson({ apiVersion, kind, metadata, spec }))
+}
 
 /** In the order in which documents are exported and listed. */
 export function inOrder<T extends { readonly kind: string; readonly name: string }>(items: Iterable<T>): readonly T[] {

@@ -2,9 +2,12 @@
  * documents/ owns what administrators write, as a whole: the envelope, reading YAML and JSON, the register of document
  * kinds, references between documents, warnings (lint), the difference that an apply makes, and the immutable snapshot
  * that an exchange reads. What one document of a kind says belongs to the folder of its noun (trust/, clients/,
- * targets/, policy/); where documents are kept is storage/; who may change them is admin/.
+ * targets/, policy/, administrators/); where documents are kept is storage/; who may change them is admin/.
  */
 import type { z } from 'zod'
+import type { RoleBindings } from '../administrators/contract.ts'
+import type { Blocks } from '../blocks/block-index.ts'
+import type { Block } from '../blocks/contract.ts'
 import type { ClientIndex } from '../clients/contract.ts'
 import type { AnyCredentialKind } from '../credentials/contract.ts'
 import type { Keyring, StoredKey } from '../keys/contract.ts'
@@ -14,6 +17,7 @@ import type { TargetIndex } from '../targets/contract.ts'
 import type { TokenKind } from '../tokens/contract.ts'
 import type { Revocation, Revoked } from '../tokens/revocations.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
+import type { PendingChanges } from './pending.ts'
 
 export const API_VERSION = 'cambist/v1'
 
@@ -86,6 +90,7 @@ export interface StoredState {
   readonly documents: readonly StoredDocument[]
   readonly keys: readonly StoredKey[]
   readonly revocations: readonly Revocation[]
+  readonly blocks: readonly Block[]
 }
 
 /** A compiled, frozen state. An exchange reads one snapshot from beginning to end and records its version. */
@@ -95,9 +100,12 @@ export interface Snapshot {
   readonly clients: ClientIndex
   readonly targets: TargetIndex
   readonly policies: PolicyIndex
+  /** Who may open the administrators' door, beside the bootstrap token. */
+  readonly administrators: RoleBindings
   readonly keyring: Keyring
   /** Why a token of ours counts no longer; undefined where it does. */
   readonly revoked: Revoked
+  readonly blocked: Blocks
 }
 
 export type Action = 'created' | 'updated' | 'deleted' | 'unchanged'
@@ -106,6 +114,14 @@ export interface Change {
   readonly kind: string
   readonly name: string
   readonly action: Action
+  /** The name that the document had, where it says the same as one that this change deletes. */
+  readonly renamedFrom?: string
+}
+
+/** A change as the history keeps it: with the hash (canonical.ts) of the document before and after, where there was one. */
+export interface AuditedChange extends Change {
+  readonly before?: string
+  readonly after?: string
 }
 
 /** Something that is allowed but doubtful. */
@@ -120,6 +136,8 @@ export interface Applied {
   readonly version: number
   readonly changes: readonly Change[]
   readonly warnings: readonly Warning[]
+  /** Nothing is in force yet: the change waits under this id for another administrator (pending.ts). */
+  readonly pending?: { readonly id: string }
 }
 
 export interface Revision {
@@ -128,7 +146,9 @@ export interface Revision {
   readonly at: number
   readonly author: string
   readonly message: string
-  readonly changes: readonly Change[]
+  /** The second person, where the change took two. */
+  readonly approvedBy?: string
+  readonly changes: readonly AuditedChange[]
 }
 
 /** What a change writes: documents to put (created or updated) and to delete, and signing keys to put. */
@@ -139,14 +159,25 @@ export interface StateChange {
   readonly delete: readonly { readonly kind: string; readonly name: string }[]
   readonly putKeys: readonly StoredKey[]
   readonly putRevocations?: readonly Revocation[]
+  readonly putBlocks?: readonly Block[]
+  /** ids of blocks to lift. */
+  readonly removeBlocks?: readonly string[]
   /** kids of signing keys to forget. */
   readonly removeKeys?: readonly string[]
-  readonly changes: readonly Change[]
+  readonly changes: readonly AuditedChange[]
+  /** The pending change that this one is. Where it is open no longer, nothing is written, and PendingDecided thrown. */
+  readonly approves?: { readonly id: string; readonly by: string }
 }
 
 /** Where documents and signing keys live. Implemented by storage/. */
 export interface StateStore {
+  readonly pending: PendingChanges
   load(): Promise<StoredState>
+  /**
+   * The documents as they were at a version; undefined for one that never was. Keys and revocations are of the present
+   * alone: a state of the past has none, and no exchange is decided by it.
+   */
+  at(version: number): Promise<StoredState | undefined>
   /**
    * One change of the whole, serialised with all others over all replicas: `plan` sees the state under a writers' lock
    * and answers what to write, or undefined for nothing. The version is bumped, and the promise resolves, only when every
@@ -158,6 +189,8 @@ export interface StateStore {
   ): Promise<{ readonly version: number }>
   /** Newest first. */
   history(limit: number, before?: number): Promise<readonly Revision[]>
+  /** The version that is in force now, whatever has been told of it. */
+  currentVersion(): Promise<number>
   /** Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. */
   watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }>
 }

@@ -13,8 +13,8 @@ export const MAX_DOCUMENTS = 20_000
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 /** A label as Kubernetes spells it, with or without a prefix; no `=`, so that `key=value` can be said of it. */
-const LABEL_KEY = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/
-const LABEL_VALUE = /^[^\p{Cc}]{0,128}$/u
+export const LABEL_KEY = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/
+export const LABEL_VALUE = /^[^\p{Cc}]{0,128}$/u
 
 /** What every document has around its `spec`. */
 export const envelopeSchema = z.strictObject({

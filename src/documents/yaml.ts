@@ -82,7 +82,9 @@ export function readYaml(
         break
       }
       const before = faults.length
-      for (const error of document.errors) fault('', error.pos[0], sentence(error.message))
+      // The parser only warns of a directive that it passes over, and another reader would not.
+      const passedOver = document.warnings.filter(({ code }) => code === 'BAD_DIRECTIVE')
+      for (const error of [...document.errors, ...passedOver]) fault('', error.pos[0], sentence(error.message))
       const version = document.directives?.yaml
       if (version?.explicit === true && version.version !== '1.2')
         fault(

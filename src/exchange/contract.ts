@@ -41,6 +41,9 @@ export interface Snapshots {
   atLeast(version: number): Promise<Snapshot>
 }
 
+/** The documents as far as a decision needs them: signing keys are for the token after it. */
+export type DecidingSnapshot = Omit<Snapshot, 'keyring' | 'administrators'>
+
 /** What is told of the business as it happens: one call per event (telemetry/events.ts). */
 export interface ExchangeEvents {
   closed(outcome: 'granted' | 'refused' | 'failed', reason: string, grant: string, durationMs: number): void

@@ -1,16 +1,12 @@
 import type { Mark } from '../audit/contract.ts'
 import { type OpenRecord, openRecord } from '../audit/record.ts'
 import type { Snapshot } from '../documents/contract.ts'
-import { seconds } from '../lib/clock.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
-import { descentOf } from './descent.ts'
-import { factsOf } from './facts.ts'
-import { identifyParties, type Trust } from './parties.ts'
-import { type ExchangeRequest, readRequest } from './request.ts'
+import { identifyRequest } from './identified.ts'
 
 /**
  * The product in one function: a credential comes in, and a token goes out, if policy says so, and the deal is on the
@@ -45,15 +41,7 @@ const MAX_ATTEMPTS = 4
 async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road: Road): Promise<Answer> {
   try {
     record.under(snapshot.version)
-    const now = seconds(road.clock)
-    const request = requestOf(asked, road)
-    record.asks(request)
-
-    const parties = await identifyParties(request, asked.carried, snapshot, trustOf(road, snapshot, now), record)
-    const descent = descentOf(parties, asked.id)
-    record.descends(descent)
-
-    const facts = factsOf(request, parties, descent, now)
+    const { parties, descent, facts } = await identifyRequest(asked, snapshot, road, record)
     const permission = decide(facts, snapshot, record)
 
     const token = await mint({
@@ -68,7 +56,7 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
       issuer: road.issuer,
       kinds: road.tokenKinds,
       keyring: snapshot.keyring,
-      now,
+      now: facts.time,
     })
     record.granted(permission, token)
     return { granted: true, id: asked.id, token }
@@ -111,12 +99,6 @@ function refusalOf({ purpose, issuer, id, holder, about }: Mark): Refusal {
   return refusal
 }
 
-/** What is asked; a door that could not even read it has a refusal instead, which is recorded like any other. */
-function requestOf(asked: Asked, road: Road): ExchangeRequest {
-  if (asked.refusal !== undefined) throw asked.refusal
-  return readRequest(asked.parameters, asked.carried, road.events.unknownParameter)
-}
-
 function decide(facts: Facts, snapshot: Snapshot, record: OpenRecord): Permission {
   const decision = evaluate(facts, snapshot)
   record.decided(decision, facts)
@@ -133,16 +115,3 @@ function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: 
     refusal: new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error }),
   }
 }
-
-const trustOf = (road: Road, snapshot: Snapshot, now: number): Trust => ({
-  kinds: road.credentialKinds,
-  issuers: snapshot.issuers,
-  keys: road.keys,
-  source: road.source,
-  status: road.status,
-  revoked: snapshot.revoked,
-  endpoints: road.endpoints,
-  ourIssuer: road.issuer,
-  trustDomain: road.trustDomain,
-  now,
-})

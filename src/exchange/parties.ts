@@ -1,4 +1,6 @@
 import type { Mark } from '../audit/contract.ts'
+import type { Blocks } from '../blocks/block-index.ts'
+import { blockedBecause } from '../blocks/sentence.ts'
 import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
@@ -6,12 +8,13 @@ import { type Identified, identify, type Trusting } from '../credentials/identif
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
 import { possessionOf } from '../credentials/possession.ts'
-import type { Snapshot } from '../documents/contract.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import { candidatesOf, type KnownClients } from './candidates.ts'
+import type { DecidingSnapshot } from './contract.ts'
 import type { DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
@@ -29,6 +32,10 @@ export interface Witness {
   subject(subject: Identified): void
   actor(actor: Identified): void
   client(client: Facts['client']): void
+  /** A credential that was verified, also where its party is blocked. */
+  presented(party: Identified): void
+  /** Thumbprints of the keys that the request proves: a list that grows while credentials are read. */
+  proves(keys: readonly string[]): void
   /** A one-use mark of a credential, or of a proof, that was verified. */
   mark(mark: Mark): void
   /** A credential that only an explicit leniency has let pass. */
@@ -45,14 +52,17 @@ export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints:
 export async function identifyParties(
   request: ExchangeRequest,
   carried: Carried,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trust: Trust,
   witness: Witness,
 ): Promise<Parties> {
   const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
-  const trusting: Trusting = { ...trust, possession, met: new Map() }
+  witness.proves(possession.keys)
+  const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
+  const known: KnownClients = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
   const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
+    toldOf(party, witness)
     for (const mark of party.marks) witness.mark(mark)
     for (const leniency of party.leniencies) witness.lenient(position, leniency)
     return party
@@ -60,18 +70,20 @@ export async function identifyParties(
 
   const credential = request.authentication ?? certificateAsClient(request, snapshot, trusting)
   const authenticated = credential === undefined ? undefined : await identified('client', credential)
-  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, snapshot)
-  if (client !== undefined) witness.client(client)
+  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, known)
+  if (client !== undefined) {
+    witness.client(client)
+    checkNotBlocked(client, snapshot.blocked, trust.now)
+  }
 
   const subject = await identified('subject', request.subject)
-  witness.subject(subject)
   const actor = request.actor === undefined ? undefined : await identified('actor', request.actor)
-  if (actor !== undefined) witness.actor(actor)
   possession.checkAllUsed()
 
   if (client === undefined) {
-    client = foundClient(subject, actor, request, snapshot)
+    client = foundClient(subject, actor, request, known)
     witness.client(client)
+    checkNotBlocked(client, snapshot.blocked, trust.now)
   }
   const acting = actor ?? authenticated ?? subject
   return {
@@ -83,6 +95,24 @@ export async function identifyParties(
   }
 }
 
+function toldOf(party: Identified, witness: Witness): void {
+  witness.presented(party)
+  if (party.position === 'subject') witness.subject(party)
+  else if (party.position === 'actor') witness.actor(party)
+}
+
+/** A block on any client that the caller is denies, whichever it names (interfaces.md, "Client"). */
+function checkNotBlocked({ candidates }: Facts['client'], blocked: Blocks, now: number): void {
+  if (blocked.none) return
+  for (const name of candidates) {
+    const block = blocked.client(name, now)
+    if (block === undefined) continue
+    const refusal = new Refusal('blocked', blockedBecause(block))
+    refusal.about = 'caller'
+    throw refusal
+  }
+}
+
 /**
  * The certificate of the connection, where it is meant to authenticate the client: `client_id` names a client that
  * authenticates so (MT-01), or a SPIFFE ID (SC-20), or somebody here trusts its issuer. Otherwise it is a key and
@@ -90,7 +120,7 @@ export async function identifyParties(
  */
 function certificateAsClient(
   { certificate, clientId }: ExchangeRequest,
-  snapshot: Snapshot,
+  snapshot: DecidingSnapshot,
   trusting: Trusting,
 ): DeclaredToken | undefined {
   if (certificate === undefined) return undefined
@@ -105,24 +135,28 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(authenticated: Identified, request: ExchangeRequest, snapshot: Snapshot): Facts['client'] {
+function authenticatedClient(
+  authenticated: Identified,
+  request: ExchangeRequest,
+  known: KnownClients,
+): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
-    const client = snapshot.clients.byName(principal.subject)
+    const client = known.clients.byName(principal.subject)
     if (client?.authentication === undefined)
       throw new Refusal('client_unknown', `no client is named ${principal.subject}`)
     const { method } = client.authentication
     return asClient([client], authentication.startsWith(method) ? authentication : method, principal, request)
   }
-  const named = request.clientId === undefined ? undefined : snapshot.clients.byName(request.clientId)
+  const named = request.clientId === undefined ? undefined : known.clients.byName(request.clientId)
   if (authenticated.tokenType === CARRIED_TYPE.certificate && named?.authentication?.method === 'tls_client_auth')
     return asClient(
-      [registeredBy(authenticated, named), ...candidates(authenticated, 'tls_client_auth', snapshot)],
+      [registeredBy(authenticated, named), ...candidates(authenticated, 'tls_client_auth', known)],
       'tls_client_auth',
       principal,
       request,
     )
-  return selected(authenticated, authentication, request, snapshot)
+  return selected(authenticated, authentication, request, known)
 }
 
 /** A client whose certificate an authority vouches for: the authority and the one name that its document says (MT-02, MT-03, MT-06). */
@@ -151,7 +185,7 @@ function foundClient(
   subject: Identified,
   actor: Identified | undefined,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  known: KnownClients,
 ): Facts['client'] {
   const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
   if (!isOwned(bearer)) {
@@ -160,35 +194,31 @@ function foundClient(
       `the ${by} token does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
-  return selected(bearer, `${by}_token`, request, snapshot)
+  return selected(bearer, `${by}_token`, request, known)
 }
 
 /** Whether a token says by itself who brings it. */
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
   (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
 
-/**
- * Every client that the workload is. One that says how it authenticates is nobody who comes in another way (T45);
- * disabled, it denies all the same (T22).
- */
-function candidates(workload: Identified, authentication: string, { clients }: Snapshot): readonly Client[] {
-  const found = clients.selecting(workload.principal)
-  const denying = clients.disabledOf(workload.issuer.name).filter((client) => isRegisteredBy(workload, client))
-  return denying.length === 0 && found.every(comesBy(authentication))
-    ? found
-    : [...found.filter(comesBy(authentication)), ...denying]
-}
+const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
+  candidatesOf(
+    workload.principal,
+    authentication,
+    known,
+    workload.certificate === undefined ? undefined : (client) => isRegisteredBy(workload, client),
+  )
 
 function selected(
   workload: Identified,
   authentication: string,
   request: ExchangeRequest,
-  snapshot: Snapshot,
+  known: KnownClients,
 ): Facts['client'] {
   const { principal } = workload
-  const clients = candidates(workload, authentication, snapshot)
+  const clients = candidates(workload, authentication, known)
   if (clients.length === 0) {
-    const others = snapshot.clients
+    const others = known.clients
       .selecting(principal)
       .map(({ name, authentication: said }) => `${name} authenticates by ${said?.method}`)
     throw new Refusal(
@@ -200,11 +230,6 @@ function selected(
   }
   return asClient(clients, authentication, principal, request)
 }
-
-const comesBy =
-  (authentication: string) =>
-  (client: Client): boolean =>
-    client.disabled || client.authentication === undefined || client.authentication.method === authentication
 
 /** `client_id`, when sent, must be one of the names, or the SPIFFE ID itself: a name chooses who may permit, and frees from no forbid. */
 function asClient(

@@ -67,3 +67,19 @@ export function canonicalId(trustDomain: string, issuer: string, subject: string
   )
   return `wimse://${trustDomain}/${issuer}/${/^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded}`
 }
+
+/** What canonicalId() was made of; undefined where the id is none of its. */
+export function namedIn(
+  trustDomain: string,
+  id: string,
+): { readonly issuer: string; readonly subject: string } | undefined {
+  const prefix = `wimse://${trustDomain}/`
+  const [issuer, encoded, ...more] = id.startsWith(prefix) ? id.slice(prefix.length).split('/') : []
+  if (issuer === undefined || encoded === undefined || more.length > 0) return undefined
+  try {
+    const subject = decodeURIComponent(encoded)
+    return canonicalId(trustDomain, issuer, subject) === id ? { issuer, subject } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -78,10 +78,14 @@ function unwrapped(schema: z.ZodType): Inner | undefined {
   let current: unknown = schema
   for (let guard = 0; guard < 16; guard++) {
     if (typeof current !== 'object' || current === null) return undefined
-    const { def } = current as { def?: { innerType?: unknown; in?: unknown } }
-    const next = def?.innerType ?? def?.in
+    const { def } = current as { def?: { innerType?: unknown; in?: unknown; out?: unknown } }
+    // What is read after something was made of it is what it was made into.
+    const next = def?.innerType ?? (isTransform(def?.in) ? def?.out : def?.in)
     if (next === undefined) return current as Inner
     current = next
   }
   return undefined
 }
+
+const isTransform = (schema: unknown): boolean =>
+  typeof schema === 'object' && schema !== null && (schema as { def?: { type?: unknown } }).def?.type === 'transform'

@@ -123,6 +123,7 @@ const table: Readonly<Record<Reason, Wire>> = {
     'The issuer of the # cannot be asked about it now. Try again after the time in Retry-After.',
   ),
   revoked: invalidRequest('The # has been revoked. Begin again with the credential of the platform.'),
+  blocked: UNTRUSTED,
   replayed: invalidRequest('The # was used before and can be used once. Get a fresh one.'),
 
   target_required: {
@@ -175,6 +176,7 @@ const table: Readonly<Record<Reason, Wire>> = {
 
 const NAMES: Readonly<Record<About, string>> = {
   client: 'client assertion',
+  caller: 'client',
   subject: 'subject token',
   actor: 'actor token',
   assertion: 'assertion',
@@ -203,6 +205,8 @@ const REFUSED_CLIENT =
 export function wireOf({ reason, about }: Refusal): Wire {
   const wire = table[reason]
   const description = wire.description.replace('#', NAMES[about ?? 'subject'])
+  // A client that is blocked hears what one that is disabled hears, however it was found.
+  if (reason === 'blocked' && (about === 'client' || about === 'caller')) return table.client_disabled
   if (about === 'client' && wire.error === 'invalid_request') {
     return {
       status: 401,

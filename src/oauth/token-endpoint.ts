@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Carried } from '../credentials/contract.ts'
+import { carriedOf } from '../exchange/carried.ts'
 import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
+import { parseForm } from '../exchange/form.ts'
 import { isKnownParameter } from '../exchange/request.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
-import { carriedOf } from './carried.ts'
-import { parseForm } from './form.ts'
 import { wireOf } from './refusals.ts'
 
 /** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */

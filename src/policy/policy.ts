@@ -76,7 +76,7 @@ export interface Policy extends RuleFields {
   readonly conditions: readonly Clause[]
 }
 
-const DEFAULT_DEPTH = 3
+export const DEFAULT_DEPTH = 3
 const DEFAULT_CHANGES = ['format', 'scope', 'authority'] as const
 
 const documentName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\*)$/, "is a document's name, or * for all")
@@ -95,45 +95,87 @@ const scopes = z.array(
 )
 
 const party = {
-  issuers: z.array(name).min(1, empty).optional(),
-  ids: texts.optional(),
-  match: z.record(z.string(), texts).optional(),
-  condition: z.string().optional(),
+  issuers: z
+    .array(name)
+    .min(1, empty)
+    .optional()
+    .describe('Trusted issuers whose word is taken; self for tokens of ours'),
+  ids: texts.optional().describe('Subjects as their issuer names them; * is one segment, ** at the end one or more'),
+  match: z
+    .record(z.string(), texts)
+    .optional()
+    .describe('Attributes that the issuer maps, each with the patterns that fit'),
+  condition: z.string().optional().describe('CEL, about this party'),
 }
 
 /** The `spec` of a Policy document. */
 export const policySchema = z.strictObject({
-  disabled: z.boolean().optional(),
-  effect: z.enum(['permit', 'forbid'], 'is permit or forbid').optional(),
-  mode: z.enum(['enforce', 'shadow'], 'is enforce or shadow').optional(),
-  clients: z.array(documentName).min(1, empty).optional(),
-  subject: z.strictObject({ ...party, scopes: scopes.optional() }).optional(),
-  actor: z.strictObject(party).optional(),
+  disabled: z.boolean().optional().describe('As if the document were not there'),
+  effect: z
+    .enum(['permit', 'forbid'], 'is permit or forbid')
+    .optional()
+    .describe('A forbid that matches wins; permit where nothing is said'),
+  mode: z
+    .enum(['enforce', 'shadow'], 'is enforce or shadow')
+    .optional()
+    .describe('In shadow the rule is recorded and changes nothing'),
+  clients: z.array(documentName).min(1, empty).optional().describe("Clients that it is about; ['*'] for all"),
+  subject: z
+    .strictObject({
+      ...party,
+      scopes: scopes
+        .optional()
+        .describe('What a token of ours must hold to be exchanged for another audience; [] for nothing'),
+    })
+    .optional()
+    .describe('For whom the token is'),
+  actor: z.strictObject(party).optional().describe('Who acts for the subject'),
   grants: z
     .array(z.enum(grants, `is one of ${grants.join(', ')}`))
     .min(1, empty)
-    .optional(),
-  targets: z.array(documentName).min(1, empty).optional(),
-  scopes: scopes.optional(),
+    .optional()
+    .describe('OAuth grants that it is about; all where nothing is said'),
+  targets: z.array(documentName).min(1, empty).optional().describe("Targets that it is about; ['*'] for all"),
+  scopes: scopes.optional().describe('What may be granted, in a forbid what may not'),
   tokenTypes: z
     .array(z.enum(tokenKindNames, `is one of ${tokenKindNames.join(', ')}`))
     .min(1, empty)
-    .optional(),
+    .optional()
+    .describe('Kinds of token that it is about'),
   lifetime: z
     .string()
     .refine((text) => parseDuration(text) !== undefined, 'a lifetime is a duration such as 90s, 5m or 1h')
-    .optional(),
-  binding: z.enum(bindings, `is one of ${bindings.join(', ')}`).optional(),
-  authentication: z.array(z.enum(authenticationMethods, `is one of ${authenticationMethods.join(', ')}`)).optional(),
+    .optional()
+    .describe('Ceiling; the least of all rules, the target and the credential counts'),
+  binding: z
+    .enum(bindings, `is one of ${bindings.join(', ')}`)
+    .optional()
+    .describe('Proof of a key that the request must bring'),
+  authentication: z
+    .array(z.enum(authenticationMethods, `is one of ${authenticationMethods.join(', ')}`))
+    .optional()
+    .describe('How the client must have proved who it is'),
   delegation: z
     .strictObject({
-      mode: z.enum(['none', 'delegate', 'impersonate'], 'is none, delegate or impersonate').optional(),
-      maxDepth: z.int().min(1).max(MAX_ACTORS, `is ${MAX_ACTORS} at most`).optional(),
-      requireMayAct: z.boolean().optional(),
+      mode: z
+        .enum(['none', 'delegate', 'impersonate'], 'is none, delegate or impersonate')
+        .optional()
+        .describe('delegate: the token names the actor; impersonate: it does not'),
+      maxDepth: z
+        .int()
+        .min(1)
+        .max(MAX_ACTORS, `is ${MAX_ACTORS} at most`)
+        .optional()
+        .describe('Most actors in a chain; 3 where nothing is said'),
+      requireMayAct: z.boolean().optional().describe('The subject token must say in may_act who may act'),
     })
-    .optional(),
-  changes: z.array(z.enum(changeClasses, `is one of ${changeClasses.join(', ')}`)).optional(),
-  condition: z.string().optional(),
+    .optional()
+    .describe('Whether somebody may act for the subject'),
+  changes: z
+    .array(z.enum(changeClasses, `is one of ${changeClasses.join(', ')}`))
+    .optional()
+    .describe('What the exchange may change; format, scope and authority where nothing is said'),
+  condition: z.string().optional().describe('CEL, about subject, actor, client, target and request'),
 })
 
 type Written = z.infer<typeof policySchema>

@@ -1,7 +1,10 @@
 import pg from 'pg'
+import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { StateStore } from '../documents/contract.ts'
+import type { EntityStore } from '../entities/contract.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
+import { PostgresEntityStore } from './entity-store.ts'
 import { PostgresStateStore } from './state-store.ts'
 
 export interface DatabaseOptions {
@@ -14,6 +17,8 @@ export interface DatabaseOptions {
 export interface Database {
   readonly states: StateStore
   readonly records: RecordReader
+  readonly entities: EntityStore
+  readonly actions: ActionLog
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -46,6 +51,8 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
   return {
     states: new PostgresStateStore({ pool, address, pollMs }),
     records: recordsWhenAsked(pool),
+    entities: new PostgresEntityStore(pool),
+    actions: actionsWhenAsked(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),
@@ -58,7 +65,18 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
   return {
     list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
     get: async (id) => (await store()).get(id),
+    walk: async (period) => (await store()).walk(period),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
+    liveLineages: async (search, now) => (await store()).liveLineages(search, now),
+    clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
+  }
+}
+
+function actionsWhenAsked(pool: pg.Pool): ActionLog {
+  const store = async () => new (await import('./action-store.ts')).ActionStore(pool)
+  return {
+    write: async (action) => (await store()).write(action),
+    list: async (filter, limit, cursor) => (await store()).list(filter, limit, cursor),
   }
 }
 

@@ -147,9 +147,12 @@ async function grant(client: pg.Client, role: string): Promise<void> {
   const rights = [
     'USAGE ON SCHEMA cambist',
     'SELECT ON ALL TABLES IN SCHEMA cambist',
-    'INSERT ON cambist.records, cambist.one_use_marks, cambist.documents, cambist.document_history, cambist.revisions, cambist.signing_keys, cambist.revocations',
-    'UPDATE ON cambist.state, cambist.documents, cambist.signing_keys, cambist.revocations',
-    'DELETE ON cambist.one_use_marks, cambist.documents, cambist.signing_keys, cambist.revocations',
+    'INSERT ON cambist.records, cambist.one_use_marks, cambist.documents, cambist.document_history, cambist.revisions, cambist.signing_keys, cambist.revocations, cambist.blocks, cambist.pending_changes, cambist.administrator_actions',
+    'UPDATE ON cambist.state, cambist.documents, cambist.signing_keys, cambist.revocations, cambist.pending_changes',
+    'DELETE ON cambist.one_use_marks, cambist.documents, cambist.signing_keys, cambist.revocations, cambist.blocks',
+    'INSERT ON cambist.entities, cambist.entity_records, cambist.entity_changes, cambist.longest_lives',
+    'UPDATE ON cambist.projections, cambist.entities, cambist.longest_lives',
+    'DELETE ON cambist.longest_lives',
     'EXECUTE ON ALL FUNCTIONS IN SCHEMA cambist',
   ]
   const quoted = client.escapeIdentifier(role)

@@ -63,6 +63,9 @@ interface RecordBody {
   readonly txn?: string
   readonly subjectTokenHash?: string
   readonly actorTokenHash?: string
+  readonly clientTokenHash?: string
+  readonly credentials?: readonly (readonly [position: string, issuer: string, id: string])[]
+  readonly keys?: ExchangeRecord['keys']
   readonly parents?: ExchangeRecord['parents']
   readonly traceId?: string
   readonly remote?: string
@@ -115,6 +118,9 @@ export function textsOf(record: ExchangeRecord): RecordTexts {
     txn: said(record.txn),
     subjectTokenHash: said(record.subjectTokenHash),
     actorTokenHash: said(record.actorTokenHash),
+    clientTokenHash: said(record.clientTokenHash),
+    credentials: filled(record.credentials)?.map(({ position, issuer, id }) => [position, issuer, id]),
+    keys: filled(record.keys),
     parents: filled(record.parents),
     traceId: said(record.traceId),
     remote: said(record.remote),
@@ -195,6 +201,9 @@ export function recordOf(row: RecordRow): ExchangeRecord {
     tokenHash: row.token_hash ?? '',
     subjectTokenHash: body.subjectTokenHash ?? '',
     actorTokenHash: body.actorTokenHash ?? '',
+    clientTokenHash: body.clientTokenHash ?? '',
+    credentials: (body.credentials ?? []).map(([position, issuer, id]) => ({ position, issuer, id })),
+    keys: body.keys ?? [],
     parents: body.parents ?? [],
     lineage: row.lineage ?? row.id,
     traceId: body.traceId ?? '',

@@ -1,12 +1,23 @@
 import knex from 'knex'
 import type pg from 'pg'
 import type { ExchangeRecord } from '../audit/contract.ts'
-import type { RecordFilter, RecordPage, RecordReader } from '../audit/reading.ts'
+import type {
+  LineageSearch,
+  LiveLineage,
+  Period,
+  RecordFilter,
+  RecordPage,
+  RecordReader,
+  RecordWalk,
+} from '../audit/reading.ts'
 import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
 import type { Revocable } from '../tokens/revocations.ts'
+import { readCursor, writeCursor } from './cursor.ts'
+import { liveLineages } from './lineages.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
+import { walk } from './record-walk.ts'
 
 /** Writes SQL and runs none: statements go through the pool. Values are bound, names are constants (T29). */
 const sql = knex({ client: 'pg' })
@@ -33,6 +44,7 @@ export class RecordStore implements RecordReader {
     if (filter.jti !== undefined) query.where('jti', filter.jti)
     if (filter.tokenHash !== undefined) query.where('token_hash', filter.tokenHash)
     if (filter.lineage !== undefined) named(query, filter.lineage)
+    if (filter.shadow !== undefined) shadowedBy(query, filter.shadow)
     if (filter.since !== undefined) query.where('at', '>=', new Date(filter.since))
     if (filter.until !== undefined) query.where('at', '<', new Date(filter.until))
 
@@ -51,6 +63,10 @@ export class RecordStore implements RecordReader {
     return row === undefined ? undefined : recordOf(row)
   }
 
+  walk(period: Period): Promise<RecordWalk> {
+    return walk(this.#pool, period)
+  }
+
   async unexpired(what: Revocable, value: string, now: number): Promise<number> {
     const query = sql
       .withSchema('cambist')
@@ -67,9 +83,30 @@ export class RecordStore implements RecordReader {
     return Number(rows[0]?.count)
   }
 
+  liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]> {
+    return liveLineages(this.#pool, search, now)
+  }
+
+  /** One pass over the blocks of that time: an index by client would be paid for on the road of every exchange. */
+  async clientsGrantedSince(since: number): Promise<ReadonlySet<string>> {
+    const query = sql
+      .withSchema('cambist')
+      .from('records')
+      .where({ outcome: 'granted' })
+      .where('at', '>=', new Date(since))
+      .distinct('client')
+    const { sql: text, bindings } = query.toSQL().toNative()
+    const { rows } = await this.#pool.query<{ client: string }>(text, [...bindings])
+    return new Set(rows.map(({ client }) => client))
+  }
+
   async #run(query: ReturnType<typeof records>): Promise<readonly RecordRow[]> {
     const { sql: text, bindings } = query.toSQL().toNative()
-    return (await this.#pool.query<RecordRow>(text, [...bindings])).rows
+    try {
+      return (await this.#pool.query<RecordRow>(text, [...bindings])).rows
+    } catch (error) {
+      throw isTimeout(error) ? new Faults([TOO_MUCH]) : error
+    }
   }
 }
 
@@ -83,16 +120,24 @@ function named(query: knex.Knex.QueryBuilder, lineage: string): void {
   })
 }
 
-function writeCursor(seq: string): string {
-  return Buffer.from(`seq:${seq}`).toString('base64url')
+/**
+ * Rules in shadow have no column, since few records note one. The text of the body finds those that may; what is found is
+ * then read as JSON, because an attribute may hold the same text.
+ */
+function shadowedBy(query: knex.Knex.QueryBuilder, rule: string): void {
+  query.whereRaw(`CASE WHEN strpos(body, ?) > 0 THEN (body::json -> 'shadow')::jsonb @> ?::jsonb ELSE false END`, [
+    JSON.stringify(rule),
+    JSON.stringify([{ rule }]),
+  ])
 }
 
-function readCursor(cursor: string): string {
-  const match = /^seq:([1-9][0-9]{0,17})$/.exec(Buffer.from(cursor.slice(0, 64), 'base64url').toString('latin1'))
-  if (match?.[1] === undefined) {
-    throw new Faults([
-      { path: 'cursor', message: 'This is no cursor of ours: take it unchanged from `next` of the page before.' },
-    ])
-  }
-  return match[1]
+const isTimeout = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === QUERY_CANCELED
+
+const QUERY_CANCELED = '57014'
+
+/** Few filters have an index, because each would be paid for by every exchange. */
+const TOO_MUCH = {
+  path: 'since',
+  message: 'To look through the records of this time takes too long: say a shorter one with since and until.',
 }

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import {
   API_VERSION,
+  type Document,
   type Revision,
   type StateChange,
   type StoredDocument,
@@ -8,6 +9,8 @@ import {
 } from '../documents/contract.ts'
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
+import { readBlocks, writeBlocks } from './block-rows.ts'
+import { approvePending } from './pending-changes.ts'
 
 interface DocumentRow {
   kind: string
@@ -48,12 +51,40 @@ export async function readState(client: ClientBase): Promise<StoredState> {
   const revocations = await client.query<RevocationRow>(
     'SELECT what, value, at, until, reason, author FROM cambist.revocations',
   )
+  const blocks = await readBlocks(client)
   return {
     version: Number(state.rows[0]?.version),
     documents: documents.rows.map(documentOf),
     keys: keys.rows.map(keyOf),
     revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
+    blocks,
   }
+}
+
+interface PastRow {
+  version: string
+  document: Document
+}
+
+/** The documents as they were at a version: each as its newest row of that version or before says, unless that deleted it. */
+export async function readPast(client: Pick<ClientBase, 'query'>, version: number): Promise<StoredState | undefined> {
+  if (!Number.isSafeInteger(version) || version < 0) return undefined
+  const { rows: present } = await client.query('SELECT FROM cambist.state WHERE version >= $1', [version])
+  if (present.length === 0) return undefined
+  const { rows } = await client.query<PastRow>(
+    `SELECT version, document FROM (
+       SELECT DISTINCT ON (kind COLLATE "C", name COLLATE "C") kind, name, version, document
+       FROM cambist.document_history WHERE version <= $1
+       ORDER BY kind COLLATE "C", name COLLATE "C", version DESC
+     ) newest WHERE document IS NOT NULL`,
+    [version],
+  )
+  return { version, documents: rows.map(pastDocument), keys: [], revocations: [], blocks: [] }
+}
+
+function pastDocument({ document, version }: PastRow): StoredDocument {
+  const { kind, metadata, spec } = document
+  return { apiVersion: API_VERSION, kind, metadata, spec, changedIn: Number(version) }
 }
 
 function documentOf(row: DocumentRow): StoredDocument {
@@ -117,12 +148,12 @@ export async function writeChange(client: ClientBase, change: StateChange, versi
   }
   await writeKeys(client, change)
   await writeRevocations(client, change)
-  await client.query('INSERT INTO cambist.revisions (version, author, message, changes) VALUES ($1, $2, $3, $4)', [
-    version,
-    change.author,
-    change.message,
-    JSON.stringify(change.changes),
-  ])
+  await writeBlocks(client, change)
+  await approvePending(client, change, version)
+  await client.query(
+    'INSERT INTO cambist.revisions (version, author, message, changes, approved_by) VALUES ($1, $2, $3, $4, $5)',
+    [version, change.author, change.message, JSON.stringify(change.changes), change.approves?.by ?? null],
+  )
 }
 
 async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: StateChange): Promise<void> {
@@ -171,6 +202,7 @@ interface RevisionRow {
   author: string
   message: string
   changes: Revision['changes']
+  approved_by: string | null
 }
 
 /** Revisions before a version, newest first. */
@@ -180,8 +212,15 @@ export async function readRevisions(
   before: number,
 ): Promise<readonly Revision[]> {
   const { rows } = await client.query<RevisionRow>(
-    'SELECT version, at, author, message, changes FROM cambist.revisions WHERE version < $2 ORDER BY version DESC LIMIT $1',
+    'SELECT version, at, author, message, changes, approved_by FROM cambist.revisions WHERE version < $2 ORDER BY version DESC LIMIT $1',
     [limit, before],
   )
-  return rows.map((row) => ({ ...row, version: Number(row.version), at: row.at.getTime() }))
+  return rows.map(({ version, at, author, message, changes, approved_by: approvedBy }) => ({
+    version: Number(version),
+    at: at.getTime(),
+    author,
+    message,
+    ...(approvedBy === null ? {} : { approvedBy }),
+    changes,
+  }))
 }

@@ -2,7 +2,8 @@ import type pg from 'pg'
 import type { Revision, StateChange, StateStore, StoredState } from '../documents/contract.ts'
 import type { DatabaseAddress } from './address.ts'
 import { LOCKS } from './locks.ts'
-import { readRevisions, readState, writeChange } from './state-rows.ts'
+import { PostgresPendingChanges } from './pending-changes.ts'
+import { readPast, readRevisions, readState, writeChange } from './state-rows.ts'
 import { inTransaction } from './transaction.ts'
 import { followVersion } from './version-watch.ts'
 
@@ -28,14 +29,20 @@ const CHANNEL = 'cambist_state'
 
 /** Documents and signing keys in PostgreSQL. */
 export class PostgresStateStore implements StateStore {
+  readonly pending: PostgresPendingChanges
   readonly #options: StateStoreOptions
 
   constructor(options: StateStoreOptions) {
     this.#options = options
+    this.pending = new PostgresPendingChanges(options.pool)
   }
 
   load(): Promise<StoredState> {
     return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
+  }
+
+  at(version: number): Promise<StoredState | undefined> {
+    return readPast(this.#options.pool, version)
   }
 
   async change(
@@ -63,6 +70,11 @@ export class PostgresStateStore implements StateStore {
 
   history(limit: number, before = Number.MAX_SAFE_INTEGER): Promise<readonly Revision[]> {
     return readRevisions(this.#options.pool, limit, before)
+  }
+
+  async currentVersion(): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ version: string }>('SELECT version FROM cambist.state')
+    return Number(rows[0]?.version)
   }
 
   watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }> {

@@ -20,7 +20,7 @@ const INTERVAL_MS = 30_000
 const SLACK = 300
 const BATCH = 1000
 
-/** Takes expired one-use marks and revocations away from time to time, in one process of all. */
+/** Takes expired one-use marks, revocations and blocks away from time to time, in one process of all. */
 export function startSweeping(database: { readonly pool: pg.Pool }, options: SweepOptions): Sweeping {
   const { pool } = database
   let round: Promise<unknown> = Promise.resolve()
@@ -31,6 +31,7 @@ export function startSweeping(database: { readonly pool: pg.Pool }, options: Swe
     round = asLeader(pool, 'sweep', async () => {
       await sweepMarks(pool)
       await sweepRevocations(pool)
+      await sweepBlocks(pool)
     })
       .catch(options.onTrouble)
       .finally(() => {
@@ -83,6 +84,13 @@ export async function sweepMarks(pool: pg.Pool): Promise<number> {
 /** Deletes the revocations of tokens that have all expired: no decision can tell. */
 export async function sweepRevocations(pool: pg.Pool): Promise<void> {
   await pool.query('DELETE FROM cambist.revocations WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1', [
+    SLACK,
+  ])
+}
+
+/** Deletes the blocks whose end has come: no decision can tell. */
+export async function sweepBlocks(pool: pg.Pool): Promise<void> {
+  await pool.query('DELETE FROM cambist.blocks WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1', [
     SLACK,
   ])
 }

@@ -8,7 +8,7 @@ const LONG_LIFE = 900
 /** What is allowed but doubtful in a Target: the path and a sentence. */
 export function lintTarget(target: Target): readonly Fault[] {
   const warnings: Fault[] = []
-  for (const [index, { lifetime, settings, subject, algorithm }] of target.tokens.entries()) {
+  for (const [index, { lifetime, settings, algorithm }] of target.tokens.entries()) {
     const path = `spec.tokens[${index}]`
     if (lifetime > LONG_LIFE) {
       warnings.push({
@@ -20,14 +20,7 @@ export function lintTarget(target: Target): readonly Fault[] {
       warnings.push({
         path: `${path}.typ`,
         message:
-          'with typ JWT nothing in the header tells an access token from an ID token of ours (RFC 9068 §2.1); keep it to relying parties that refuse at+jwt',
-      })
-    }
-    if (subject !== undefined) {
-      warnings.push({
-        path: `${path}.subject`,
-        message:
-          'workloads of two issuers can meet in one value of this mapping; subject.id is unique over all issuers',
+          'with typ JWT nothing in the header tells an access token from any other JWT, so that one can be taken for the other (RFC 9068 §2.1, RFC 8725 §3.11); keep it to relying parties that refuse at+jwt',
       })
     }
     if (algorithm === 'EdDSA' || algorithm === 'Ed25519') {

@@ -69,16 +69,23 @@ const lifetime = z.string().refine((text) => {
 }, 'a lifetime is a duration such as 90s, 5m or 1h, and 24h at most')
 
 const profileFields = {
-  lifetime: lifetime.optional(),
-  algorithm: z.enum([...algorithms.keys()], `an algorithm is one of ${[...algorithms.keys()].join(', ')}`).optional(),
-  binding: z.enum(bindings, `a binding is one of ${bindings.join(', ')}`).optional(),
-  subject: z.string().optional(),
+  lifetime: lifetime.optional().describe('Of the token; 5m where nothing is said'),
+  algorithm: z
+    .enum([...algorithms.keys()], `an algorithm is one of ${[...algorithms.keys()].join(', ')}`)
+    .optional()
+    .describe('What it is signed with; ES256 where nothing is said'),
+  binding: z
+    .enum(bindings, `a binding is one of ${bindings.join(', ')}`)
+    .optional()
+    .describe('Proof of a key that the request must bring'),
+  subject: z.string().optional().describe('CEL: the issued sub; subject.id where nothing is said'),
   claims: z
     .record(
       z.string().regex(/^[\x21-\x7e]{1,128}$/, 'a claim name has printable ASCII, 128 characters at most'),
       z.string(),
     )
-    .optional(),
+    .optional()
+    .describe('CEL by claim name: what else stands in the token'),
 }
 
 /** The `spec` of a Target document, for the token kinds that there are. */
@@ -94,18 +101,25 @@ export function targetSchema(tokenKinds: readonly TokenKindForm[]) {
   const [first, ...others] = profiles
   if (first === undefined) throw new Error('a target needs at least one token kind')
   return z.strictObject({
-    disabled: z.boolean().optional(),
-    audience: audience.optional(),
-    audiences: z.array(audience).min(1, 'is an empty list').optional(),
-    resources: z.array(resource).optional(),
-    scopes: z.array(scope).max(1000, 'has more than 1000 members').optional(),
-    defaultScopes: z.array(scope).optional(),
+    disabled: z.boolean().optional().describe('Nobody has a token for it'),
+    audience: audience.optional().describe('Its name in aud'),
+    audiences: z.array(audience).min(1, 'is an empty list').optional().describe('Instead of audience: several names'),
+    resources: z.array(resource).optional().describe('URLs by which a request may mean it (RFC 8707)'),
+    scopes: z.array(scope).max(1000, 'has more than 1000 members').optional().describe('Scopes that it knows'),
+    defaultScopes: z
+      .array(scope)
+      .optional()
+      .describe('Granted, as far as policy permits, where a request names no scope'),
     tokens: z
       .array(z.discriminatedUnion('kind', [first, ...others], `\`kind\` is one of ${kindNames}`))
       .min(1, 'is an empty list; leave it out for access tokens')
-      .optional(),
-    clients: z.array(name).optional(),
-    clientIds: z.record(name, z.string().min(1)).optional(),
+      .optional()
+      .describe('How its tokens look; the first is the default, requested_token_type selects'),
+    clients: z.array(name).optional().describe('Who may ask at all; whomever a policy names where nothing is said'),
+    clientIds: z
+      .record(name, z.string().min(1))
+      .optional()
+      .describe('Ids of our clients at a foreign authorization server, by name of the Client'),
   })
 }
 

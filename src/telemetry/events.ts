@@ -1,4 +1,5 @@
 import type { ExchangeEvents } from '../exchange/contract.ts'
+import type { Reason } from '../refusal.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -15,6 +16,8 @@ export interface Events extends ExchangeEvents {
   snapshotInForce(version: number): void
   snapshotRefused(version: number, why: string): void
   changed(version: number, author: string, what: string): void
+  /** Somebody whom the administrators' door does not let in; `said` where a line is to say it (T38). */
+  shutOut(reason: Reason, said: { readonly id: string; readonly detail: string } | undefined): void
   databaseTrouble(what: string, error: unknown): void
 }
 
@@ -59,6 +62,10 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     changed(version, author, what) {
       metrics.applies.inc()
       logger.info({ version, author, what }, 'documents or keys changed')
+    },
+    shutOut(reason, said) {
+      metrics.shutOut.inc({ reason })
+      if (said !== undefined) logger.warn({ ...said, reason }, 'a token did not open the administrators’ door')
     },
     databaseTrouble: (what, error) => logger.warn({ what, ...described(error) }, 'trouble with the database'),
   }

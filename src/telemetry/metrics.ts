@@ -12,6 +12,7 @@ export interface Metrics {
   readonly keyFetches: Counter<'issuer' | 'outcome'>
   readonly snapshotVersion: Gauge
   readonly applies: Counter
+  readonly shutOut: Counter<'reason'>
 }
 
 export function createMetrics(): Metrics {
@@ -66,6 +67,12 @@ export function createMetrics(): Metrics {
     applies: new Counter({
       name: 'cambist_changes_total',
       help: 'Changes of documents or signing keys made by this process',
+      registers,
+    }),
+    shutOut: new Counter({
+      name: 'cambist_administrators_refused_total',
+      help: 'Requests whose token did not open the administrators’ door, by reason',
+      labelNames: ['reason'],
       registers,
     }),
   }

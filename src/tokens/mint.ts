@@ -81,8 +81,16 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
   return signed instanceof Promise ? signed.then(answer) : answer(signed)
 }
 
-/** The least of: profile and rules, subject token, actor token (TE-13, P-11, I4: no exchange lengthens anything). */
-function endOf({ permission, subject, actor, now }: MintRequest): number {
+/**
+ * The least of: profile and rules, subject token, actor token (TE-13, P-11, I4: no exchange lengthens anything). Throws
+ * Refusal `no_lifetime_left`.
+ */
+export function endOf({
+  permission,
+  subject,
+  actor,
+  now,
+}: Pick<MintRequest, 'subject' | 'actor' | 'now'> & { readonly permission: Pick<Permission, 'lifetime'> }): number {
   const end = Math.floor(
     Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY),
   )

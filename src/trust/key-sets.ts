@@ -103,6 +103,14 @@ export class KeySets implements KeyFinder {
     )
   }
 
+  /** The set as it is here, for whoever must cause no fetch: undefined where a fetch would have to bring it. */
+  inMemory(issuer: TrustedIssuer): KeySet | undefined {
+    const { keys } = issuer
+    if (isWritten(keys)) return this.#writtenSet(keys)
+    const cached = this.#cached.get(sourceDigest(issuer, keys))
+    return cached === undefined ? undefined : this.#usable(cached, issuer, this.#options.clock.monotonic())
+  }
+
   /** Fetches what is not there yet, and resolves when all have answered or failed. */
   async prefetch(issuers: Iterable<TrustedIssuer>): Promise<void> {
     const fetches: Promise<void>[] = []
@@ -300,7 +308,7 @@ export class KeySets implements KeyFinder {
 }
 
 type WrittenSource = Exclude<TrustedIssuer['keys'], RemoteSource>
-const isWritten = (source: TrustedIssuer['keys']): source is WrittenSource =>
+export const isWritten = (source: TrustedIssuer['keys']): source is WrittenSource =>
   source.from === 'inline' || source.from === 'certificates' || source.from === 'sts'
 
 function unknownKey(issuer: TrustedIssuer, what: () => string, set?: KeySet): never {

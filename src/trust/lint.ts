@@ -1,5 +1,6 @@
 import { formatDuration } from '../lib/duration.ts'
 import type { Fault } from '../lib/fault.ts'
+import { wideTexts } from '../lib/wide-texts.ts'
 import type { Anchors, KeySource, TrustedIssuer } from './contract.ts'
 import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
 import { namesRead } from './renameable.ts'
@@ -45,6 +46,7 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
       'spec.keys.sts',
       `${new URL(keys.url).host} is not an address of AWS STS, and whoever answers there says who everybody is`,
     )
+  found.push(...lintElsewhere(issuer))
   if (keys.from === 'bundle') found.push(...lintEndpoint(keys))
   if (keys.from === 'certificates') found.push(...lintAuthorities(keys.anchors, now))
   if (issuer.onlineCheck?.url.startsWith('http:') === true) {
@@ -75,6 +77,14 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
       'a pod presents the same token until the kubelet rotates it, so its second exchange will be refused (P-9)',
     )
   }
+  if (issuer.singleUse && issuer.firstUse === 'bind') {
+    warn(
+      'spec.firstUse',
+      'binds what singleUse lets be used once only, so that it does nothing but demand a key; keep one of the two',
+    )
+  }
+  for (const { source } of issuer.conditions)
+    for (const why of wideTexts(source, issuer.variables)) warn('spec.condition', why)
   for (const [field, mapping] of [['tenant', issuer.tenant?.mapping] as const, ['subject', issuer.subject] as const]) {
     for (const [name, id] of namesRead(issuer, mapping?.source ?? '')) {
       warn(
@@ -87,6 +97,31 @@ export function lintTrustedIssuer(issuer: TrustedIssuer, now: number): readonly 
     warn('spec.act', 'this issuer may say of its credentials that others act for their subjects, and is believed')
   return found
 }
+
+/** Where an issuer says something of itself that no credential says, or has its keys at another address. */
+function lintElsewhere({ authority, keys }: TrustedIssuer): readonly Fault[] {
+  if (keys.from === 'discovery' && GOOGLE.has(authority))
+    return [
+      {
+        path: 'spec.keys.discovery',
+        message: `the keys of ${authority} are at another address than its metadata, and are not fetched from there; write jwksUri: https://www.googleapis.com/oauth2/v3/certs`,
+      },
+    ]
+  const everybody = ENTRA_FOR_MANY.exec(authority)?.[1]
+  if (everybody !== undefined)
+    return [
+      {
+        path: 'spec.issuer',
+        message: `no token has the issuer of ${everybody}, which stands for many tenants: each says its own; write the id of yours, https://login.microsoftonline.com/TENANT-ID/v2.0`,
+      },
+    ]
+  return []
+}
+
+/** Google names itself in both ways. */
+const GOOGLE: ReadonlySet<string> = new Set(['https://accounts.google.com', 'accounts.google.com'])
+const ENTRA_FOR_MANY =
+  /^https:\/\/(?:login\.microsoftonline\.com|sts\.windows\.net)\/(common|organizations|consumers|\{tenantid\})(?:\/|$)/
 
 function lintEndpoint(keys: Extract<KeySource, { readonly from: 'bundle' }>): readonly Fault[] {
   if (keys.url.startsWith('http:'))

@@ -1,7 +1,7 @@
 import { CLIENTS_ISSUER } from '../identity/principal.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { Refusal } from '../refusal.ts'
-import type { TrustedIssuer } from './contract.ts'
+import type { Position, TrustedIssuer } from './contract.ts'
 
 /** The trusted issuers of one snapshot, by the look-up key of credentials (interfaces.md, "Issuer"). Map look-ups only. */
 export interface TrustIndex {
@@ -16,6 +16,8 @@ export interface TrustIndex {
    * the audience: its own audience check comes later, and names what it expects.
    */
   find(tokenType: string, authority: string, audiences: readonly string[]): TrustedIssuer
+  /** The one issuer of the declared type and the exact authority that may be used for administrators: there everybody's audience is the same. */
+  ofAdministrators(tokenType: string, authority: string): TrustedIssuer | undefined
   /** By name of its document; issuers of registered clients have none. */
   byName(name: string): TrustedIssuer | undefined
   all(): Iterable<TrustedIssuer>
@@ -33,12 +35,15 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
   const faults: Fault[] = []
   const byName = new Map<string, TrustedIssuer>()
   const grouped = new Map<string, Map<string, TrustedIssuer[]>>()
+  const administering = new Map<string, Map<string, TrustedIssuer>>()
   for (const issuer of all) {
     if (issuer.name !== CLIENTS_ISSUER) {
       if (byName.has(issuer.name))
         faults.push({ path: 'metadata.name', message: `two trusted issuers are named ${issuer.name}` })
       byName.set(issuer.name, issuer)
     }
+    if (issuer.uses.has('administrator')) fileForAdministrators(issuer, administering, faults)
+    if (isForAdministratorsAlone(issuer.uses)) continue
     for (const tokenType of issuer.tokenTypes) {
       const authorities = grouped.get(tokenType) ?? new Map<string, TrustedIssuer[]>()
       grouped.set(tokenType, authorities)
@@ -67,9 +72,37 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
       }
       return namesakes.only ?? meeting(namesakes, authority, audiences)
     },
+    ofAdministrators: (tokenType: string, authority: string) => administering.get(tokenType)?.get(authority),
     byName: (name: string) => byName.get(name),
     all: () => all,
   })
+}
+
+/** Whether credentials of the issuer are nobody's at the workloads' door. */
+export const isForAdministratorsAlone = (uses: Iterable<Position>): boolean =>
+  [...uses].every((use) => use === 'administrator')
+
+function fileForAdministrators(
+  issuer: TrustedIssuer,
+  administering: Map<string, Map<string, TrustedIssuer>>,
+  faults: Fault[],
+): void {
+  const others = new Set<string>()
+  for (const tokenType of issuer.tokenTypes) {
+    const authorities = administering.get(tokenType) ?? new Map<string, TrustedIssuer>()
+    administering.set(tokenType, authorities)
+    for (const authority of issuer.lookUp) {
+      const other = authorities.get(authority)
+      if (other === undefined) authorities.set(authority, issuer)
+      else others.add(other.name)
+    }
+  }
+  for (const other of others) {
+    faults.push({
+      path: 'spec.uses',
+      message: `trusted issuers ${other} and ${issuer.name} are both ${quoted(issuer.authority)} and both for administrators, so that a token could be of either and one person be two; leave administrator out of the uses of one`,
+    })
+  }
 }
 
 function meeting({ byAudience }: Namesakes, authority: string, audiences: readonly string[]): TrustedIssuer {

@@ -89,14 +89,15 @@ const bundleKeys = z.looseObject(
 
 const keys = z.strictObject(
   {
-    discovery: z.literal(true, 'is true, or the field is left out').optional(),
-    jwksUri: text(2048).optional(),
+    discovery: z.literal(true, 'is true, or the field is left out').optional().describe('In its own metadata'),
+    jwksUri: text(2048).optional().describe('At this URL'),
     jwks: z
       .looseObject(
         { keys: z.array(z.unknown(), 'is a list of JWKs') },
         'is a JWK Set: an object with a list named keys',
       )
-      .optional(),
+      .optional()
+      .describe('Written here; follows no rotation'),
     bundle: z
       .strictObject(
         {
@@ -111,47 +112,58 @@ const keys = z.strictObject(
         },
         'says where the SPIFFE bundle is: url, inline or file',
       )
-      .optional(),
-    roots: certificates.optional(),
-    intermediates: certificates.optional(),
-    sts: text(2048).optional(),
-    ca: certificates.optional(),
-    bearerToken: secret.optional(),
+      .optional()
+      .describe('A SPIFFE bundle'),
+    roots: certificates.optional().describe('Certificates of authorities, in PEM'),
+    intermediates: certificates.optional().describe('Certificates between the roots and those that come, in PEM'),
+    sts: text(2048).optional().describe('No keys: the platform’s own service at this origin judges'),
+    ca: certificates.optional().describe('Certificates, in PEM, by which the server of the keys is known'),
+    bearerToken: secret.optional().describe('The name of the secret that it is asked with'),
   },
   'says where the keys are: one of discovery, jwksUri, jwks, bundle, roots and sts',
 )
 
 const common = {
-  disabled: flag.optional(),
-  preset: oneOf(Object.values(presets).map(({ name }) => name)).optional(),
-  keys,
-  onlineCheck: onlineCheck.optional(),
-  maxStale: duration.optional(),
+  disabled: flag.optional().describe('Its credentials are refused'),
+  preset: oneOf(Object.values(presets).map(({ name }) => name))
+    .optional()
+    .describe('Fills in what a platform has in common; every field can be said otherwise'),
+  keys: keys.describe('Where its keys are: one of discovery, jwksUri, jwks, bundle, roots and sts'),
+  onlineCheck: onlineCheck.optional().describe('Asks the issuer whether a credential still holds'),
+  maxStale: duration.optional().describe('How long the last good keys serve while their source fails'),
   audiences: z
     .array(text(1024), 'is a list of texts: what credentials for us have in aud')
     .min(1, 'is empty, so no credential could be meant for us')
     .max(64, 'has more than 64 members')
-    .optional(),
-  multipleAudiences: flag.optional(),
+    .optional()
+    .describe('What credentials for us have in aud'),
+  multipleAudiences: flag.optional().describe('Takes credentials that have other audiences as well'),
   uses: z
     .array(oneOf(positions), `is a list of ${positions.join(', ')}`)
     .min(1, 'is empty, so the credential could be presented nowhere; leave the field out or say disabled: true')
-    .optional(),
-  act: oneOf(['refuse', 'keep']).optional(),
-  maxLifetime: duration.optional(),
-  maxAge: duration.optional(),
-  clockSkew: duration.optional(),
-  singleUse: flag.optional(),
-  firstUse: oneOf(['any', 'bind']).optional(),
-  tenant: expression.optional(),
+    .optional()
+    .describe('Where its credentials may be presented'),
+  act: oneOf(['refuse', 'keep']).optional().describe('Whether it may say who acts for its subjects'),
+  maxLifetime: duration.optional().describe('Credentials that live longer are refused'),
+  maxAge: duration.optional().describe('Credentials that were issued longer ago are refused'),
+  clockSkew: duration.optional().describe('How far its clock may differ; 30s where nothing is said'),
+  singleUse: flag.optional().describe('Each credential is taken once'),
+  firstUse: oneOf(['any', 'bind'])
+    .optional()
+    .describe('bind: a credential is good only with the key it was first used with'),
+  tenant: expression.optional().describe('CEL: the immutable id of the customer, where strangers share the issuer'),
   tenants: z
     .array(text(1024), 'is a list of texts; put numbers in quotes')
     .min(1, 'is empty, so every credential would be refused')
-    .optional(),
-  condition: expression.optional(),
-  subject: expression.optional(),
-  instance: expression.optional(),
-  attributes: z.record(z.string(), expression, 'is an object: attribute names and CEL expressions').optional(),
+    .optional()
+    .describe('Values of tenant that are ours'),
+  condition: expression.optional().describe('CEL that must hold of a credential'),
+  subject: expression.optional().describe('CEL: who the credential is about'),
+  instance: expression.optional().describe('CEL: which copy of the workload'),
+  attributes: z
+    .record(z.string(), expression, 'is an object: attribute names and CEL expressions')
+    .optional()
+    .describe('CEL by name: what policies see of it'),
 }
 
 /** Names of the fields that documents of every credential kind have. */
@@ -162,7 +174,7 @@ export function trustedIssuerSchema(kinds: readonly CredentialKindForm[]) {
   const names = kinds.flatMap((kind) => (kind.builtIn ? [] : kind.name))
   return z.strictObject({
     ...settingsFields(kinds.filter((kind) => kind.builtIn !== true)),
-    credential: oneOf(names).optional(),
+    credential: oneOf(names).optional().describe('What its credentials are, where no preset says it'),
     ...common,
   })
 }
@@ -175,15 +187,21 @@ export function settingsShape(kind: CredentialKindForm): Readonly<Record<string,
 /** What any kind's settings can say, as written: no defaults, nothing transformed, nothing required. */
 function settingsFields(kinds: readonly CredentialKindForm[]): Record<string, z.ZodOptional> {
   const fields: Record<string, z.ZodType[]> = {}
+  const words: Record<string, string | undefined> = {}
   for (const kind of kinds) {
-    for (const [name, field] of Object.entries(settingsShape(kind)))
+    for (const [name, field] of Object.entries(settingsShape(kind))) {
       fields[name] = [...new Set([...(fields[name] ?? []), asWritten(field)])]
+      words[name] ??= field.description
+    }
   }
   return Object.fromEntries(
-    Object.entries(fields).map(([name, [first, ...more]]) => [
-      name,
-      z.optional(more.length === 0 || first === undefined ? (first ?? z.unknown()) : z.union([first, ...more])),
-    ]),
+    Object.entries(fields).map(([name, [first, ...more]]) => {
+      const field = z.optional(
+        more.length === 0 || first === undefined ? (first ?? z.unknown()) : z.union([first, ...more]),
+      )
+      const said = words[name]
+      return [name, said === undefined ? field : field.describe(said)]
+    }),
   )
 }
 

@@ -7,6 +7,7 @@ import type { Position, Preset, TrustedIssuer } from './contract.ts'
 import * as presets from './presets/index.ts'
 import { DEFAULT_CLUSTER_ISSUERS } from './presets/kubernetes.ts'
 import { SHARED_ISSUERS } from './shared-issuers.ts'
+import { isForAdministratorsAlone } from './trust-index.ts'
 import { COMMON_FIELDS, type CredentialKindForm, settingsShape, trustedIssuerSchema } from './trusted-issuer-schema.ts'
 import { compileKeys, type WrittenKeys } from './written-keys.ts'
 import { compileOnlineCheck, type WrittenOnlineCheck } from './written-online-check.ts'
@@ -196,7 +197,7 @@ function checkAuthority(authority: string, written: Written, context: TrustConte
     if (audience === context.adminAudience) {
       faults.push({
         path,
-        message: `${JSON.stringify(audience)} is the audience of the administrators' door; choose another`,
+        message: `${JSON.stringify(audience)} is the audience of the administrators' door, where it is taken by itself and no other; choose another, or with uses: [administrator] leave the field out`,
       })
     }
   }
@@ -207,10 +208,14 @@ function presetOfIssuer(authority: string): Preset | undefined {
   return Object.values(presets).find(({ fills }) => fills['issuer'] === authority)
 }
 
-/** Credentials of most kinds say whom they are for, and those of the others are bound to a key instead. */
-function audiencesOf({ audiences }: Written, kind: CredentialKindForm | undefined, faults: Fault[]): readonly string[] {
+/** Credentials of most kinds say whom they are for, and those of the others are bound to a key instead. Administrators' are for their door, by configuration. */
+function audiencesOf(
+  { audiences, uses }: Written,
+  kind: CredentialKindForm | undefined,
+  faults: Fault[],
+): readonly string[] {
   if (kind?.audience !== 'none') {
-    if (audiences === undefined)
+    if (audiences === undefined && (uses === undefined || !isForAdministratorsAlone(uses)))
       faults.push({
         path: 'spec.audiences',
         message: 'is missing; say what credentials that are meant for us have in aud',

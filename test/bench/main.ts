@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --only exchange,kinds,workloads,fetches] [--kinds NAME,…] [--workloads N] [--rounds N] [--seconds S] [--json FILE]
+ * npm run bench [-- --only exchange,kinds,workloads,fetches,replay] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
  *
  * What an exchange costs, beside what it must cost: one exchange at two numbers of connections; each kind of input beside
  * its own floor; ten thousand workloads under one Client; how often keys are fetched. Each round runs what is compared one
@@ -14,6 +14,7 @@ import { measureFetches } from './fetches.ts'
 import { formOf, jwtSvid, type Kind, plainKinds, tlsKinds } from './kinds.ts'
 import { measureKinds } from './per-kind.ts'
 import { residentMiB } from './processes.ts'
+import { measureReplay } from './replay.ts'
 import { type Server, startFloor, startServer } from './servers.ts'
 import { measureWorkloads } from './workloads.ts'
 import { makeWorld, serverIdentity } from './world.ts'
@@ -23,12 +24,13 @@ const { values } = parseArgs({
     only: { type: 'string' },
     kinds: { type: 'string' },
     workloads: { type: 'string' },
+    records: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'string' },
   },
 })
-const PARTS = ['exchange', 'kinds', 'workloads', 'fetches']
+const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay']
 // To name kinds, or a number of workloads, is to ask for that part.
 const parts = new Set(
   values.only?.split(',') ??
@@ -106,6 +108,8 @@ async function main(stack: AsyncDisposableStack): Promise<Record<string, unknown
     if (parts.has('workloads'))
       figures['workloads'] = await measureWorkloads(plain, world, Number(values.workloads ?? 10_000))
   }
+  // Last, because it leaves a large record behind.
+  if (parts.has('replay')) figures['replay'] = await measureReplay(plain, rs256, Number(values.records ?? 100_000))
   if (parts.has('fetches')) figures['fetches'] = await measureFetches()
   figures['residentMiB'] = residentMiB(plain.pid)
   process.stdout.write(

@@ -19,6 +19,11 @@ export interface Server {
   /** Until it said that it is ready, with an empty data directory. */
   readonly firstStartMs: number
   apply(documents: readonly object[]): Promise<void>
+  /** Base URL of the administrators' door, and what opens it. */
+  readonly admin: string
+  authorization(): { readonly Authorization: string }
+  /** One statement on a connection of its own, as an onlooker of the embedded database. */
+  sql<Row extends pg.QueryResultRow = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>
   /** Rows in the table of documents, as the database has them. */
   documentRows(): Promise<number>
   stop(): Promise<void>
@@ -44,6 +49,9 @@ export async function startServer(tls?: { readonly cert: string; readonly key: s
           },
   })
   const firstStartMs = performance.now() - begin
+  const authorization = () => ({ Authorization: `Bearer ${child.adminToken()}` })
+  const sql = <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
+    query<Row>(directory, text, values)
   return {
     pid: child.pid,
     issuer: tls === undefined ? child.issuer : `https://127.0.0.1:${port}`,
@@ -54,29 +62,39 @@ export async function startServer(tls?: { readonly cert: string; readonly key: s
     async apply(documents) {
       const response = await fetch(`${child.admin}/admin/v1/apply`, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${child.adminToken()}` },
+        headers: { 'Content-Type': 'application/json', ...authorization() },
         body: JSON.stringify(documents),
       })
       if (!response.ok) throw new Error(`apply answered ${response.status}: ${await response.text()}`)
     },
+    admin: child.admin,
+    authorization,
+    sql,
     async documentRows() {
-      // The fourth and fifth line: where the embedded database listens.
-      const lines = readFileSync(join(directory, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
-      const place = { host: lines[4] ?? '', port: Number(lines[3]), user: 'cambist', database: 'cambist' }
-      const client = new pg.Client(place)
-      await client.connect()
-      try {
-        const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM cambist.documents')
-        return Number(rows[0]?.count)
-      } finally {
-        await client.end()
-      }
+      const [row] = await sql<{ count: string }>('SELECT count(*) FROM cambist.documents')
+      return Number(row?.count)
     },
     async stop() {
       child.process.kill('SIGTERM')
       await child.exited
       rmSync(directory, { recursive: true, force: true })
     },
+  }
+}
+
+async function query<Row extends pg.QueryResultRow>(
+  directory: string,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> {
+  // The fourth and fifth line: where the embedded database listens.
+  const lines = readFileSync(join(directory, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')
+  const client = new pg.Client({ host: lines[4] ?? '', port: Number(lines[3]), user: 'cambist', database: 'cambist' })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text, values)).rows
+  } finally {
+    await client.end()
   }
 }
 

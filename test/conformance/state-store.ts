@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { Block } from '../../src/blocks/contract.ts'
 import type { Document, StateChange, StateStore } from '../../src/documents/contract.ts'
+import { PendingDecided } from '../../src/documents/objections.ts'
+import type { Proposed } from '../../src/documents/pending.ts'
 import type { StoredKey } from '../../src/keys/contract.ts'
 import type { Revocable, Revocation } from '../../src/tokens/revocations.ts'
 
@@ -43,12 +46,25 @@ const revocation = (what: Revocable, value: string, different: Partial<Revocatio
   ...different,
 })
 
+const pending = (id: string, different: Partial<Proposed> = {}): Proposed => ({
+  id,
+  author: 'ada',
+  principal: 'wimse://example/corporate/ada',
+  message: 'why',
+  baseVersion: 0,
+  intent: { documents: [] },
+  changes: [],
+  confirmed: false,
+  ...different,
+})
+
 /** What every state store does. `open` answers two stores of two processes over one empty state. */
 export function stateStoreConformance(name: string, open: () => Promise<readonly [StateStore, StateStore]>): void {
   describe(`${name} as a state store`, () => {
     it('begins empty, at version 0', async () => {
       const [store] = await open()
-      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [] })
+      expect(await store.currentVersion()).toBe(0)
+      expect(await store.load()).toEqual({ version: 0, documents: [], keys: [], revocations: [], blocks: [] })
       expect(await store.history(10)).toEqual([])
     })
 
@@ -74,6 +90,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
           ],
           keys: [],
           revocations: [],
+          blocks: [],
         })
       }
     })
@@ -96,6 +113,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         documents: [{ ...document('b'), changedIn: 1 }],
         keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
         revocations: [],
+        blocks: [],
       })
     })
 
@@ -123,6 +141,7 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
       for (const one of [store, other]) {
         const { version, revocations } = await one.load()
         expect(version).toBe(3)
+        expect(await one.currentVersion()).toBe(3)
         expect(revocations).toHaveLength(5)
         expect(revocations.find(({ what }) => what === 'client')).toEqual({
           ...revocation('client', 'checkout', { ...earlier, at: later.at, until: later.until }),
@@ -130,6 +149,32 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
         expect(revocations.find(({ what }) => what === 'subject')).toEqual(revocation('subject', 'checkout'))
       }
       expect((await store.history(1))[0]).toMatchObject({ version: 3, author: 'ada' })
+    })
+
+    it('keeps blocks as they were put, in the order of their ids, until they are lifted', async () => {
+      const [store, other] = await open()
+      const block = (id: string, different: Partial<Block> = {}): Block => ({
+        ...{
+          id: `01900000-0000-7000-8000-00000000000${id}`,
+          what: 'subject',
+          value: 'spiffe://prod.example/x',
+          issuer: '',
+        },
+        ...{ reason: 'stolen', author: 'ada', at: 1_750_000_000, until: undefined },
+        ...different,
+      })
+      const blocks = [
+        block('1'),
+        block('2', { what: 'jti', value: 'ünï "quoted" \\ 😀', issuer: 'prod', until: 1_750_003_600 }),
+        block('3', { value: 'spiffe://prod.example/X' }),
+      ]
+      await store.change(() => change({ putBlocks: [block('3', { value: 'spiffe://prod.example/X' })] }))
+      await other.change(() => change({ put: [document('a')], putBlocks: blocks.slice(0, 2) }))
+      for (const one of [store, other]) expect((await one.load()).blocks).toEqual(blocks)
+      await store.change(({ blocks: known }) => change({ removeBlocks: [known[1]?.id ?? ''] }))
+      for (const one of [store, other]) {
+        expect(await one.load()).toMatchObject({ version: 3, blocks: [{ id: blocks[0]?.id }, { id: blocks[2]?.id }] })
+      }
     })
 
     it('changes nothing where the plan wants nothing or throws', async () => {
@@ -180,6 +225,104 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
       ])
       expect(history[0]!.at).toBeGreaterThanOrEqual(history[1]!.at)
       expect(await store.history(2, 2)).toMatchObject([{ version: 1, message: 'one' }])
+    })
+
+    it('gives the documents as they were at any version, and nothing for one that never was', async () => {
+      const [store, other] = await open()
+      const labelled = document('b', { list: [1, 'zwei', true] }, { team: 'x' })
+      await store.change(() => change({ put: [document('a'), labelled], putKeys: [key('k1')] }))
+      await store.change(() =>
+        change({ put: [document('a', { changed: 1 })], putRevocations: [revocation('client', 'checkout')] }),
+      )
+      await store.change(() => change({ delete: [{ kind: 'Target', name: 'a' }] }))
+      await store.change(() =>
+        change({ put: [document('a', { again: true })], delete: [{ kind: 'Target', name: 'b' }] }),
+      )
+      const past = (version: number, documents: readonly object[]) => ({
+        version,
+        documents,
+        keys: [],
+        revocations: [],
+        blocks: [],
+      })
+      for (const one of [store, other]) {
+        expect(await one.at(0)).toEqual(past(0, []))
+        expect(await one.at(1)).toEqual(
+          past(1, [
+            { ...document('a'), changedIn: 1 },
+            { ...labelled, changedIn: 1 },
+          ]),
+        )
+        expect(await one.at(2)).toEqual(
+          past(2, [
+            { ...document('a', { changed: 1 }), changedIn: 2 },
+            { ...labelled, changedIn: 1 },
+          ]),
+        )
+        expect(await one.at(3)).toEqual(past(3, [{ ...labelled, changedIn: 1 }]))
+        expect(await one.at(4)).toEqual(past(4, [{ ...document('a', { again: true }), changedIn: 4 }]))
+        for (const never of [5, -1, 1.5, Number.NaN, 2 ** 60]) expect(await one.at(never)).toBeUndefined()
+      }
+    })
+
+    it('keeps a pending change until it is decided, once', async () => {
+      const [store, other] = await open()
+      const first = pending('01900000-0000-7000-8000-000000000001', {
+        intent: {
+          documents: [document('ünï', { list: [1, null, true] })],
+          prune: 'team=x',
+          delete: [{ kind: 'Target', name: 'a' }],
+        },
+        changes: [{ kind: 'Target', name: 'ünï', action: 'created', after: 'HASH' }],
+        confirmed: true,
+      })
+      const second = pending('01900000-0000-7000-8000-000000000002')
+      const third = pending('01900000-0000-7000-8000-000000000003')
+      for (const each of [first, second, third]) await store.pending.propose(each)
+      const known = await other.pending.get(first.id)
+      expect(known).toEqual({ ...first, at: expect.any(Number), state: 'open' })
+      expect(await other.pending.get('01900000-0000-7000-8000-00000000ffff')).toBeUndefined()
+      expect(await other.pending.get("'; DROP TABLE cambist.pending_changes; --")).toBeUndefined()
+      expect(await store.load()).toMatchObject({ version: 0, documents: [] })
+
+      expect(await other.pending.close(second.id, 'withdrawn', 'bob')).toBe(true)
+      expect(await store.pending.close(second.id, 'stale', 'eve')).toBe(false)
+      expect(await store.pending.get(second.id)).toEqual({
+        ...second,
+        at: expect.any(Number),
+        state: 'withdrawn',
+        decidedBy: 'bob',
+        decidedAt: expect.any(Number),
+      })
+      const ids = async (...args: Parameters<StateStore['pending']['list']>) =>
+        (await store.pending.list(...args)).map(({ id }) => id)
+      expect(await ids(10)).toEqual([third.id, second.id, first.id])
+      expect(await ids(1, 'open')).toEqual([third.id])
+      expect(await ids(10, 'open', third.id)).toEqual([first.id])
+      expect(await ids(10, 'stale')).toEqual([])
+    })
+
+    it('approves a pending change with the change that it is, and with one alone', async () => {
+      const stores = await open()
+      const [store, other] = stores
+      const waits = pending('01900000-0000-7000-8000-000000000001')
+      await store.pending.propose(waits)
+      const approving = (by: string) => change({ put: [document(by)], approves: { id: waits.id, by } })
+      const results = await Promise.allSettled([
+        store.change(() => approving('bob')),
+        other.change(() => approving('eve')),
+      ])
+      expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      const [refused] = results.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+      expect(refused).toBeInstanceOf(PendingDecided)
+      const { version, documents } = await store.load()
+      expect([version, documents.length]).toEqual([1, 1])
+      const by = documents[0]?.metadata.name
+      expect(await store.history(10)).toEqual([
+        { version: 1, at: expect.any(Number), author: 'ada', message: 'why', approvedBy: by, changes: [] },
+      ])
+      expect(await other.pending.get(waits.id)).toMatchObject({ state: 'approved', decidedBy: by, version: 1 })
+      expect(await other.pending.close(waits.id, 'withdrawn', 'ada')).toBe(false)
     })
 
     it('tells every watcher of the present version and of each later one', async () => {

@@ -136,6 +136,30 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     await first.apply(...all)
   })
 
+  it('is kept out by a block on any client that it is, and on its key (UC-46, T22)', async () => {
+    const both = await corporate.leaf({ subject: 'CN=worker', dns: ['billing.example'] })
+    const alone = await corporate.leaf({ subject: 'CN=worker' })
+    const block = async (match: object) => {
+      const { status, json } = await first.adminSend('POST', '/admin/v1/blocks', { match, reason: 'stolen' })
+      expect(status).toBe(200)
+      return async () => first.adminSend('DELETE', `/admin/v1/blocks/${(json['block'] as { id: string }).id}`)
+    }
+    for (const client of ['by-dns', 'worker']) {
+      const lift = await block({ client })
+      for (const client_id of [undefined, 'by-dns'])
+        await expectRefusal(first, await byTls(first, both, forPod(client_id)), { ...CLIENT, reason: 'blocked' })
+      if (client === 'by-dns')
+        expect(claimsOf(await byTls(first, alone, forPod()))).toMatchObject({ client_id: 'worker' })
+      await lift()
+    }
+    const key = boundTo(both)['x5t#S256']
+    const lift = await block({ key })
+    await expectRefusal(first, await byTls(first, both, forPod()), { ...CLIENT, reason: 'blocked' })
+    expect(claimsOf(await byTls(first, alone, forPod()))).toMatchObject({ client_id: 'worker' })
+    await lift()
+    expect(claimsOf(await byTls(first, both, forPod()))).toMatchObject({ client_id: 'worker' })
+  })
+
   it('is refused while its authority is (MT-06)', async () => {
     const leaf = await corporate.leaf(NAMED)
     const all = documents(first)

@@ -6,6 +6,7 @@
 import { createHmac, createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { formats } from '../../src/app.ts'
+import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
 import { CARRIED_TYPE, type Possession } from '../../src/credentials/contract.ts'
 import { identify, type Trusting } from '../../src/credentials/identify.ts'
 import { credentialKinds } from '../../src/credentials/look-up.ts'
@@ -132,6 +133,7 @@ const kinds = credentialKinds(formats.credentialKinds)
 const proven: Possession = {
   certificate: undefined,
   jkt: undefined,
+  keys: [],
   binding: 'none',
   confirmation: undefined,
   confirm() {},
@@ -164,6 +166,7 @@ function trusting(kind: KeyKind): Trusting {
     },
     status: { check() {} },
     revoked: () => undefined,
+    blocked: NO_BLOCKS,
     possession: proven,
     met: new Map(),
     ourIssuer: US,

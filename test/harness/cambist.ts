@@ -10,7 +10,8 @@ import type { Formats } from '../../src/documents/contract.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { listen } from '../../src/server/listen.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
+import { projectEntities } from '../../src/storage/entity-projection.ts'
+import { createLogger, type Logger } from '../../src/telemetry/logger.ts'
 import type { Resolve } from '../../src/trust/guarded-fetch.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
@@ -40,6 +41,12 @@ export interface Answer {
   readonly id: string
 }
 
+export interface AdminAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly json: Record<string, unknown>
+}
+
 export type Form = Record<string, string | readonly string[] | undefined>
 
 export interface TestServer {
@@ -58,17 +65,22 @@ export interface TestServer {
   token(form: Form, headers?: Record<string, string>): Promise<Answer>
   /** A token exchange with everything a good one needs; members given replace, undefined leaves out. */
   exchange(form?: Form, headers?: Record<string, string>): Promise<Answer>
-  /** Applies documents (objects) at the administrators' door; throws with the problem where that refuses. */
+  /** Applies documents (objects) at the administrators' door, meaning it; throws with the problem where that refuses. */
   apply(...documents: object[]): Promise<{ version: number }>
   /** The row of an exchange. */
   record(id: string): Promise<Record<string, unknown>>
   get(path: string, headers?: Record<string, string>): Promise<Response>
   adminGet(path: string): Promise<Response>
+  /** A request at the administrators' door with a JSON body, where one is given. */
+  adminSend(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<AdminAnswer>
+  /** Brings the register of entities up to now, which a server does every few seconds. Answers how many records it has read. */
+  project(): Promise<number>
 }
 
 export interface TestServerOptions {
   readonly env?: Environment
   readonly formats?: Formats
+  readonly logger?: Logger
   readonly database?: TestDatabase
   readonly clock?: TestClock
   /** PEM of a server: with it there is a second listener that asks for client certificates. */
@@ -149,7 +161,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     },
     address: database.address,
     clock,
-    logger: createLogger('silent', 'test'),
+    logger: options.logger ?? createLogger('silent', 'test'),
     bundlePollMs: 50,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
@@ -204,7 +216,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
         headers,
       ),
     async apply(...documents) {
-      const response = await fetch(`${administrators.url}/admin/v1/apply`, {
+      const response = await fetch(`${administrators.url}/admin/v1/apply?confirm=true`, {
         method: 'POST',
         headers: { ...authorization, 'Content-Type': 'application/json' },
         body: JSON.stringify(documents),
@@ -219,6 +231,20 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
       return (await response.json()) as Record<string, unknown>
     },
     get: (path, headers = {}) => fetch(`${workloads.url}${path}`, { headers }),
+    async adminSend(method, path, body, headers = {}) {
+      const response = await fetch(`${administrators.url}${path}`, {
+        method,
+        headers: {
+          ...authorization,
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const { status, headers: answered } = response
+      return { status, headers: answered, json: (await response.json()) as Record<string, unknown> }
+    },
+    project: () => projectEntities(app.database.pool),
     adminGet: (path) => fetch(`${administrators.url}${path}`, { headers: authorization }),
   }
   await server.apply(...(options.documents ?? baseDocuments(cluster)))

@@ -2,11 +2,15 @@
  * npm run docs: writes the parts of the documentation that are made from the code. test/documentation.test.ts fails where
  * they differ, so that neither can drift from the other.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { roles } from '../../src/admin/contract.ts'
+import { routesOf } from '../../src/admin/door.ts'
+import { documentSchema } from '../../src/admin/openapi.ts'
 import { documentKinds, formats } from '../../src/app.ts'
 import { defaults, variables } from '../../src/config/environment.ts'
 import { type AnyCredentialKind, CARRIED_TYPE } from '../../src/credentials/contract.ts'
+import { API_VERSION } from '../../src/documents/contract.ts'
 import { wireOf } from '../../src/oauth/refusals.ts'
 import { Refusal, reasons } from '../../src/refusal.ts'
 import * as presets from '../../src/trust/presets/index.ts'
@@ -141,6 +145,24 @@ export function documents(): string {
   )
 }
 
+/** What each role may do at the administrators' door, from its routes. */
+export function doorRoles(): string {
+  const routes = routesOf({ documentKinds, formats } as never)
+  return table(
+    ['Role', 'May, beside what the ones above may'],
+    (['nobody', ...roles] as const).map((role) => [
+      role === 'nobody' ? 'no token' : code(role),
+      listed(
+        routes
+          .filter((route) => route.role === role)
+          .map(({ method, path }) =>
+            code(`${method.toUpperCase()} ${path.replace(/^\/admin\/v1/, '…').replace(/:(\w+)/g, '{$1}')}`),
+          ),
+      ),
+    ]),
+  )
+}
+
 /** Which text stands between which markers of which file. */
 export const generated: readonly { readonly file: string; readonly name: string; readonly text: () => string }[] = [
   { file: 'README.md', name: 'kinds', text: () => kinds() },
@@ -149,7 +171,28 @@ export const generated: readonly { readonly file: string; readonly name: string;
   { file: 'docs/errors.md', name: 'errors', text: errors },
   { file: 'docs/configuration.md', name: 'configuration', text: configuration },
   { file: 'docs/documents.md', name: 'documents', text: documents },
+  { file: 'docs/administrators.md', name: 'roles', text: doorRoles },
 ]
+
+/** The schema of every kind of document, for editors: of a document is asked what its `kind` says. */
+export function editorSchema(): Readonly<Record<string, unknown>> {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: `Documents of ${API_VERSION}`,
+    oneOf: documentKinds.map(({ kind }) => ({ $ref: `#/$defs/${kind}` })),
+    $defs: Object.fromEntries(documentKinds.map((kind) => [kind.kind, documentSchema(kind, formats)])),
+  }
+}
+
+/** Files that are made from the code as a whole. */
+export const generatedFiles: readonly { readonly file: string; readonly text: () => string }[] = [
+  { file: 'docs/schemas/cambist-v1.json', text: () => `${JSON.stringify(editorSchema(), null, 2)}\n` },
+]
+
+export function writtenFile(file: string): string | undefined {
+  const path = join(ROOT, file)
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+}
 
 const span = (name: string): RegExp => new RegExp(`(<!-- ${name}[^>]*-->\\n)[\\s\\S]*?(\\n?<!-- /${name} -->)`)
 
@@ -171,5 +214,10 @@ if (process.argv[1] === import.meta.filename) {
       ),
     )
     process.stdout.write(`${file}: ${name}\n`)
+  }
+  for (const { file, text } of generatedFiles) {
+    mkdirSync(dirname(join(ROOT, file)), { recursive: true })
+    writeFileSync(join(ROOT, file), text())
+    process.stdout.write(`${file}\n`)
   }
 }

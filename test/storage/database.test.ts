@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Secret } from '../../src/lib/secret.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/storage/database.ts'
-import { asLeader, startSweeping, sweepMarks } from '../../src/storage/sweep.ts'
+import { asLeader, startSweeping, sweepBlocks, sweepMarks } from '../../src/storage/sweep.ts'
 import { testDatabase } from '../harness/database.ts'
 import { databaseProxy } from '../harness/database-proxy.ts'
 
@@ -94,6 +94,19 @@ describe('the sweep', () => {
     expect(await sweepMarks(pool)).toBe(2500)
     expect(await query(left)).toEqual([{ id: 'just' }, { id: 'next' }])
     expect(await sweepMarks(pool)).toBe(0)
+  })
+
+  it('takes the blocks that have ended, and none that has not or never will', async () => {
+    const { address, query } = await testDatabase()
+    const { pool } = await open({ address })
+    await query(
+      `INSERT INTO cambist.blocks (id, what, value, issuer, reason, author, at, until)
+       SELECT gen_random_uuid(), 'subject', v, '', 'r', 'ada', 0, extract(epoch FROM clock_timestamp())::bigint + u
+       FROM (VALUES ('ended', -3600), ('just', -5), ('next', 60), ('never', NULL)) AS b (v, u)`,
+    )
+    await sweepBlocks(pool)
+    const left = await query('SELECT value FROM cambist.blocks ORDER BY value')
+    expect(left).toEqual([{ value: 'just' }, { value: 'never' }, { value: 'next' }])
   })
 
   it('goes on in rounds until it is stopped, and tells its troubles', async () => {

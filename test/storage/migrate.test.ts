@@ -5,9 +5,16 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Block } from '../../src/blocks/contract.ts'
+import { newId } from '../../src/lib/ids.ts'
 import { Secret } from '../../src/lib/secret.ts'
+import type { DatabaseAddress } from '../../src/storage/address.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import { projectEntities } from '../../src/storage/entity-projection.ts'
+import { openLedger } from '../../src/storage/ledger.ts'
 import { migrate } from '../../src/storage/migrate.ts'
 import { testDatabase } from '../harness/database.ts'
+import { sampleRecord } from '../harness/records.ts'
 
 const OWN = new URL('../../migrations/', import.meta.url)
 
@@ -99,19 +106,26 @@ describe('migrations', () => {
 
     const committed = await client.query('SELECT state_version FROM cambist.commit_records_1($1, NULL)', ['{}'])
     expect(committed.rows).toEqual([{ state_version: '0' }])
+    await keepsARegister(new Secret(asRole))
     for (const allowed of [
       'SELECT FROM cambist.records',
       'UPDATE cambist.state SET version = version',
       'DELETE FROM cambist.one_use_marks',
       'DELETE FROM cambist.signing_keys',
-      `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1, '', '', '[]')`,
+      `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1000, '', '', '[]')`,
+      `INSERT INTO cambist.administrator_actions (id, at, administrator, action, about)
+       VALUES (gen_random_uuid(), now(), '', '', '{}')`,
     ]) {
       await client.query(allowed)
     }
     for (const forbidden of [
       'UPDATE cambist.records SET detail = detail',
+      'UPDATE cambist.entity_changes SET author = author',
+      'DELETE FROM cambist.entities',
       'DELETE FROM cambist.records',
       'DELETE FROM cambist.revisions',
+      'DELETE FROM cambist.administrator_actions',
+      `UPDATE cambist.administrator_actions SET about = '{}'`,
       'UPDATE cambist.document_history SET document = NULL',
       'DELETE FROM cambist.migrations',
       'CREATE TABLE cambist.own ()',
@@ -120,3 +134,26 @@ describe('migrations', () => {
     }
   })
 })
+
+/** Blocks somebody, makes the register of what is on the record, and notes something in it. */
+async function keepsARegister(address: DatabaseAddress): Promise<void> {
+  const [database, ledger] = await Promise.all([openDatabase({ address }), openLedger({ address })])
+  onTestFinished(async () => {
+    await Promise.all([database.close(), ledger.close()])
+  })
+  const id = sampleRecord().subject?.id ?? ''
+  const record = sampleRecord()
+  expect(await ledger.commit({ record, marks: [] })).toEqual({ outcome: 'committed' })
+  expect(await projectEntities(database.pool)).toBe(1)
+  const said = { at: 0, author: 'ada', labels: { team: 'shop' }, notes: [] }
+  expect(await database.entities.change(id, said)).toBe('changed')
+  const block: Block = {
+    ...{ id: newId(), what: 'subject', value: id, issuer: '', reason: 'r', author: 'ada', at: 0, until: undefined },
+  }
+  const nothing = { author: 'ada', message: '', put: [], delete: [], putKeys: [], changes: [] }
+  await database.states.change(() => ({ ...nothing, putBlocks: [block] }))
+  expect(await database.entities.get(id, 0)).toMatchObject({ blockedBy: block.id, labels: { team: 'shop' } })
+  await database.states.change(() => ({ ...nothing, removeBlocks: [block.id] }))
+  const search = { texts: [], direct: { column: 'subject', value: id }, meant: () => false } as const
+  expect(await database.records.liveLineages(search, record.at)).toMatchObject([{ lineage: record.id, tokens: 1 }])
+}

@@ -77,6 +77,9 @@ describe('a list of records', () => {
       granted: null,
       jti: '',
       tokenHash: '',
+      shadow: [{ rule: 'tight"er', outcome: 'forbid' }],
+      // An attribute may hold the same text, and says nothing.
+      facts: { subject: { attributes: { shadow: [{ rule: 'said', outcome: 'forbid' }] } } },
       requested: {
         scopes: [],
         audiences: ['https://elsewhere.example'],
@@ -117,6 +120,11 @@ describe('a list of records', () => {
     [{ lineage }, [4000, 3000]],
     [{ lineage: records[0].id }, [1000]],
     [{ lineage: 'no uuid' }, []],
+    [{ shadow: 'next' }, [5000, 4000, 3000, 1000]],
+    [{ shadow: 'tight"er' }, [2000]],
+    [{ shadow: 'nex' }, []],
+    [{ shadow: 'said' }, []],
+    [{ shadow: "'; --" }, []],
     [{ since: 4000 }, [5000, 4000]],
     [{ until: 2000 }, [1000]],
     [{ since: 2000, until: 4000, outcome: 'granted' }, [3000]],
@@ -179,5 +187,27 @@ describe('tokens that have not expired', () => {
     expect(await count('client', 'counted', now + 1000)).toBe(1)
     expect(await count('client', 'counted', now + 300_000)).toBe(0)
     expect(await count('lineage', "' OR true --")).toBe(0)
+  })
+
+  it('say which clients were granted something since a moment', async () => {
+    const granted = { scopes: [], targets: [], tokenType: 'x', lifetime: 60, binding: 'none' }
+    const moment = Date.UTC(2031, 0, 1)
+    await write(
+      sampleRecord({ client: 'at-that-moment', at: moment, granted }),
+      sampleRecord({ client: 'before', at: moment - 1, granted }),
+      sampleRecord({
+        client: 'refused',
+        at: moment,
+        outcome: 'refused',
+        reason: 'denied',
+        granted: null,
+        jti: '',
+        tokenHash: '',
+      }),
+    )
+    const since = await database.records.clientsGrantedSince(moment)
+    expect(since.has('at-that-moment')).toBe(true)
+    expect(since.has('before')).toBe(false)
+    expect(since.has('refused')).toBe(false)
   })
 })

@@ -2,12 +2,12 @@ import { z } from 'zod'
 import type { ExchangeRecord } from '../../audit/contract.ts'
 import type { RecordFilter } from '../../audit/reading.ts'
 import { storedFacts } from '../../audit/record.ts'
-import { parseDuration } from '../../lib/duration.ts'
 import { type Fault, Faults } from '../../lib/fault.ts'
 import { isId } from '../../lib/ids.ts'
 import { nearestName } from '../../lib/nearest.ts'
 import { reasons } from '../../refusal.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
+import { momentOf } from '../moments.ts'
 import { cursor, limit, listOf, moment, noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
@@ -26,6 +26,7 @@ const query = z.strictObject({
   target: text,
   jti: text,
   lineage: text,
+  shadow: text,
   since: text,
   until: text,
   limit: limit(1000, 100),
@@ -48,7 +49,8 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
       method: 'get',
       path: '/admin/v1/audit',
       role: 'auditor',
-      summary: 'Exchanges, newest first; since and until are RFC 3339 moments or durations back, such as 24h',
+      summary:
+        'Exchanges, newest first; since and until are RFC 3339 moments or durations back, such as 24h; shadow is the name of a rule in shadow that would have decided, and takes since',
       query,
       answers: { type: 'application/json', schema: listOf(row) },
       async handle({ query: { limit: count, cursor: from, since, until, ...fields } }) {
@@ -57,6 +59,7 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
           since: momentOf(since, 'since', clock.now(), faults),
           until: momentOf(until, 'until', clock.now(), faults),
         }
+        if (fields.shadow !== undefined && since === undefined) faults.push(UNBOUNDED)
         if (faults.length > 0) throw new Faults(faults)
         const filter = Object.fromEntries(
           Object.entries({ ...fields, ...times }).filter(([, value]) => value !== undefined),
@@ -88,32 +91,18 @@ export function audit({ records, clock }: Pick<AdminDoor, 'records' | 'clock'>):
   ]
 }
 
+/** Shadow rules have no index: without a beginning, all that was ever recorded would be looked through. */
+const UNBOUNDED: Fault = {
+  path: 'since',
+  message: 'is missing; what a rule in shadow would have done is looked for in a time, so write one such as 7d',
+}
+
 const shown = (record: ExchangeRecord) => ({
   ...record,
   at: moment(record.at),
   decidedAt: moment(record.decidedAt),
   facts: storedFacts(record.facts) ?? null,
 })
-
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
-
-/** Milliseconds since the epoch of a moment, or of a duration before now. */
-function momentOf(written: string | undefined, path: string, now: number, faults: Fault[]): number | undefined {
-  if (written === undefined) return undefined
-  const back = parseDuration(written)
-  if (back !== undefined) return now - back * 1000
-  // In a query a plus sign is a space, and the offset of a moment has one.
-  const spelled = written.replace(' ', '+')
-  const at = RFC3339.test(spelled) ? Date.parse(spelled) : Number.NaN
-  if (Number.isNaN(at)) {
-    faults.push({
-      path,
-      message: `${JSON.stringify(written.slice(0, 64))} is neither a moment such as 2026-11-24T12:00:00Z nor a duration back such as 24h`,
-    })
-    return undefined
-  }
-  return at
-}
 
 function unknownReason(input: string): string {
   const near = nearestName(input, reasons)

@@ -23,6 +23,7 @@ export function health({ metrics, ready }: Pick<AdminDoor, 'metrics' | 'ready'>)
       answers: {
         type: 'application/json',
         schema: z.object({ ready: z.boolean(), checks: z.record(z.string(), z.boolean()) }),
+        statuses: [200, 503],
       },
       async handle() {
         const state = await ready().catch(() => ({ ready: false, checks: {} }))

@@ -50,6 +50,7 @@ export function signingKeys({ keys, clock }: Pick<AdminDoor, 'keys' | 'clock'>):
         'Make successors now, of one algorithm or of all in use; each is published before it signs. Answers the keys made',
       query: noQuery,
       takes: ['application/json'],
+      bodySchema: rotation,
       answers: { type: 'application/json', schema: listOf(key) },
       async handle({ administrator, headers, body }) {
         const empty =

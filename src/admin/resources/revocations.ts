@@ -1,18 +1,12 @@
 import { z } from 'zod'
 import { MAX_TOKEN_LIFETIME } from '../../credentials/own-issuer.ts'
 import { Faults } from '../../lib/fault.ts'
-import { parseJsonObjectText } from '../../lib/json.ts'
 import { readBySchema } from '../../lib/schema.ts'
 import { type Revocable, type Revocation, revocable } from '../../tokens/revocations.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
 import { noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
-
-const text = z
-  .string({ error: ({ input }) => (input === undefined ? 'is missing; write a text' : 'is a text') })
-  .min(1, 'is empty')
-  .max(2048, 'has more than 2048 characters')
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'is one line')
+import { jsonObject, line as text } from '../written.ts'
 
 const asked = z.strictObject({
   jti: text.optional(),
@@ -44,9 +38,10 @@ export function revocations({
         'Revoke tokens by one of jti, tokenHash, lineage, client and subject, with a reason; of a client or subject, those issued until now. Answers how many unexpired ones that were',
       query: noQuery,
       takes: ['application/json'],
+      bodySchema: asked,
       answers: { type: 'application/json', schema: revoked },
       async handle({ administrator, body }) {
-        const { reason, ...names } = readBySchema(asked, await object(body))
+        const { reason, ...names } = readBySchema(asked, await jsonObject(body, '{"lineage": "ID", "reason": "TEXT"}'))
         const [what, value] = only(names)
         const now = clock.now()
         const at = Math.floor(now / 1000)
@@ -101,11 +96,4 @@ function only(names: Readonly<Partial<Record<Revocable, string | undefined>>>): 
     ])
   }
   return first
-}
-
-async function object(body: () => Promise<{ readonly text: string }>): Promise<unknown> {
-  const value = parseJsonObjectText((await body()).text)
-  if (value === undefined)
-    throw new Problem(400, 'The body is not a JSON object; send such as {"lineage": "ID", "reason": "TEXT"}.')
-  return value
 }

@@ -19,6 +19,8 @@ interface Row {
     readonly kind: string
     readonly instance: string
   } | null
+  readonly credentials: readonly { readonly position: string; readonly issuer: string; readonly id: string }[]
+  readonly keys: readonly string[]
   readonly actors: readonly { readonly sub: string }[]
   readonly requested: {
     readonly scopes: readonly string[]
@@ -51,6 +53,7 @@ const FILTERS = [
   ['target', 'name of a target, or what was asked for'],
   ['jti', 'id of an issued token'],
   ['lineage', 'id of the first record of a chain'],
+  ['shadow', 'name of a rule in shadow that would have decided; takes --since'],
   ['since', 'a moment, or a duration back such as 24h'],
   ['until', 'a moment, or a duration back'],
   ['cursor', 'where an earlier list ended'],
@@ -65,6 +68,7 @@ export const audit: CliCommand = {
     ['cambist audit', 'the last 20 exchanges'],
     ['cambist audit --outcome refused --since 1h', 'what was refused in the last hour'],
     ['cambist audit --client checkout --output json', 'for another program'],
+    ['cambist audit shadow --since 7d', 'what rules in shadow would have done'],
     ['cambist audit show ID', 'everything about one; the id is the Cambist-Request-Id of its answer'],
   ],
   define(command, run) {
@@ -98,7 +102,41 @@ export const audit: CliCommand = {
         return EXIT.done
       }),
     )
+    withOutput(command.command('shadow').description('What rules in shadow would have done, for each rule')).action(
+      () =>
+        run(async (terminal) => {
+          const { since, until, output } = command.opts<Filters & WithOutput>()
+          const answer = await askAdminJson<Shadow>(terminal, '/admin/v1/shadow', { query: { since, until } })
+          const inner = command.commands[1]?.opts<WithOutput>().output
+          if (output === 'json' || inner === 'json') terminal.out(json(answer))
+          else {
+            const headers = ['RULE', 'EFFECT', 'MATCHED', 'OTHERWISE', 'LAST', 'EXAMPLES']
+            terminal.out(
+              table(
+                headers,
+                answer.rules.map((each) => [
+                  ...[each.rule, each.effect, String(each.matched), String(each.otherwise), each.last],
+                  each.examples.slice(0, 2).join(' ') || '-',
+                ]),
+              ),
+            )
+          }
+          return EXIT.done
+        }),
+    )
   },
+}
+
+/** What rules in shadow would have done, as the administrators' door answers it. */
+interface Shadow {
+  readonly rules: readonly {
+    readonly rule: string
+    readonly effect: string
+    readonly matched: number
+    readonly otherwise: number
+    readonly last: string
+    readonly examples: readonly string[]
+  }[]
 }
 
 function cells({ at, outcome, reason, client, subject, granted, requested, id }: Row): readonly string[] {
@@ -131,6 +169,8 @@ function shown(row: Row): string {
     ['subject issuer', subject?.issuer ?? ''],
     ['subject kind', subject?.kind ?? ''],
     ['subject instance', subject?.instance ?? ''],
+    ['credentials', row.credentials.map(({ position, issuer, id }) => `${position} ${issuer} ${id}`).join(', ')],
+    ['keys', row.keys.join(' ')],
     ['actors', row.actors.map(({ sub }) => sub).join(' ← ')],
     ['asked audiences', requested.audiences.join(' ')],
     ['asked resources', requested.resources.join(' ')],

@@ -23,7 +23,8 @@ const settings = z.strictObject({
     .array(z.string('is a DNS name').regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/, 'is a DNS name in lower case'), 'is a list')
     .min(1, 'is empty, so nobody could have signed')
     .max(16, 'has more than 16 members')
-    .default(['metadata.azure.com']),
+    .default(['metadata.azure.com'])
+    .describe('DNS names of the metadata services that may have signed, and of all below them'),
 })
 
 /** No type is registered, and none of another vendor: the name is ours. */

@@ -26,7 +26,7 @@ const OTHERS: ReadonlySet<string> = new Set([
 
 /** What a TrustedIssuer of this kind says beside what all say. */
 const settings = z.strictObject({
-  issuer: z.string().min(1).max(1024),
+  issuer: z.string().min(1).max(1024).describe('Exact iss of its credentials'),
   algorithms: z
     .array(
       z.string().refine((name) => algorithms.has(name), {
@@ -36,7 +36,8 @@ const settings = z.strictObject({
     )
     .min(1)
     .default(['RS256', 'ES256'])
-    .transform((names) => new Set(names)),
+    .transform((names) => new Set(names))
+    .describe('What its credentials may be signed with'),
   typ: z
     .array(
       z.string().refine((name) => !OTHERS.has(normalType(name)), {
@@ -46,7 +47,8 @@ const settings = z.strictObject({
     )
     .min(1)
     .default(['', 'JWT'])
-    .transform((names) => new Set(names.map(normalType))),
+    .transform((names) => new Set(names.map(normalType)))
+    .describe("Header types of its credentials; '' for none"),
 })
 
 export type JwtSettings = z.output<typeof settings>

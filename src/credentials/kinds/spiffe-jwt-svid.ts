@@ -32,6 +32,7 @@ export const trustDomain = z
     isTrustDomain,
     'is a trust domain such as prod.example: lower-case letters, digits, dots, dashes and underscores',
   )
+  .describe('The trust domain of its ids')
 
 const settings = z.strictObject({ trustDomain })
 

@@ -22,7 +22,7 @@ import { SPIFFE_ALGORITHMS, trustDomain, workloadOf } from './spiffe-jwt-svid.ts
 const settings = z.strictObject({
   trustDomain,
   /** The same name under two schemes may be two trust domains (W-9). */
-  scheme: z.enum(['spiffe', 'wimse'], 'is spiffe or wimse').default('spiffe'),
+  scheme: z.enum(['spiffe', 'wimse'], 'is spiffe or wimse').default('spiffe').describe('What its ids begin with'),
 })
 
 const TYPES: ReadonlySet<string> = new Set(['wit+jwt'])

@@ -1,3 +1,5 @@
+export { administrator } from './administrator.ts'
+export { approval } from './approval.ts'
 export { client } from './client.ts'
 export { policy } from './policy.ts'
 export { target } from './target.ts'

@@ -212,6 +212,7 @@ const NOT_BY_REQUEST: readonly Reason[] = ['overloaded', 'record_unavailable', '
 const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
   certificate_refused: 'test/attacks/t13-certificates.test.ts',
   revoked: 'test/flows/revocations.test.ts',
+  blocked: 'test/flows/blocks.test.ts',
 }
 
 describe('RFC 8693 §2.2.2: errors', () => {

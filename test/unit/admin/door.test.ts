@@ -19,35 +19,69 @@ const apply = (documents: unknown, path = '/admin/v1/apply', to = world) =>
 
 /** Every route of the table, with something in the place of its parameters. */
 const table = routesOf({ documentKinds: [], formats: { credentialKinds: [], tokenKinds: [] } } as never)
-const kinds = ['trusted-issuers', 'clients', 'targets', 'policies']
+const kinds = ['administrators', 'trusted-issuers', 'clients', 'targets', 'policies']
 const closedRoutes = [
   ...table
     .filter(({ role }) => role !== 'nobody')
-    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID)] as const),
-  ...kinds.flatMap((kind) => [['get', `/admin/v1/${kind}`] as const, ['get', `/admin/v1/${kind}/x`] as const]),
+    .map(({ method, path }) => [method, path.replace(':id', RECORD_ID).replace(':version', '1')] as const),
+  ...kinds.flatMap((kind) => [
+    ['get', `/admin/v1/${kind}`] as const,
+    ...(['get', 'put', 'delete'] as const).map((method) => [method, `/admin/v1/${kind}/x`] as const),
+  ]),
 ]
 
 describe('who is let in (T34, T36)', () => {
   it('has the routes that are walked here', () => {
-    expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual([
-      'get /admin/v1/audit',
-      `get /admin/v1/audit/${RECORD_ID}`,
-      'get /admin/v1/clients',
-      'get /admin/v1/clients/x',
-      'get /admin/v1/export',
-      'get /admin/v1/history',
-      'get /admin/v1/keys',
-      'get /admin/v1/openapi.json',
-      'get /admin/v1/policies',
-      'get /admin/v1/policies/x',
-      'get /admin/v1/targets',
-      'get /admin/v1/targets/x',
-      'get /admin/v1/trusted-issuers',
-      'get /admin/v1/trusted-issuers/x',
-      'post /admin/v1/apply',
-      'post /admin/v1/keys/rotate',
-      'post /admin/v1/revocations',
-    ])
+    expect(closedRoutes.map(([method, path]) => `${method} ${path}`).sort()).toEqual(
+      [
+        `delete /admin/v1/blocks/${RECORD_ID}`,
+        'delete /admin/v1/administrators/x',
+        'delete /admin/v1/clients/x',
+        'delete /admin/v1/policies/x',
+        'delete /admin/v1/targets/x',
+        'delete /admin/v1/trusted-issuers/x',
+        'get /admin/v1/administrators',
+        'get /admin/v1/administrators/x',
+        'get /admin/v1/audit',
+        `get /admin/v1/audit/${RECORD_ID}`,
+        'get /admin/v1/blocks',
+        'get /admin/v1/changes',
+        `get /admin/v1/changes/${RECORD_ID}`,
+        'get /admin/v1/clients',
+        'get /admin/v1/clients/x',
+        'get /admin/v1/entities',
+        `get /admin/v1/entities/${RECORD_ID}`,
+        'get /admin/v1/export',
+        'get /admin/v1/history',
+        'get /admin/v1/history/1',
+        'get /admin/v1/keys',
+        'get /admin/v1/openapi.json',
+        'get /admin/v1/policies',
+        'get /admin/v1/policies/x',
+        'get /admin/v1/targets',
+        'get /admin/v1/targets/x',
+        'get /admin/v1/trusted-issuers',
+        'get /admin/v1/trusted-issuers/x',
+        `patch /admin/v1/entities/${RECORD_ID}`,
+        'post /admin/v1/apply',
+        'post /admin/v1/blocks',
+        `post /admin/v1/changes/${RECORD_ID}/approve`,
+        `post /admin/v1/changes/${RECORD_ID}/withdraw`,
+        'post /admin/v1/keys/rotate',
+        'post /admin/v1/revocations',
+        'post /admin/v1/rollback',
+        'put /admin/v1/administrators/x',
+        'put /admin/v1/clients/x',
+        'put /admin/v1/policies/x',
+        'put /admin/v1/targets/x',
+        'put /admin/v1/trusted-issuers/x',
+        'get /admin/v1/actions',
+        'get /admin/v1/lint',
+        'get /admin/v1/shadow',
+        'post /admin/v1/explain',
+        'post /admin/v1/replay',
+      ].sort(),
+    )
   })
 
   describe.each(closedRoutes)('%s %s', (method, path) => {
@@ -110,12 +144,18 @@ describe('who is let in (T34, T36)', () => {
       }),
     )
     const hosts = new Set<string>()
-    const authenticate = (authorization: string | undefined) => ({
+    const authenticate = async (authorization: string | undefined) => ({
       name: 'x',
+      principal: 'x',
+      bootstrap: false,
       role: authorization as (typeof roles)[number],
     })
     const server = createServer(
-      doorOver(routes, { hosts, authenticate, events: { changed: () => undefined, failed: () => undefined } }),
+      doorOver(routes, {
+        hosts,
+        authenticate,
+        events: { changed: () => undefined, failed: () => undefined, shutOut: () => undefined },
+      }),
     ).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
@@ -182,7 +222,7 @@ describe('every answer', () => {
     ['DELETE', '/admin/v1/apply', 'POST'],
     ['GET', '/admin/v1/apply', 'POST'],
     ['POST', '/admin/v1/export', 'HEAD, GET'],
-    ['PUT', '/admin/v1/clients/checkout', 'HEAD, GET'],
+    ['PATCH', '/admin/v1/clients/checkout', 'HEAD, GET, PUT, DELETE'],
     ['OPTIONS', '/admin/v1/keys', 'HEAD, GET'],
     ['TRACE', '/livez', 'HEAD, GET'],
   ])('names the methods of a path: %s %s', async (method, path, allow) => {
@@ -210,12 +250,20 @@ describe('every answer', () => {
     ['/admin/v1/audit?outcome=maybe', 'outcome', 'is granted, refused or failed'],
     ['/admin/v1/audit?reason=denyed', 'reason', 'did you mean denied?'],
     ['/admin/v1/audit?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/audit?shadow=next', 'since', 'is looked for in a time, so write one such as 7d'],
+    ['/admin/v1/shadow?since=yesterday', 'since', 'neither a moment such as'],
+    ['/admin/v1/shadow?since=1h&until=2h', 'since', 'there is no time between them'],
     ['/admin/v1/audit?limit=0', 'limit', 'is a number from 1 to 1000'],
     ['/admin/v1/audit?limit=1001', 'limit', 'is 1000 at most'],
     ['/admin/v1/audit?client=a%00b', 'client', 'no record has'],
     ['/admin/v1/history?cursor=@@@', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/clients?cursor=QUFB', 'cursor', 'is not a cursor of this list'],
     ['/admin/v1/export?format=xml', 'format', 'is yaml or json'],
+    ['/admin/v1/clients?label==shop', 'label', 'is not a label; write one such as team or team=shop'],
+    ['/admin/v1/clients?label=', 'label', 'is empty; write a label'],
+    ['/admin/v1/clients?name=Checkout', 'name', 'is not how a name begins'],
+    ['/admin/v1/clients?disabled=yes', 'disabled', 'is true or false'],
+    ['/admin/v1/clients?labels=team', 'labels', 'did you mean `label`?'],
     ['/admin/v1/keys?x=1', 'x', 'there is no field `x` here'],
     ['/admin/v1/keys?__proto__=1', '__proto__', 'there is no field'],
   ])('names the query member, and the remedy: %s', async (path, member, message) => {
@@ -545,6 +593,39 @@ describe('reading', () => {
     expect(fresh.rotations).toHaveLength(3)
   })
 
+  it.each([
+    ['', ['carts', 'checkout', 'checkout-jobs']],
+    ['?label=team', ['carts', 'checkout-jobs']],
+    ['?label=team%3Dshop', ['checkout-jobs']],
+    ['?label=team=shop', ['checkout-jobs']],
+    ['?label=team%3D', []],
+    ['?label=constructor', []],
+    ['?name=checkout', ['checkout', 'checkout-jobs']],
+    ['?name=checkout&disabled=false', ['checkout']],
+    ['?disabled=true', ['checkout-jobs']],
+    ['?disabled=false&label=team', ['carts']],
+  ])('lists the documents that are asked for: %s', async (query, names) => {
+    const fresh = await open()
+    const labelled = (name: string, team: string, more: object = {}) => ({
+      ...changed(base.client, more),
+      metadata: { name, labels: { team } },
+    })
+    await apply(
+      [...whole, labelled('checkout-jobs', 'shop', { disabled: true }), labelled('carts', 'carts')],
+      undefined,
+      fresh,
+    )
+    const found = async (path: string) => (await ask(fresh, path)).json
+    const { items } = await found(`/admin/v1/clients${query}`)
+    expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(names)
+    const first = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}limit=1`)
+    expect(first.items).toEqual(items.slice(0, 1))
+    expect(first.next === null).toBe(names.length < 2)
+    if (first.next === null) return
+    const rest = await found(`/admin/v1/clients${query}${query === '' ? '?' : '&'}cursor=${first.next}`)
+    expect(rest.items).toEqual(items.slice(1))
+  })
+
   it('describes itself: every route, role and kind', async () => {
     const { json } = await ask(world, '/admin/v1/openapi.json')
     expect(json.openapi).toBe('3.1.0')
@@ -557,6 +638,7 @@ describe('reading', () => {
     expect(described).toContain('post /admin/v1/revocations editor')
     expect(described).toContain('get /admin/v1/audit/{id} auditor')
     expect(Object.keys(json.components.schemas).sort()).toEqual([
+      'Administrator',
       'Client',
       'Document',
       'Policy',

@@ -1,21 +1,49 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
-import type { AdminDoor } from '../../../src/admin/contract.ts'
+import type { AdminDoor, AdministratorTrust } from '../../../src/admin/contract.ts'
 import { adminDoor } from '../../../src/admin/door.ts'
+import { roleBindings } from '../../../src/administrators/role-bindings.ts'
 import type { ExchangeRecord } from '../../../src/audit/contract.ts'
 import type { RecordFilter } from '../../../src/audit/reading.ts'
+import { NO_BLOCKS } from '../../../src/blocks/block-index.ts'
+import { credentialKinds } from '../../../src/credentials/look-up.ts'
+import { administrator } from '../../../src/documents/kinds/administrator.ts'
 import { client } from '../../../src/documents/kinds/client.ts'
 import { policy } from '../../../src/documents/kinds/policy.ts'
 import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
+import type { EntityStore } from '../../../src/entities/contract.ts'
+import type { RoadToDecision } from '../../../src/exchange/identified.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { Refusal } from '../../../src/refusal.ts'
+import { trustIndex } from '../../../src/trust/trust-index.ts'
+import { MemoryActionLog } from '../../fakes/memory-action-log.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
-import { compiler, context, key, newKeys } from '../documents/world.ts'
+import { compiler, context, ISSUER, key, newKeys } from '../documents/world.ts'
 
 export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
 export const NOW = Date.UTC(2026, 10, 24, 12)
+const unreached = (): never => {
+  throw new Error('no test here gets as far as this')
+}
+
+/** No request is explained over fakes that has anything to verify. */
+const road: RoadToDecision = {
+  issuer: 'https://cambist.example',
+  endpoints: [],
+  trustDomain: 'cambist.example',
+  clock: { now: () => NOW, monotonic: () => 0 },
+  keys: { find: unreached, anchors: unreached },
+  source: { present: unreached },
+  status: { check: unreached },
+  credentialKinds: { ofTokens: new Map(), ofClients: new Map() },
+  events: { unknownParameter: () => undefined },
+}
+const roads = { road, roadWithoutNetwork: () => road }
+
 export const RECORD_ID = '01900000-0000-7000-8000-000000000001'
 
 export const record: ExchangeRecord = {
@@ -44,6 +72,9 @@ export const record: ExchangeRecord = {
   tokenHash: '',
   subjectTokenHash: 'HASH',
   actorTokenHash: '',
+  clientTokenHash: '',
+  credentials: [],
+  keys: [],
   parents: [],
   lineage: RECORD_ID,
   traceId: '',
@@ -59,8 +90,43 @@ export interface World {
   readonly asked: { filter: RecordFilter; limit: number; cursor: string | undefined }[]
   readonly failures: unknown[]
   readonly changes: string[]
+  /** Why tokens did not open the door. */
+  readonly shutOut: string[]
   readonly rotations: (string | undefined)[]
   door: Partial<AdminDoor>
+}
+
+/** Documents that make nobody an administrator. */
+const trustNobody: AdministratorTrust = {
+  version: 0,
+  kinds: credentialKinds(context.credentialKinds),
+  issuers: trustIndex([]),
+  administrators: roleBindings([]),
+  keys: {
+    find: () => {
+      throw new Error('no issuer is trusted')
+    },
+    anchors: () => {
+      throw new Error('no issuer is trusted')
+    },
+  },
+  source: { present: () => Promise.reject(new Error('no issuer is trusted')) },
+  status: { check: () => undefined },
+  revoked: () => undefined,
+  blocked: NO_BLOCKS,
+  ourIssuer: ISSUER,
+  adminAudience: 'cambist-admin',
+  trustDomain: 'cambist.example',
+  now: NOW / 1000,
+}
+
+/** A register in which nobody has been seen. */
+const noEntities: EntityStore = {
+  list: async () => ({ items: [], next: null }),
+  get: async () => undefined,
+  records: async () => ({ items: [], next: null }),
+  changes: async () => [],
+  change: async () => 'unknown',
 }
 
 /** The administrators' door on a port of its own over fakes, closed when the test file is done. */
@@ -72,6 +138,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     asked: [],
     failures: [],
     changes: [],
+    shutOut: [],
     rotations: [],
     door: overrides,
     url: '',
@@ -85,13 +152,25 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
         return { items: [record], next: 'NEXT' }
       },
       get: async (id) => (id === RECORD_ID ? record : undefined),
+      walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
+      liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
+      clientsGrantedSince: async () => new Set(['checkout']),
     },
+    entities: noEntities,
+    actions: new MemoryActionLog(),
     compiler: compiler(),
-    snapshots: { atLeast: async () => ({}) as never },
-    documentKinds: [client, policy, target, trustedIssuer],
+    snapshots: {
+      atLeast: async () => compiler().snapshot(await states.load()),
+      current() {
+        throw new Refusal('snapshot_unavailable', 'nothing is in force here', { retryAfter: 1 })
+      },
+    },
+    ...roads,
+    documentKinds: [administrator, client, policy, target, trustedIssuer],
     formats: context,
     newKeys,
+    judgeTraffic: async () => ({ looked: 0, denied: 0, groups: [] }),
     keys: {
       list: () => [key('ES256')],
       rotate: async (_author, algorithm) => {
@@ -103,10 +182,12 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     ready: async () => ({ ready: true, checks: { database: true } }),
     clock: { now: () => NOW },
     adminToken: new Secret(TOKEN),
+    trust: { current: () => trustNobody, newerThan: async () => undefined },
     hosts,
     events: {
       changed: (version, author, what) => world.changes.push(`${version} ${author}: ${what}`),
       failed: (_id, error) => world.failures.push(error),
+      shutOut: (_id, _remote, refusal) => world.shutOut.push(refusal.reason),
     },
     ...overrides,
   })
@@ -167,7 +248,7 @@ export function ask(
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(parts).toString('utf8')
-          const isJson = /json/.test(response.headers['content-type'] ?? '')
+          const isJson = /[/+]json/.test(response.headers['content-type'] ?? '')
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,

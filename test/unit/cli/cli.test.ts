@@ -254,6 +254,18 @@ describe('documents', () => {
     })
   })
 
+  it('lints the documents in force where none are given', async () => {
+    const applied = file('in-force.yaml', exportYaml([...whole, document('Target', 'lonely', { audience: 'lonely' })]))
+    expect((await cambist(['apply', '-f', applied])).code).toBe(0)
+    const { code, out, err } = await cambist(['lint'])
+    expect([code, out]).toEqual([0, ''])
+    expect(err).toContain('warning: Target lonely: nobody can have a token for this target')
+    expect(JSON.parse((await cambist(['lint', '--output', 'json'])).out)).toMatchObject({
+      faults: [],
+      warnings: expect.arrayContaining([expect.objectContaining({ kind: 'Target', name: 'lonely' })]),
+    })
+  })
+
   it('takes the quickstart documents as they are in the checkout', async () => {
     const { code, err } = await cambist(['lint', '-f', join(import.meta.dirname, '../../../examples/quickstart')])
     expect([code, err]).toEqual([0, expect.stringContaining('4 documents: 0 faults')])

@@ -88,7 +88,9 @@ describe('readConfig', () => {
   })
 
   it('never lets an administrators’ audience be the issuer', () => {
-    expect(faultsOf({ CAMBIST_ADMIN_AUDIENCE: 'http://127.0.0.1:8400' })[0]?.path).toBe('CAMBIST_ADMIN_AUDIENCE')
+    for (const audience of ['http://127.0.0.1:8400', 'http://127.0.0.1:8400/', 'http://127.0.0.1:8400/token'])
+      expect(faultsOf({ CAMBIST_ADMIN_AUDIENCE: audience })[0]?.path).toBe('CAMBIST_ADMIN_AUDIENCE')
+    expect(readConfig({ CAMBIST_ADMIN_AUDIENCE: 'http://127.0.0.1:8400/admin' }).admin.audience).toMatch(/admin$/)
   })
 })
 

@@ -175,7 +175,7 @@ describe('conditions are checked against what issuers map', () => {
 
   it('leaves in force what was written before, and refuses the next write', () => {
     const documents = policy({ condition: "subject.namspace == 'shop'" }).map((each) => ({ ...each, changedIn: 1 }))
-    const state = { version: 1, documents, keys: [], revocations: [] }
+    const state = { version: 1, documents, keys: [], revocations: [], blocks: [] }
     expect(compiler().snapshot(state).policies.size).toBe(1)
     expect(told(...documents)).toHaveLength(1)
   })

@@ -24,6 +24,7 @@ describe('compiling documents', () => {
       documents: whole.map((each) => ({ ...each, changedIn: 7 })),
       keys: [key('ES256')],
       revocations: [],
+      blocks: [],
     }
     const snapshot = new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
@@ -57,7 +58,7 @@ describe('compiling documents', () => {
       'Polcy p kind: there is no kind "Polcy"; did you mean Policy?',
     ])
     expect(lines([document('Deployment', 'p', {})])).toEqual([
-      'Deployment p kind: there is no kind "Deployment"; there are TrustedIssuer, Client, Target, Policy',
+      'Deployment p kind: there is no kind "Deployment"; there are TrustedIssuer, Client, Target, Policy, Administrator, Approval',
     ])
   })
 
@@ -256,6 +257,7 @@ describe('a database that was put back', () => {
       documents: documents.map((each) => ({ ...each, changedIn: 5 })),
       keys: [],
       revocations: [],
+      blocks: [],
     })
     kept.snapshot(at(5, whole))
     kept.snapshot(at(4, []))

@@ -33,9 +33,14 @@ class SlowStore implements StateStore {
     return state
   }
 
+  get pending() {
+    return this.inner.pending
+  }
   change: StateStore['change'] = (plan) => this.inner.change(plan)
+  at: StateStore['at'] = (version) => this.inner.at(version)
   history: StateStore['history'] = (limit, before) => this.inner.history(limit, before)
   watch: StateStore['watch'] = (onVersion) => this.inner.watch(onVersion)
+  currentVersion: StateStore['currentVersion'] = () => this.inner.currentVersion()
 }
 
 const put = (store: StateStore, documents = whole) => apply({ store, compiler: compiler(), newKeys }, documents, author)

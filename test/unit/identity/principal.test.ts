@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalId } from '../../../src/identity/principal.ts'
+import { canonicalId, namedIn } from '../../../src/identity/principal.ts'
 import { parseSpiffeId, parseWorkloadId } from '../../../src/identity/spiffe-id.ts'
 
 const OURS = 'cambist.example'
@@ -40,9 +40,24 @@ describe('canonicalId', () => {
         const prefix = `wimse://${OURS}/${issuer}/`
         expect(id.startsWith(prefix)).toBe(true)
         expect(decodeURIComponent(id.slice(prefix.length))).toBe(text)
+        expect(namedIn(OURS, id)).toEqual({ issuer, subject: text })
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it.each([
+    `wimse://other.example/prod/a`,
+    `wimse://${OURS}/prod`,
+    `wimse://${OURS}/prod/a/b`,
+    `wimse://${OURS}/prod/%61`,
+    `wimse://${OURS}/prod/a%2fb`,
+    `wimse://${OURS}/prod/%`,
+    `spiffe://${OURS}/prod/a`,
+    'a',
+    '',
+  ])('is not %j, which names nobody of an issuer', (id) => {
+    expect(namedIn(OURS, id)).toBeUndefined()
   })
 
   it('is a workload identifier of ours, of one segment for the issuer and one for the subject', () => {

@@ -140,7 +140,7 @@ describe('lint', () => {
     [
       'wide patterns',
       { subject: { issuers: ['prod'], ids: ['a/**', '*'], match: { namespace: ['*'] } } },
-      ['spec.subject.ids', 'spec.subject.ids', 'spec.subject.match.namespace'],
+      ['spec.subject.ids[0]', 'spec.subject.ids[1]', 'spec.subject.match.namespace'],
     ],
   ])('%s', (_, spec, expected) => {
     expect(paths(spec)).toEqual(expected)

@@ -180,10 +180,9 @@ it('lint says what is doubtful', () => {
     lintTarget(target({ tokens: [{ kind: 'access-token', ...token }] })).map(({ path }) => path)
   expect(paths({})).toEqual([])
   expect(paths({ lifetime: '15m' })).toEqual([])
-  expect(paths({ lifetime: '16m', typ: 'JWT', subject: 'subject.namespace', algorithm: 'EdDSA' })).toEqual([
+  expect(paths({ lifetime: '16m', typ: 'JWT', algorithm: 'EdDSA' })).toEqual([
     'spec.tokens[0].lifetime',
     'spec.tokens[0].typ',
-    'spec.tokens[0].subject',
     'spec.tokens[0].algorithm',
   ])
 })

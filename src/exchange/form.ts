@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { Parameters } from '../exchange/contract.ts'
 import { Refusal } from '../refusal.ts'
+import type { Parameters } from './contract.ts'
 
 /** Parameters that may come more than once (TE-08); for all others a repeat is refused (RFC 6749 §3.2, T31). */
 const REPEATABLE: ReadonlySet<string> = new Set(['audience', 'resource'])

@@ -1,8 +1,18 @@
 import { hash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Carried } from '../credentials/contract.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import { Refusal } from '../refusal.ts'
+
+/** The head of a request, as a door has it: header fields by lower-case name, and all of them in turn as they came. */
+export interface Head {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> & {
+    readonly authorization?: string | undefined
+  }
+  /** Names and values by turns. */
+  readonly rawHeaders: readonly string[]
+}
 
 /** RFC 9110 §11.2. A field that came twice is joined with a comma by Node, and so is none. */
 const TOKEN68 = /^[A-Za-z0-9._~+/-]+=*$/
@@ -12,7 +22,7 @@ const TOKEN68 = /^[A-Za-z0-9._~+/-]+=*$/
  * of it verified. Throws Refusal `authentication_scheme` for an Authorization that nobody offers, `proof_invalid` and
  * `dpop_invalid` for fields that cannot be read.
  */
-export function carriedOf(message: IncomingMessage, body: Buffer, certificate: readonly Buffer[] | undefined): Carried {
+export function carriedOf(message: Head, body: Buffer, certificate: readonly Buffer[] | undefined): Carried {
   const { headers } = message
   const bodyDigest: Carried['bodyDigest'] = (algorithm) => hash(algorithm, body, 'base64url')
   if (headers['workload-proof-token'] !== undefined)
@@ -37,11 +47,7 @@ export function carriedOf(message: IncomingMessage, body: Buffer, certificate: r
   }
 }
 
-function single(
-  { headers }: IncomingMessage,
-  name: string,
-  reason: 'proof_invalid' | 'dpop_invalid',
-): string | undefined {
+function single({ headers }: Head, name: string, reason: 'proof_invalid' | 'dpop_invalid'): string | undefined {
   const value = headers[name]
   if (value === undefined) return undefined
   if (typeof value !== 'string' || !TOKEN68.test(value))
@@ -50,7 +56,7 @@ function single(
 }
 
 /** `Authorization: WPT …`, once (W-40). Node keeps the first of several and says nothing of the others. */
-function workloadProofOf({ headers, rawHeaders }: IncomingMessage): string | undefined {
+function workloadProofOf({ headers, rawHeaders }: Head): string | undefined {
   const { authorization } = headers
   if (authorization === undefined) return undefined
   const [, proof] = /^wpt(?= |$) *(.*)$/i.exec(authorization) ?? []
@@ -67,7 +73,7 @@ function workloadProofOf({ headers, rawHeaders }: IncomingMessage): string | und
 }
 
 /** The request as a message signature sees it (RFC 9421 §2): the target as sent, and fields as they came. */
-function signedMessage({ method = '', url = '', rawHeaders }: IncomingMessage): SignedMessage {
+function signedMessage({ method = '', url = '', rawHeaders }: Head): SignedMessage {
   const mark = url.indexOf('?')
   return {
     method,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseForm } from '../../../src/oauth/form.ts'
+import { parseForm } from '../../../src/exchange/form.ts'
 import type { Refusal } from '../../../src/refusal.ts'
 
 const parse = (text: string | Buffer) => Object.fromEntries(parseForm(Buffer.from(text)))

@@ -1,0 +1,35 @@
+import type { Named } from '../blocks/contract.ts'
+import { blockedBecause } from '../blocks/sentence.ts'
+import type { JsonObject } from '../lib/json.ts'
+import { Refusal } from '../refusal.ts'
+import type { Identified, Trusting } from './identify.ts'
+import { hashesOf } from './spellings.ts'
+
+/**
+ * Whoever is blocked takes part in nothing, in whatever position he stands and whatever names him: himself, his issuer, this
+ * credential of his, a key that the request proves, an actor or a client that his token names (T22). Throws Refusal `blocked`.
+ */
+export function checkNotBlocked(
+  party: Identified,
+  { token, header }: { readonly token: string; readonly header: JsonObject },
+  { blocked, possession, now, onBlocked }: Trusting,
+): void {
+  if (blocked.none) return
+  const { principal, issuer, actors, ours, useId, tokenHash } = party
+  const named: Named = {
+    subjects: [principal.id],
+    actors,
+    instances: [principal.instance],
+    issuers: [issuer.name],
+    clients: ours?.path ?? NONE,
+    keys: possession.keys,
+    lineages: ours === undefined ? NONE : [ours.lineage],
+    credentials: [{ issuer: issuer.name, id: useId, hashes: () => hashesOf(token, tokenHash, header) }],
+  }
+  const block = blocked.meeting(named, now)
+  if (block === undefined) return
+  onBlocked?.(party)
+  throw new Refusal('blocked', blockedBecause(block))
+}
+
+const NONE: readonly string[] = Object.freeze([])

@@ -1,0 +1,20 @@
+import { ownIssuer } from '../credentials/own-issuer.ts'
+import type { Compiler } from './compile.ts'
+import type { Document, Snapshot, StoredState } from './contract.ts'
+import { propose } from './proposal.ts'
+
+/**
+ * What would be in force if a draft were applied: the documents of `state` with it over them, and all else as it is now.
+ * It is put in force nowhere. Throws DocumentFaults as apply() does.
+ */
+export function draftSnapshot(
+  compiler: Compiler,
+  now: Snapshot,
+  state: StoredState,
+  draft: readonly Document[],
+  ourIssuer: string,
+): Snapshot {
+  const { whole } = propose(state.documents, draft)
+  const { nouns: _, ...compiled } = compiler.compile(whole, ownIssuer(ourIssuer, now.keyring.published))
+  return Object.freeze({ ...now, ...compiled, version: state.version })
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import type { Document } from '../../src/documents/contract.ts'
+import { readDocuments } from '../../src/documents/read.ts'
+import { writtenFactsSchema } from '../../src/exchange/written-facts.ts'
+
+const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'policy.md')
+/** The section that all others stand on. */
+const CAST = 'The cast'
+
+/** A case as it is written for `cambist test`, with what else a decision says. */
+const caseSchema = z.strictObject({
+  name: z.string(),
+  facts: writtenFactsSchema,
+  expect: z.strictObject({
+    verdict: z.enum(['permitted', 'refused']),
+    reason: z.string().optional(),
+    rule: z.string().optional(),
+    scopes: z.array(z.string()).optional(),
+    subject: z.string().optional(),
+    actors: z.array(z.string()).optional(),
+    changes: z.array(z.string()).optional(),
+    lifetime: z.string().optional(),
+    shadow: z.array(z.string()).optional(),
+  }),
+})
+
+export type Case = z.output<typeof caseSchema>
+
+export interface Section {
+  readonly title: string
+  /** The cast, with what the section says instead or beside. */
+  readonly documents: readonly Document[]
+  /** Those that the section shows. */
+  readonly shown: readonly Document[]
+  readonly cases: readonly Case[]
+}
+
+/** The sections of docs/policy.md that show something. */
+export function policyPage(): readonly Section[] {
+  const parts = readFileSync(PAGE, 'utf8').split(/^## /m)
+  const read = parts.map((part) => {
+    const [title = ''] = part.split('\n', 1)
+    const blocks = [...part.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text = '']) => text)
+    const isCases = (text: string) => text.startsWith('cases:')
+    return {
+      title,
+      shown: blocks.filter((text) => !isCases(text)).flatMap((text) => readDocuments(text, 'application/yaml')),
+      cases: blocks
+        .filter(isCases)
+        .flatMap((text) => z.object({ cases: z.array(caseSchema) }).parse(parse(text)).cases),
+    }
+  })
+  const cast = read.find(({ title }) => title === CAST)?.shown ?? []
+  return read
+    .filter(({ title, shown }) => title !== CAST && shown.length > 0)
+    .map((section) => ({ ...section, documents: over(cast, section.shown) }))
+}
+
+function over(below: readonly Document[], above: readonly Document[]): readonly Document[] {
+  const key = ({ kind, metadata }: Document) => `${kind}/${metadata.name}`
+  return [...new Map([...below, ...above].map((document) => [key(document), document])).values()]
+}
