@@ -103,6 +103,15 @@ describe('conditions are checked against what issuers map', () => {
       'Client checkout: spec.workloads[0].condition: line 1, column 10: workload has no member `namspace`',
     ],
     [
+      'who administers',
+      [
+        changed(people, { uses: ['administrator'] }),
+        ...whole,
+        document('Administrator', 'team', { issuer: 'people', condition: 'size(assertion.groups)', role: 'viewer' }),
+      ],
+      'Administrator team: spec.condition: the condition is a number, and a condition is true or false; compare it with something',
+    ],
+    [
       'the subject of a token',
       [
         base.issuer,
