@@ -13,6 +13,7 @@ import { algorithms } from './lib/algorithms.ts'
 
 const DOCUMENTS = join(import.meta.dirname, '..', 'examples', 'quickstart')
 const KEY_ID = 'development-cluster'
+const POD = '7f0f2c3e-8a51-4b1c-bb55-2f6a3f9f3c11'
 const CLUSTER = 'https://kubernetes.development.example'
 
 /** The API server of the development cluster: it signs service-account tokens of the shape that Kubernetes 1.37 gives them. */
@@ -24,6 +25,8 @@ export interface DevelopmentCluster {
     readonly now: number
     readonly lifetime: number
     readonly serviceAccount?: string
+    /** The uid of the pod: which copy of the workload it is. */
+    readonly pod?: string
   }): string
 }
 
@@ -35,7 +38,7 @@ export function developmentCluster(dataDir: string): DevelopmentCluster {
   if (rs256 === undefined) throw new Error('RS256 is missing from the table of algorithms')
   return {
     jwks: { keys: [{ ...jwk, kid: KEY_ID, alg: 'RS256', use: 'sig' }] },
-    token({ audience, now, lifetime, serviceAccount = 'checkout' }) {
+    token({ audience, now, lifetime, serviceAccount = 'checkout', pod = POD }) {
       const header = { alg: 'RS256', kid: KEY_ID }
       const claims = {
         aud: [audience],
@@ -46,7 +49,7 @@ export function developmentCluster(dataDir: string): DevelopmentCluster {
         'kubernetes.io': {
           namespace: 'shop',
           node: { name: 'node-1', uid: '2d0a5b8e-7c1f-4f0e-9a63-0b1c5f1d9e01' },
-          pod: { name: `${serviceAccount}-6d5f7c9b8-x2x7q`, uid: '7f0f2c3e-8a51-4b1c-bb55-2f6a3f9f3c11' },
+          pod: { name: `${serviceAccount}-6d5f7c9b8-x2x7q`, uid: pod },
           serviceaccount: { name: serviceAccount, uid: '0c9d5d5e-57c2-4bd4-9a0c-6b8f5c6d7e21' },
         },
         nbf: now,

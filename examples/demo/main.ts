@@ -1,11 +1,13 @@
 /**
  * npm run demo: the guided tour. Each capability once, for real, against servers that it starts and stops: what is asked,
- * what comes back, and why. Ends with 0 only if every step behaved. With --json it prints the matrix alone, for a script.
+ * what comes back, and why. Ends with 0 only if every step behaved. With --json it prints what administrators typed, and the
+ * matrix, for a script.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setDefaultCACertificates } from 'node:tls'
+import { administrators, type Typed } from './administrators.ts'
 import { Authority } from './certificates.ts'
 import { type Brought, type Position, positions, rowsOf } from './credentials.ts'
 import {
@@ -62,8 +64,8 @@ function tellRefusal({ status, error, reason, detail }: TriedRefusal): void {
   say(fact('the caller', `${status} ${error}`), fact('the record', `${reason}: ${detail}`), '')
 }
 
-/** The second part; in words where somebody reads them, as JSON for a script. */
-async function everyCredential(world: World, cambist: Cambist): Promise<void> {
+/** The last part; in words where somebody reads them, as JSON for a script. */
+async function everyCredential(world: World, cambist: Cambist, typed: readonly Typed[]): Promise<void> {
   const mint = minting(world, cambist)
   const matrix: TriedRow[] = []
   for (const row of rowsOf(world, cambist, mint)) matrix.push(await tryRow(row, world, cambist))
@@ -79,7 +81,8 @@ async function everyCredential(world: World, cambist: Cambist): Promise<void> {
   }
 
   const faults = [...matrix, ...refusals].flatMap((one) => one.faults)
-  if (asJson) process.stdout.write(`${JSON.stringify({ matrix, refusals, faults }, undefined, 2)}\n`)
+  if (asJson)
+    process.stdout.write(`${JSON.stringify({ administrators: typed, matrix, refusals, faults }, undefined, 2)}\n`)
   expect(faults.length === 0, faults.join('\n'))
 }
 
@@ -94,8 +97,9 @@ try {
   world = await createWorld(web)
   cambist = await startCambist(directory, await web.issue({ ips: ['127.0.0.1'] }), world.insecureFetch)
   if (!asJson) await tour(cambist)
+  const typed = await administrators(cambist, !asJson)
   await cambist.apply(documentsOf(world, cambist.issuer))
-  await everyCredential(world, cambist)
+  await everyCredential(world, cambist, typed)
   if (!asJson) say(good('Every step behaved.'))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type { TlsIdentity } from './workload.ts'
 
 export interface ExchangeRow {
@@ -15,6 +16,13 @@ export interface ExchangeRow {
   readonly [name: string]: unknown
 }
 
+/** What a command has printed, results and words for people, and how it ended. */
+export interface Printed {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
 export interface Cambist {
   readonly issuer: string
   /** Token endpoints: of the first listener, and of the one that asks for client certificates. */
@@ -23,6 +31,8 @@ export interface Cambist {
   readonly directory: string
   /** Applies documents as an administrator, whole or not at all. */
   apply(documents: readonly object[]): Promise<void>
+  /** Runs a command line of an administrator, as it would be typed. */
+  command(...args: readonly string[]): Promise<Printed>
   /** What an administrator reads of a request. */
   record(id: string): Promise<ExchangeRow>
   stop(): Promise<void>
@@ -37,7 +47,8 @@ export async function startCambist(
   const [port, mtlsPort, adminPort] = await freePorts(3)
   const issuer = `https://127.0.0.1:${port}`
   const mtls = `https://127.0.0.1:${mtlsPort}`
-  const admin = `http://127.0.0.1:${adminPort}/admin/v1`
+  const administrators = `http://127.0.0.1:${adminPort}`
+  const admin = `${administrators}/admin/v1`
   const files = { cert: join(directory, 'server.crt'), key: join(directory, 'server.key') }
   writeFileSync(files.cert, identity.cert)
   writeFileSync(files.key, identity.key, { mode: 0o600 })
@@ -90,6 +101,11 @@ export async function startCambist(
     async apply(documents) {
       await administer('/apply', documents)
     },
+    command: (...args) =>
+      printed(args, {
+        CAMBIST_ADMIN_URL: administrators,
+        CAMBIST_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
+      }),
     async record(id) {
       return (await administer(`/audit/${id}`)) as ExchangeRow
     },
@@ -98,6 +114,19 @@ export async function startCambist(
       await exited
     },
   }
+}
+
+async function printed(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Printed> {
+  const child = spawn(process.execPath, ['src/start.js', ...args], {
+    env: { ...process.env, NO_COLOR: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.once('exit', resolve)),
+  ])
+  return { code, out, err }
 }
 
 async function freePorts(count: number): Promise<readonly number[]> {

@@ -6,10 +6,11 @@ import { type RoleBinding, roles } from './contract.ts'
 
 /** The written `spec` of an Administrator document. */
 export const administratorSchema = z.strictObject({
-  disabled: z.boolean().optional(),
+  disabled: z.boolean().optional().describe('Stands for nothing while true'),
   issuer: z
     .string({ error: ({ input }) => (input === undefined ? 'is missing; name a trusted issuer' : 'is a name') })
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is the name of a trusted issuer: lower-case letters, digits and -'),
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is the name of a trusted issuer: lower-case letters, digits and -')
+    .describe('The TrustedIssuer that vouches for its people; it says administrator in uses'),
   condition: z
     .string({
       error: ({ input }) =>
@@ -17,10 +18,13 @@ export const administratorSchema = z.strictObject({
           ? `is missing; say in CEL who is meant, such as "assertion.groups.exists(g, g == 'platform')"`
           : 'is a CEL expression, in quotes',
     })
-    .min(1, 'is empty'),
-  role: z.enum(roles, {
-    error: ({ input }) => `${input === undefined ? 'is missing; it' : ''} is one of ${roles.join(', ')}`.trimStart(),
-  }),
+    .min(1, 'is empty')
+    .describe('Who is meant, in CEL: true for the claims of their tokens'),
+  role: z
+    .enum(roles, {
+      error: ({ input }) => `${input === undefined ? 'is missing; it' : ''} is one of ${roles.join(', ')}`.trimStart(),
+    })
+    .describe('What they may do'),
 })
 
 /** What a condition can see: the claims and the header of the token (interfaces.md, "CEL sees"). */

@@ -13,7 +13,7 @@ export interface Approval {
 const ALWAYS = ['TrustedIssuer', 'Administrator', 'Approval'] as const
 
 export const approvalSchema = z.strictObject({
-  disabled: z.boolean().default(false),
+  disabled: z.boolean().default(false).meta({ description: 'Stands for nothing while true' }),
   kinds: z
     .array(z.string().min(1, 'is empty'))
     .default([])

@@ -18,6 +18,7 @@ import type { TrustedIssuer } from '../trust/contract.ts'
 import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
 import { shutOut } from './administering.ts'
 import type { Approval } from './approval.ts'
+import { attributeFaults } from './attributes.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
 import { administrator } from './kinds/administrator.ts'
@@ -92,7 +93,11 @@ export class Compiler {
     })
   }
 
-  /** `own` is the issuer of our own tokens, where there are keys; `gone` is what a change deletes, for the words of a fault. Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
+  /**
+   * `own` is the issuer of our own tokens, of documents that are in force; those that are being written are without, and are
+   * also read for attributes that nobody provides. `gone` is what a change deletes, for the words of a fault. Throws
+   * DocumentFaults with every fault: of each document alone, of its references, and of documents together.
+   */
   compile(documents: readonly Compilable[], own?: TrustedIssuer, gone: readonly Document[] = []): Compiled {
     const faults: DocumentFault[] = []
     const byKind = this.#byKind(documents, faults)
@@ -118,6 +123,10 @@ export class Compiler {
     }
     faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
     faults.push(...shutOut(nouns.administrators.values(), nouns.issuers, this.#context.credentialKinds))
+    // What is in force stays in force: only who writes documents is told that nobody provides what they read. Of an issuer
+    // that has faults nobody knows what it maps.
+    if (own === undefined && nouns.issuers.size === byKind.get(trustedIssuer.kind)?.length)
+      for (const found of attributeFaults(nouns)) faults.push(...found)
     const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
     if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
       throw new DocumentFaults(faults)

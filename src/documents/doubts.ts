@@ -26,8 +26,9 @@ export interface Traffic {
 /** Judges the granted exchanges of the last week by other documents, newest first, as far as time allows. Handed in: the record is judged by exchange/. */
 export type JudgeTraffic = (before: Compiled, after: Compiled) => Promise<Traffic>
 
-/** A change may deny so much of what is permitted without being asked about. */
+/** A change may deny so much of what is permitted without being asked about, and so few exchanges, of which no share says anything. */
 const SHARE = 0.05
+const FEW = 10
 
 /** Doubts that the documents alone give reason for; these cost nothing. */
 export function doubtsOfDocuments({ before, whole, compiled, compiledBefore }: Plan): readonly Doubt[] {
@@ -72,7 +73,7 @@ export function mayDeny({ put, removed, changes }: Plan): boolean {
 /** The doubt about a judgement of traffic, where there is any. */
 export function doubtsOfTraffic(traffic: Traffic): readonly Doubt[] {
   const { looked, denied, groups } = traffic
-  if (looked === 0 || denied / looked <= SHARE) return []
+  if (denied < FEW || denied / looked <= SHARE) return []
   const [first] = groups
   const most =
     first === undefined ? '' : `, ${first.count} of them of client ${first.client} at ${first.targets.join(' ')}`

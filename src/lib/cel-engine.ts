@@ -43,7 +43,7 @@ export function read(
   } catch (error) {
     throw refuse(unparsable(error, source))
   }
-  const faults = admissionFaults(tree, variables, (at) => `${position(source, at)}: `)
+  const faults = admissionFaults(tree, variables, (at) => `${placeIn(source, at)}: `)
   if (faults.length > 0) throw new Faults(faults)
   try {
     harden(parsed.expr, variables)
@@ -73,7 +73,8 @@ function hintFor(rest: string): string {
   return quotes % 2 === 1 ? '; is a quote left open?' : ''
 }
 
-function position(source: string, offset: number): string {
+/** An offset in words. */
+export function placeIn(source: string, offset: number): string {
   const before = source.slice(0, offset).split('\n')
   return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
 }

@@ -21,17 +21,20 @@ export type Errors = string[]
  */
 export interface Clause {
   readonly stage: (typeof stages)[number]
-  /** Whether the rule says anything of this; one that does not is never asked. */
-  isSaidBy(rule: RuleFields): boolean
   /** Whether the case is as the rule says; undefined: nobody can tell, since a condition failed. */
   holds(rule: Policy, asked: Case, errors: Errors): boolean | undefined
   /** Of a clause that does not hold. */
   describe(rule: Policy, asked: Case): Failing
 }
 
+interface PlainClause extends Clause {
+  /** Whether the rule says anything of this; one that does not is never asked. */
+  isSaidBy(rule: RuleFields): boolean
+}
+
 const isPermit = ({ effect }: RuleFields): boolean => effect === 'permit'
 
-const grant: Clause = {
+const grant: PlainClause = {
   stage: 'plain',
   isSaidBy: ({ grants }) => grants !== undefined,
   holds: ({ grants }, { facts }) => grants === undefined || grants.has(facts.grant),
@@ -42,7 +45,7 @@ const grant: Clause = {
   }),
 }
 
-const tokenType: Clause = {
+const tokenType: PlainClause = {
   stage: 'plain',
   isSaidBy: ({ tokenTypes }) => tokenTypes !== undefined,
   holds: ({ tokenTypes }, { profile }) => tokenTypes === undefined || tokenTypes.has(profile.kind),
@@ -53,7 +56,7 @@ const tokenType: Clause = {
   }),
 }
 
-const subject: Clause = {
+const subject: PlainClause = {
   stage: 'plain',
   isSaidBy: (rule) => rule.subject !== undefined,
   holds: ({ subject: party, effect }, { facts }) =>
@@ -61,7 +64,7 @@ const subject: Clause = {
   describe: ({ subject: party, effect }, { facts }) => describeParty('subject', party, facts.subject, effect),
 }
 
-const actor: Clause = {
+const actor: PlainClause = {
   stage: 'plain',
   isSaidBy: (rule) => rule.actor !== undefined,
   holds: ({ actor: party, effect }, { facts }) =>
@@ -70,7 +73,7 @@ const actor: Clause = {
 }
 
 /** What a token of ours must hold (interfaces.md, "Narrowing"); a permit for another audience has to say it. */
-const narrowing: Clause = {
+const narrowing: PlainClause = {
   stage: 'narrowing',
   isSaidBy: ({ subject: party, effect }) => effect === 'permit' || party?.scopes !== undefined,
   holds: ({ subject: party }, { facts, crosses }) =>
@@ -89,7 +92,7 @@ const narrowing: Clause = {
   },
 }
 
-const delegation: Clause = {
+const delegation: PlainClause = {
   stage: 'delegation',
   isSaidBy: isPermit,
   holds: (rule, { facts }) => delegationFault(rule, facts) === undefined,
@@ -103,7 +106,7 @@ const delegation: Clause = {
   },
 }
 
-const changes: Clause = {
+const changes: PlainClause = {
   stage: 'changes',
   isSaidBy: isPermit,
   holds(rule, asked) {
@@ -127,30 +130,19 @@ export function unlisted(lacking: readonly ChangeClass[], { facts, profile }: Ca
   }
 }
 
-function conditionAt(path: string, of: (rule: RuleFields) => Condition | undefined): Clause {
-  return {
-    stage: 'condition',
-    isSaidBy: (rule) => of(rule) !== undefined,
-    holds(rule, asked, errors) {
-      const condition = of(rule)
-      return condition === undefined ? true : ask(condition, rule, asked, errors)
-    },
-    describe(rule, asked) {
-      const errors: Errors = []
-      const condition = of(rule)
-      const result = condition === undefined ? true : ask(condition, rule, asked, errors)
-      const [error] = errors
-      return {
-        path,
-        why:
-          result === undefined
-            ? `its condition failed: ${error?.slice(`rule ${rule.name}: `.length)}`
-            : 'its condition does not hold',
-        saw: condition === undefined ? {} : membersSeen(condition, asked.bindings),
-      }
-    },
-  }
-}
+/** A condition, at its place in the document. */
+const conditionAt = (path: string, condition: Condition): Clause => ({
+  stage: 'condition',
+  holds: (rule, asked, errors) => ask(condition, rule, asked, errors),
+  describe(rule, asked) {
+    const errors: Errors = []
+    const why =
+      ask(condition, rule, asked, errors) === undefined
+        ? `its condition failed: ${errors.map((error) => error.slice(`rule ${rule.name}: `.length)).join()}`
+        : 'its condition does not hold'
+    return { path, why, saw: membersSeen(condition, asked.bindings) }
+  },
+})
 
 /** Undefined where the condition failed, which is told to `errors`. */
 function ask(condition: Condition, rule: Policy, { bindings }: Case, errors: Errors): boolean | undefined {
@@ -163,22 +155,20 @@ function ask(condition: Condition, rule: Policy, { bindings }: Case, errors: Err
   }
 }
 
-/** In the order in which they are asked: plain fields first, conditions last. */
-const clauses: readonly Clause[] = [
-  grant,
-  tokenType,
-  subject,
-  actor,
-  narrowing,
-  delegation,
-  changes,
-  conditionAt('spec.subject.condition', (rule) => rule.subject?.condition),
-  conditionAt('spec.actor.condition', (rule) => rule.actor?.condition),
-  conditionAt('spec.condition', (rule) => rule.condition),
-]
+/** In the order in which they are asked. */
+const plainClauses: readonly PlainClause[] = [grant, tokenType, subject, actor, narrowing, delegation, changes]
 
-/** What a rule says, scopes and demands aside. A forbid says when, and nothing of how. */
-export const clausesOf = (rule: RuleFields): readonly Clause[] =>
-  Object.freeze(clauses.filter((clause) => clause.isSaidBy(rule)))
+/** What a rule says, scopes and demands aside: plain fields first, conditions last. A forbid says when, and nothing of how. */
+export function clausesOf(rule: RuleFields): readonly Clause[] {
+  const conditions = [
+    ['spec.subject.condition', rule.subject?.condition] as const,
+    ['spec.actor.condition', rule.actor?.condition] as const,
+    ['spec.condition', rule.condition] as const,
+  ]
+  return Object.freeze([
+    ...plainClauses.filter((clause) => clause.isSaidBy(rule)),
+    ...conditions.flatMap(([path, condition]) => (condition === undefined ? [] : conditionAt(path, condition))),
+  ])
+}
 
 const anyOf = (names: ReadonlySet<string> | undefined): string => [...(names ?? [])].join(' or ')

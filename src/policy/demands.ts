@@ -75,5 +75,5 @@ const isAuthenticated = ({ authentication }: Policy, { client }: Facts): boolean
 const isMandated = ({ delegation }: Policy, { actor, mayAct }: Facts): boolean =>
   !delegation.requireMayAct || actor === undefined || mayAct !== undefined
 
-export const isBound = (demanded: Binding, { binding }: Pick<Facts, 'binding'>): boolean =>
+const isBound = (demanded: Binding, { binding }: Pick<Facts, 'binding'>): boolean =>
   demanded === 'none' || (demanded === 'any' ? binding !== 'none' : binding === demanded)

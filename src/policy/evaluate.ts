@@ -128,7 +128,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
       for (const scope of found.withheld) withheld.add(scope)
     }
   }
-  const changes = surveys[0]?.asked.changes ?? []
+  const changes = withScopeChange(surveys[0]?.asked.changes ?? [], wanted, facts)
   if (forbids.length > 0) {
     const names = ruleNames(forbids)
     return deny(
@@ -181,7 +181,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
     binding: facts.binding,
     rules: ruleNames(deciding),
-    changes: withScopeChange(changes, scopes, facts),
+    changes: withScopeChange(surveys[0]?.asked.changes ?? [], scopes, facts),
     ...noted(trace),
   })
   permissions.add(permission)

@@ -1,5 +1,5 @@
 import type { Case } from './case.ts'
-import { forbidMismatch, permitMismatch } from './match.ts'
+import { covers, forbidMismatch, permitMismatch } from './match.ts'
 import type { Policy } from './policy.ts'
 
 /** What the rules say to one case. */
@@ -39,7 +39,7 @@ export function survey(
       if (rule.effect === 'permit') {
         if (forbidsOnly || permitMismatch(rule, asked, notes.errors) !== undefined) continue
         if (rule.mode === 'enforce') permits.push(rule)
-        else if (wanted.length === 0 || wanted.some((scope) => rule.scopes?.has(scope)))
+        else if (asked.facts.scopes.length === 0 || wanted.some((scope) => covers(rule, scope, asked)))
           notes.shadow.set(rule.name, 'permit')
         continue
       }

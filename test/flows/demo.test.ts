@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 
 interface Printed {
+  readonly administrators: readonly { command: string; code: number; output: string }[]
   readonly matrix: readonly { credential: string; cells: Record<string, { outcome: string }> }[]
   readonly refusals: readonly { status: number; reason: string }[]
   readonly faults: readonly string[]
@@ -23,6 +24,12 @@ describe('the guided tour', () => {
     const { code, printed } = await demo()
     expect(printed.faults).toEqual([])
     expect(code).toBe(0)
+    expect(printed.administrators.map(({ command, code: ended }) => [command.split(' ')[1], ended])).toEqual([
+      ...['explain', 'test', 'diff', 'apply', 'audit', 'apply', 'history', 'rollback', 'block', 'block'].map((verb) => [
+        verb,
+        0,
+      ]),
+    ])
     expect(printed.matrix.length).toBeGreaterThan(15)
     for (const { credential, cells } of printed.matrix) {
       const outcomes = Object.values(cells).map(({ outcome }) => outcome)

@@ -40,7 +40,7 @@ const policies = (round: number) => [
     clients: ['till'],
     scopes: ['orders:write'],
   }),
-  document('Policy', 'broken', { effect: 'forbid', mode: 'shadow', clients: ['*'], condition: 'subject.nowhere == 1' }),
+  document('Policy', 'broken', { effect: 'forbid', mode: 'shadow', clients: ['*'], condition: 'int(subject.id) == 1' }),
   document('Client', 'till', {
     authentication: { method: 'private_key_jwt', jwks: { keys: [till.jwk] } },
     ...(round % 5 === 4 ? { disabled: true } : {}),

@@ -55,7 +55,7 @@ describe('the first five minutes', () => {
       targets: ['orders'],
       scopes: ['orders:write'],
     })
-    const applied = await fetch(`${second.admin}/admin/v1/apply`, {
+    const applied = await fetch(`${second.admin}/admin/v1/apply?confirm=true`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${second.adminToken()}`, 'Content-Type': 'application/json' },
       body: JSON.stringify(changed),

@@ -113,6 +113,8 @@ const SAMPLES: Samples = {
   },
   'get /admin/v1/entities/:id': seen,
   'patch /admin/v1/entities/:id': async (world) => ({ ...(await seen(world)), ...json({ labels: { team: 'shop' } }) }),
+  'post /admin/v1/explain': ({ record }) => json({ audit: record }),
+  'post /admin/v1/replay': ({ server }) => json({ documents: baseDocuments(server.cluster), since: '7d' }),
   'post /admin/v1/revocations': () => json({ jti: 'somebody', reason: 'a sample' }),
 }
 

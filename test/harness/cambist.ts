@@ -65,7 +65,7 @@ export interface TestServer {
   token(form: Form, headers?: Record<string, string>): Promise<Answer>
   /** A token exchange with everything a good one needs; members given replace, undefined leaves out. */
   exchange(form?: Form, headers?: Record<string, string>): Promise<Answer>
-  /** Applies documents (objects) at the administrators' door; throws with the problem where that refuses. */
+  /** Applies documents (objects) at the administrators' door, meaning it; throws with the problem where that refuses. */
   apply(...documents: object[]): Promise<{ version: number }>
   /** The row of an exchange. */
   record(id: string): Promise<Record<string, unknown>>
@@ -216,7 +216,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
         headers,
       ),
     async apply(...documents) {
-      const response = await fetch(`${administrators.url}/admin/v1/apply`, {
+      const response = await fetch(`${administrators.url}/admin/v1/apply?confirm=true`, {
         method: 'POST',
         headers: { ...authorization, 'Content-Type': 'application/json' },
         body: JSON.stringify(documents),

@@ -7,12 +7,12 @@ import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
 import { cursor, decodeCursor, encodeCursor, limit, listOf, moment, noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
-const revision = z.object({
+const revisionSchema = z.object({
   version: z.int(),
   at: z.iso.datetime(),
   author: z.string(),
   message: z.string(),
-  approvedBy: z.string().nullable(),
+  approvedBy: z.string().optional(),
   changes: z.array(auditedChange),
 })
 
@@ -34,7 +34,7 @@ export function history({ store }: Pick<AdminDoor, 'store'>): readonly AnyRoute[
       summary:
         'Versions with author, message, and what changed with the hashes of each document before and after, newest first',
       query: z.strictObject({ limit: limit(500, 50), cursor }),
-      answers: { type: 'application/json', schema: listOf(revision) },
+      answers: { type: 'application/json', schema: listOf(revisionSchema) },
       async handle({ query }) {
         const before = query.cursor === undefined ? undefined : Number(decodeCursor(query.cursor, /^[0-9]{1,15}$/))
         const revisions = await store.history(query.limit + 1, before)
@@ -51,7 +51,7 @@ export function history({ store }: Pick<AdminDoor, 'store'>): readonly AnyRoute[
       query: noQuery,
       answers: {
         type: 'application/json',
-        schema: revision.extend({ documents: z.array(changedDocument) }),
+        schema: revisionSchema.extend({ documents: z.array(changedDocument) }),
       },
       async handle({ parameters }) {
         const { data: asked } = version.safeParse(parameters['version'])
@@ -65,11 +65,7 @@ export function history({ store }: Pick<AdminDoor, 'store'>): readonly AnyRoute[
   ]
 }
 
-const shown = ({ at, approvedBy, ...rest }: Revision) => ({
-  ...rest,
-  at: moment(at),
-  approvedBy: approvedBy ?? null,
-})
+const shown = (revision: Revision) => ({ ...revision, at: moment(revision.at) })
 
 interface ChangedDocument {
   readonly kind: string

@@ -75,9 +75,9 @@ const replayed = z.object({
   notes: z.array(z.string()),
 })
 
-type Door = Pick<AdminDoor, 'store' | 'compiler' | 'records' | 'clock'>
+type Door = Pick<AdminDoor, 'store' | 'compiler' | 'records' | 'actions' | 'clock'>
 
-/** `POST /admin/v1/replay`: what a draft would have made of what was asked. Reads alone: nothing is fetched, minted or marked. */
+/** `POST /admin/v1/replay`: what a draft would have made of what was asked. Reads alone: nothing is fetched, minted or marked; it is itself on record. */
 export function replay(door: Door): readonly AnyRoute[] {
   return [
     route({
@@ -88,8 +88,11 @@ export function replay(door: Door): readonly AnyRoute[] {
       query: noQuery,
       takes: ['application/json'],
       answers: { type: 'application/json', schema: replayed },
-      async handle({ body, headers, signal }) {
+      async handle({ id, administrator, body, headers, signal }) {
         const replaying = await begin(door, (await body()).text)
+        const { name } = administrator
+        const { about } = replaying
+        await door.actions.write({ id, at: door.clock.now(), administrator: name, action: 'replay', about })
         if ((headers.accept ?? '').includes(LINES)) return { lines: lines(replaying, signal) }
         for await (const _ of progress(replaying, signal));
         return { json: answerOf(replaying) }

@@ -9,7 +9,9 @@ import { noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
 const asked = z.strictObject({
-  version: z.int('is the number of a version').min(0, 'is the number of a version'),
+  version: z
+    .int({ error: ({ input }) => `${input === undefined ? 'is missing; write' : 'is not'} the number of a version` })
+    .min(0, 'is not the number of a version'),
   message,
   confirm: z.boolean().optional(),
   dryRun: z.boolean().optional(),

@@ -16,7 +16,7 @@ interface Revision {
   readonly at: string
   readonly author: string
   readonly message: string
-  readonly approvedBy: string | null
+  readonly approvedBy?: string
   readonly changes: readonly Change[]
 }
 
@@ -67,7 +67,7 @@ async function list(terminal: Terminal, { limit, cursor, output }: Options): Pro
       page.items.map(({ version, at, author, approvedBy, changes, message }) => [
         String(version),
         at,
-        approvedBy === null ? author : `${author}, approved by ${approvedBy}`,
+        approvedBy === undefined ? author : `${author}, approved by ${approvedBy}`,
         counted(changes),
         message,
       ]),

@@ -5,8 +5,8 @@ import type { Party, Policy } from '../../policy/policy.ts'
 import type { Target, TokenProfile } from '../../targets/contract.ts'
 import type { Position } from '../../trust/contract.ts'
 import type { Warning } from '../contract.ts'
-import { clientsOf, enforced, isBuiltIn, listed, type Nouns, targetsOf } from './enforced.ts'
-import { foreignIds, unmapped } from './selectors.ts'
+import { clientsOf, enforced, listed, type Nouns, targetsOf } from './enforced.ts'
+import { foreignIds } from './selectors.ts'
 
 type Found = Iterable<readonly [path: string, message: string]>
 
@@ -16,7 +16,6 @@ export function* never(nouns: Nouns): Iterable<Warning> {
   for (const permit of enforced(nouns, 'permit')) {
     const { name } = permit
     for (const [path, message] of ofPermit(permit, nouns, everyScope)) yield { kind: 'Policy', name, path, message }
-    yield* unmappedAttributes(permit, nouns)
   }
 }
 
@@ -164,18 +163,4 @@ function* partyInVain(party: Party | undefined, at: string, positions: readonly 
   const issuer = named.length === 1 && only !== undefined ? nouns.issuers.get(only) : undefined
   if (issuer === undefined) return
   for (const [index, message] of foreignIds(party.ids ?? [], issuer)) yield [`${at}.ids[${index}]`, message]
-}
-
-/** Attributes that a rule matches and none of the issuers it names maps. */
-function* unmappedAttributes({ name, subject, actor }: Policy, { issuers }: Nouns): Iterable<Warning> {
-  for (const [path, party] of [['spec.subject', subject] as const, ['spec.actor', actor] as const]) {
-    if (party?.issuers === undefined) continue
-    // What a token of ours or a registered client carries is not said by a document.
-    if ([...party.issuers].some(isBuiltIn)) continue
-    const mapped = [...party.issuers].flatMap((each) =>
-      (issuers.get(each)?.attributes ?? []).map(([attribute]) => attribute),
-    )
-    for (const [attribute] of party.match)
-      yield* unmapped('Policy', name, `${path}.match.${attribute}`, attribute, mapped, [...party.issuers].join(', '))
-  }
 }

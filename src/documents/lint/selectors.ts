@@ -1,6 +1,5 @@
 import type { Client } from '../../clients/contract.ts'
 import type { Pattern } from '../../identity/pattern.ts'
-import { nearestName } from '../../lib/nearest.ts'
 import type { TrustedIssuer } from '../../trust/contract.ts'
 import type { Warning } from '../contract.ts'
 import type { Nouns } from './enforced.ts'
@@ -29,7 +28,7 @@ export function* selectorsInVain(nouns: Nouns): Iterable<Warning> {
 }
 
 function* ofClient({ name, workloads, authentication }: Client, { issuers }: Nouns): Iterable<Warning> {
-  for (const [index, { issuer: issuerName, ids, match }] of workloads.entries()) {
+  for (const [index, { issuer: issuerName, ids }] of workloads.entries()) {
     const path = authentication === undefined ? `spec.workloads[${index}]` : 'spec.authentication'
     const issuer = issuers.get(issuerName)
     if (issuer === undefined) continue
@@ -39,26 +38,7 @@ function* ofClient({ name, workloads, authentication }: Client, { issuers }: Nou
     if (!WORKLOADS.some((position) => issuer.uses.has(position)))
       yield warning('issuer', `trusted issuer ${issuerName} may not be used for workloads; see its \`uses\``)
     for (const [at, message] of foreignIds(ids ?? [], issuer)) yield warning(`ids[${at}]`, message)
-    const mapped = issuer.attributes.map(([attribute]) => attribute)
-    for (const [attribute] of match)
-      yield* unmapped('Client', name, `${path}.match.${attribute}`, attribute, mapped, issuerName)
   }
 }
 
 const WORKLOADS = ['client', 'subject', 'actor', 'assertion'] as const
-
-/** An attribute that nobody maps. */
-export function* unmapped(
-  kind: string,
-  name: string,
-  path: string,
-  attribute: string,
-  mapped: readonly string[],
-  issuer: string,
-): Iterable<Warning> {
-  if (mapped.includes(attribute)) return
-  const near = nearestName(attribute, mapped)
-  const there = mapped.length === 0 ? 'it maps none' : `it maps ${mapped.join(', ')}`
-  const message = `can never match: trusted issuer ${issuer} maps no attribute ${attribute}; ${near === undefined ? there : `did you mean ${near}?`}`
-  yield { kind, name, path, message }
-}

@@ -34,7 +34,7 @@ await server.apply(
         claims: {
           'https://orders.example/team': 'subject.namespace',
           pod: 'subject.pod',
-          nothing: 'subject.department',
+          nothing: 'subject.pod.department',
           asker: 'client.name',
           number: '7',
         },

@@ -95,7 +95,7 @@ describe('cambist diff --replay', () => {
         'COUNT  CHANGE   CLIENT    TARGETS  ISSUER  IN FORCE          DRAFT         EXAMPLE',
         '1 240  refused  checkout  orders   prod    orders:read 300s  scope_denied  01a21323-b950-734e-8943-000000000000',
         '',
-        '1 240 exchanges of checkout at orders would be refused: no policy lets client checkout ask for orders:read at orders; checkout-reads-orders permits no scope.',
+        '1 240 exchanges of checkout at orders would be refused: no rule lets client checkout ask for orders:read at orders; rule checkout-reads-orders permits no scope.',
         '',
       ].join('\n'),
     )
@@ -114,7 +114,7 @@ describe('cambist diff --replay', () => {
     expect(permitting.out).toContain(
       [
         '1 240 exchanges of checkout at orders would be permitted with another lifetime, by checkout-reads-orders.',
-        '1 exchange of checkout at orders would be permitted with orders:write, by checkout-reads-orders; it was refused: no policy lets client checkout ask for orders:write at orders; checkout-reads-orders permits orders:read.',
+        '1 exchange of checkout at orders would be permitted with orders:write, by checkout-reads-orders; it was refused: no rule lets client checkout ask for orders:write at orders; rule checkout-reads-orders permits orders:read.',
       ].join('\n'),
     )
   })

@@ -218,7 +218,9 @@ describe('a workload is a client', () => {
         const [selector] = client.workloads
         return {
           ...client,
-          workloads: [{ ...selector!, condition: { source: '', test: () => asked.push(client.name) > 0 } }],
+          workloads: [
+            { ...selector!, condition: { source: '', misreadings: () => [], test: () => asked.push(client.name) > 0 } },
+          ],
         }
       }),
     )

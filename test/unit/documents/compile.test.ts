@@ -311,11 +311,6 @@ describe('warnings', () => {
       'spec.scopes[0]: orders:raed can never be granted: target orders offers no such scope; did you mean orders:read?',
     ],
     [
-      'an attribute that is not mapped',
-      [issuer, changed(client, { workloads: [{ issuer: 'prod', match: { namespce: ['shop'] } }] }), target, policy],
-      'spec.workloads[0].match.namespce: can never match: trusted issuer prod maps no attribute namespce; did you mean namespace?',
-    ],
-    [
       'a closed target',
       [
         ...whole.filter((each) => each !== target),

@@ -301,10 +301,14 @@ describe('who reaches what', () => {
     expect(warned(...open).filter((line) => line.includes('nobody can'))).toEqual([])
   })
 
-  it('counts an issuer that vouches for a certificate, or lets administrators in, as used', () => {
+  it('counts an issuer that an Administrator document names as used', () => {
     const admins = trusted('admins', { uses: ['administrator'] })
+    const administers = document('Administrator', 'ada', {
+      ...{ issuer: 'admins', condition: "assertion.sub == 'ada'", role: 'admin' },
+    })
     const named = changed(policy, { subject: { issuers: ['prod'] } })
-    expect(warned(...withThese(admins, named)).filter((line) => line.includes('nobody uses'))).toEqual([])
+    expect(warned(...withThese(admins, named)).filter((line) => line.includes('nobody uses'))).toHaveLength(1)
+    expect(warned(...withThese(admins, named, administers)).filter((line) => line.includes('nobody uses'))).toEqual([])
   })
 })
 

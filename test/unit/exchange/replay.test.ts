@@ -45,7 +45,7 @@ describe('Replay', () => {
           draft: {
             verdict: 'refused',
             reason: 'denied',
-            detail: 'no policy lets client checkout ask for orders:read at orders',
+            detail: 'no rule lets client checkout ask for orders:read at orders',
             client: 'checkout',
             rules: [],
           },

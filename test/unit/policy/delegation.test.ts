@@ -181,3 +181,32 @@ describe('may_act (TE-46, T20)', () => {
     expect(verdict({ policies }, factsOf())).toBe(allowed)
   })
 })
+
+describe('may_act, whatever it holds', () => {
+  const world = rule({ mode: 'delegate' })
+  const facts = (members: Record<string, unknown>, more: object = {}) =>
+    onBehalf({
+      actor: workload('checkout', { attributes: { level: 3, admin: true, teams: ['a'], serviceaccount: 'checkout' } }),
+      mayAct: { members, issuer: 'https://idp.example', actorIssuer: 'https://idp.example', ...more },
+    })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['a number that holds', { sub: 'checkout', level: 3 }, 'permitted orders:read'],
+    ['a number that does not', { sub: 'checkout', level: 4 }, 'may_act_mismatch'],
+    ['true', { sub: 'checkout', admin: true }, 'permitted orders:read'],
+    ['a list, which is compared with nothing', { sub: 'checkout', teams: ['a'] }, 'may_act_mismatch'],
+    ['an object', { sub: 'checkout', level: {} }, 'may_act_mismatch'],
+    ['null', { sub: 'checkout', level: null }, 'may_act_mismatch'],
+    ['an issuer that is no text', { sub: 'checkout', iss: 1 }, 'may_act_mismatch'],
+    ['what every object has', { sub: 'checkout', toString: 'x' }, 'may_act_mismatch'],
+  ])('%s', (_, members, expected) => {
+    expect(verdict(world, facts(members))).toBe(expected)
+  })
+
+  it('means nobody of another issuer where none is known', () => {
+    const { mayAct, ...rest } = facts({ sub: 'checkout' })
+    expect(mayAct).toBeDefined()
+    const unknown = { ...rest, mayAct: { members: { sub: 'checkout' }, issuer: 'https://idp.example' } }
+    expect(verdict(world, unknown)).toBe('may_act_mismatch')
+  })
+})

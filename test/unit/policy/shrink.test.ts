@@ -1,86 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Facts } from '../../../src/policy/contract.ts'
-import { decide, factsOf, workload } from './world.ts'
+import { AUDIENCE, forbid, permit, policies, request, TARGETS } from './random.ts'
+import { decide } from './world.ts'
 
 /** Rights only shrink: over random rules and requests. */
-const SCOPES = ['orders:read', 'orders:write', 'pay'] as const
-const TARGETS = { orders: ['orders:read', 'orders:write'], billing: ['orders:read', 'pay'] } as const
-const AUDIENCE = { orders: 'https://orders.example', billing: 'billing' } as const
-
-const some = <T>(...members: readonly T[]) => fc.subarray([...members])
-const names = (...members: readonly string[]) =>
-  fc.oneof(fc.constant(['*']), fc.subarray([...members], { minLength: 1 }))
-const condition = fc.constantFrom(
-  "subject.namespace == 'shop'",
-  "subject.cluster == 'x'",
-  'request.scopes.size() < 2',
-  "request.scopes.exists(s, s == 'pay')",
-  'has(actor.id)',
-)
-const maybe = <T>(key: string, value: fc.Arbitrary<T>) =>
-  fc.option(value, { nil: undefined }).map((each) => (each === undefined ? {} : { [key]: each }))
-const record = (...parts: readonly fc.Arbitrary<object>[]) =>
-  fc.tuple(...parts).map((each) => Object.assign({}, ...each) as Record<string, unknown>)
-
-const permit = record(
-  names('checkout', 'stock').map((clients) => ({ clients })),
-  names('orders', 'billing').map((targets) => ({ targets })),
-  maybe('scopes', some(...SCOPES)),
-  maybe('condition', condition),
-  maybe(
-    'subject',
-    fc.constantFrom({ issuers: ['prod'] }, { issuers: ['people'] }, { match: { namespace: ['shop'] } }, { scopes: [] }),
-  ),
-  maybe(
-    'delegation',
-    fc.constantFrom({ mode: 'none' }, { mode: 'delegate' }, { mode: 'delegate', maxDepth: 1 }, { mode: 'impersonate' }),
-  ),
-  maybe('changes', some('format', 'scope', 'authority', 'unbind')),
-  maybe('mode', fc.constantFrom('enforce', 'shadow')),
-)
-const forbid = record(
-  fc.constant({ effect: 'forbid' }),
-  maybe('clients', names('checkout', 'stock')),
-  maybe('targets', names('orders', 'billing')),
-  maybe('scopes', fc.subarray([...SCOPES], { minLength: 1 })),
-  maybe('condition', condition),
-  maybe('mode', fc.constantFrom('enforce', 'shadow')),
-)
-const policies = fc
-  .array(fc.oneof({ weight: 4, arbitrary: permit }, { weight: 1, arbitrary: forbid }), { maxLength: 6 })
-  .map((rules) => Object.fromEntries(rules.map((rule, index) => [`r${index}`, rule])))
-const principal = fc
-  .record({
-    subject: fc.constantFrom('checkout', 'alice'),
-    issuer: fc.constantFrom('prod', 'people', 'self'),
-    key: fc.boolean(),
-    scopes: some(...SCOPES),
-  })
-  .map(({ subject, ...more }) => workload(subject, more))
-const request: fc.Arbitrary<Facts> = fc
-  .record({
-    subject: principal,
-    acts: fc.boolean(),
-    candidates: fc.constantFrom(['checkout'], ['stock'], ['checkout', 'stock']),
-    aimed: fc.subarray(['orders', 'billing'] as const, { minLength: 1 }),
-    scopes: some(...SCOPES),
-    actors: fc.constantFrom([], [{ sub: 'a' }]),
-    subjectAudiences: fc.constantFrom(undefined, [], ['https://orders.example']),
-    format: fc.constantFrom('jwt', 'x509'),
-  })
-  .map(({ subject, acts, candidates, aimed, subjectAudiences, ...more }) =>
-    factsOf({
-      ...more,
-      subject,
-      ...(acts ? { actor: workload('checkout') } : {}),
-      ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
-      subjectClient: candidates[0] ?? '',
-      client: { candidates, authentication: 'subject_token', principal: workload('checkout') },
-      audiences: aimed.map((name) => AUDIENCE[name]),
-    }),
-  )
-
 const runs = { numRuns: 600 }
 
 describe('rights only shrink', () => {

@@ -40,7 +40,7 @@ export function issuerWith(keys: KeySource, more: Partial<TrustedIssuer> = {}): 
     firstUse: 'any',
     tenant: undefined,
     conditions: [],
-    subject: { source: 'assertion.sub', value: () => '' },
+    subject: { source: 'assertion.sub', misreadings: () => [], value: () => '' },
     instance: undefined,
     attributes: [],
     ...more,
