@@ -75,15 +75,20 @@ function entriesOf(path: string): readonly Dirent[] | undefined {
   }
 }
 
-/** Files of policy tests: those that are named, and those in folders that are. */
-export function testFilesIn(paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) => {
-    if (path === '-' || isTestFile(path)) return path === '-' ? [] : [path]
-    return (entriesOf(path) ?? [])
-      .filter((entry) => !entry.isDirectory() && isTestFile(entry.name))
-      .map((entry) => join(path, entry.name))
-      .sort()
+/** Paths of documents, and the files of policy tests among them and beside them. A folder of tests alone has no documents. */
+export function withTestFiles(paths: readonly string[]): {
+  readonly documents: readonly string[]
+  readonly tests: readonly string[]
+} {
+  const documents: string[] = []
+  const tests = paths.flatMap((path) => {
+    if (isTestFile(path)) return [path]
+    const files = path === '-' ? undefined : entriesOf(path)?.filter((entry) => !entry.isDirectory())
+    const found = (files ?? []).filter(({ name }) => isTestFile(name)).map(({ name }) => join(path, name))
+    if (found.length === 0 || files?.some(({ name }) => SUFFIX.test(name) && !isTestFile(name))) documents.push(path)
+    return found.sort()
   })
+  return { documents, tests: [...new Set(tests)] }
 }
 
 export function textOf(file: string): string {

@@ -3,7 +3,7 @@ import { type DocumentFault, DocumentFaults } from '../documents/faults.ts'
 import { warningsOf } from '../documents/warnings.ts'
 import type { Terminal } from './contract.ts'
 import { type Input, readInput } from './files.ts'
-import { offlineCompiler } from './offline-compiler.ts'
+import { offlineCompiler } from './offline.ts'
 
 export interface Linted {
   readonly documents: number

@@ -90,22 +90,22 @@ export interface CliEnvironment {
   readonly adminUrl: string
   readonly adminTokenFile: string
   readonly issuer: string
+  /** '' where nothing is said. */
   readonly trustDomain: string
 }
 
 /** What the command line needs of the environment. */
 export function readCliEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): CliEnvironment {
-  const issuer = env['CAMBIST_ISSUER'] || 'http://127.0.0.1:8400'
   return {
     adminUrl: env['CAMBIST_ADMIN_URL'] || 'http://127.0.0.1:8401',
     adminTokenFile: env['CAMBIST_ADMIN_TOKEN_FILE'] || `${env['CAMBIST_DATA_DIR'] || '.cambist'}/admin-token`,
-    issuer,
-    trustDomain: env['CAMBIST_TRUST_DOMAIN'] || hostOf(issuer),
+    issuer: env['CAMBIST_ISSUER'] || 'http://127.0.0.1:8400',
+    trustDomain: env['CAMBIST_TRUST_DOMAIN'] || '',
   }
 }
 
-/** Where nothing is said, a server's trust domain is the host of its issuer (config.ts). */
-function hostOf(issuer: string): string {
+/** The trust domain of a server that is told none: the host of its issuer. */
+export function trustDomainOf(issuer: string): string {
   const host = URL.parse(issuer)?.hostname ?? ''
   return host === '' || host === '[::1]' ? 'localhost' : host
 }
