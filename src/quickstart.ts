@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Document } from './documents/contract.ts'
 import { readDocuments } from './documents/read.ts'
+import { isTestFile } from './documents/test-file.ts'
 import { TOKEN_EXCHANGE } from './exchange/request.ts'
 import { algorithms } from './lib/algorithms.ts'
 
@@ -63,7 +64,7 @@ export function developmentCluster(dataDir: string): DevelopmentCluster {
 /** The quickstart documents, for this machine: its development cluster, its issuer. */
 export function quickstartDocuments(cluster: DevelopmentCluster, issuer: string): readonly Document[] {
   const text = readdirSync(DOCUMENTS)
-    .filter((name) => name.endsWith('.yaml'))
+    .filter((name) => name.endsWith('.yaml') && !isTestFile(name))
     .sort()
     .map((name) => readFileSync(join(DOCUMENTS, name), 'utf8'))
     .join('\n---\n')

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Document } from '../documents/contract.ts'
 import { type DocumentFault, DocumentFaults } from '../documents/faults.ts'
 import { type MediaType, type Reading, readWithPlaces } from '../documents/read.ts'
+import { isTestFile } from '../documents/test-file.ts'
 import { CommandFailure, type Terminal } from './contract.ts'
 import { nameOfError } from './error-name.ts'
 
@@ -14,7 +15,7 @@ export interface Input {
 
 const SUFFIX = /\.(ya?ml|json)$/i
 
-/** Reads files, folders (their .yaml, .yml and .json files, in the order of their names) and `-`, the standard input. Throws DocumentFaults over all of them. */
+/** Reads files, folders (their .yaml, .yml and .json files but policy tests, in the order of their names) and `-`, the standard input. Throws DocumentFaults over all of them. */
 export async function readInput(paths: readonly string[], terminal: Terminal): Promise<Input> {
   const faults: DocumentFault[] = []
   const readings: Reading[] = []
@@ -56,21 +57,41 @@ export async function readInput(paths: readonly string[], terminal: Terminal): P
 
 function filesAt(path: string): readonly string[] {
   if (path === '-') return [path]
-  let entries: readonly Dirent[]
-  try {
-    if (!statSync(path).isDirectory()) return [path]
-    entries = readdirSync(path, { withFileTypes: true })
-  } catch (error) {
-    throw new CommandFailure(`${path} cannot be read (${nameOfError(error)}).`)
-  }
+  const entries = entriesOf(path)
+  if (entries === undefined) return [path]
   const files = entries
-    .filter((entry) => !entry.isDirectory() && SUFFIX.test(entry.name))
+    .filter((entry) => !entry.isDirectory() && SUFFIX.test(entry.name) && !isTestFile(entry.name))
     .map((entry) => join(path, entry.name))
   if (files.length === 0) throw new CommandFailure(`There is no .yaml, .yml or .json file in ${path}.`)
   return files.sort()
 }
 
-function textOf(file: string): string {
+/** What is in a folder; undefined where the path is none. */
+function entriesOf(path: string): readonly Dirent[] | undefined {
+  try {
+    return statSync(path).isDirectory() ? readdirSync(path, { withFileTypes: true }) : undefined
+  } catch (error) {
+    throw new CommandFailure(`${path} cannot be read (${nameOfError(error)}).`)
+  }
+}
+
+/** Paths of documents, and the files of policy tests among them and beside them. A folder of tests alone has no documents. */
+export function withTestFiles(paths: readonly string[]): {
+  readonly documents: readonly string[]
+  readonly tests: readonly string[]
+} {
+  const documents: string[] = []
+  const tests = paths.flatMap((path) => {
+    if (isTestFile(path)) return [path]
+    const files = path === '-' ? undefined : entriesOf(path)?.filter((entry) => !entry.isDirectory())
+    const found = (files ?? []).filter(({ name }) => isTestFile(name)).map(({ name }) => join(path, name))
+    if (found.length === 0 || files?.some(({ name }) => SUFFIX.test(name) && !isTestFile(name))) documents.push(path)
+    return found.sort()
+  })
+  return { documents, tests: [...new Set(tests)] }
+}
+
+export function textOf(file: string): string {
   let bytes: Buffer
   try {
     bytes = readFileSync(file)

@@ -1,11 +1,9 @@
-import * as credentialKinds from '../credentials/kinds/index.ts'
 import { inOrder } from '../documents/canonical.ts'
-import { Compiler } from '../documents/compile.ts'
 import { type DocumentFault, DocumentFaults } from '../documents/faults.ts'
 import { warningsOf } from '../documents/warnings.ts'
-import * as tokenKinds from '../tokens/kinds/index.ts'
 import type { Terminal } from './contract.ts'
 import { type Input, readInput } from './files.ts'
+import { offlineCompiler } from './offline.ts'
 
 export interface Linted {
   readonly documents: number
@@ -18,14 +16,7 @@ export async function lintFiles(paths: readonly string[], terminal: Terminal): P
   let input: Input | undefined
   try {
     input = await readInput(paths, terminal)
-    const compiler = new Compiler({
-      credentialKinds: Object.values(credentialKinds),
-      tokenKinds: Object.values(tokenKinds),
-      ourIssuer: terminal.environment.issuer,
-      openKeys() {
-        throw new Error('signing keys are opened by a server')
-      },
-    })
+    const compiler = offlineCompiler(terminal.environment.issuer)
     const warnings = inOrder(warningsOf(compiler.compile(input.documents)))
     return { documents: input.documents.length, faults: [], warnings: warnings.map(input.place) }
   } catch (error) {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { type ClientCertificates, hostOf, readClientCertificates } from './client-certificates.ts'
-import type { Environment, VariableName } from './environment.ts'
+import { type Environment, trustDomainOf, type VariableName } from './environment.ts'
 
 export interface Address {
   readonly host: string
@@ -54,8 +54,7 @@ export function readConfig(env: Environment): Config {
   const adminListen = address(env, 'CAMBIST_ADMIN_LISTEN', '127.0.0.1:8401', fault)
   const issuerText = env.CAMBIST_ISSUER ?? 'http://127.0.0.1:8400'
   const issuer = checkedIssuer(issuerText, fault)
-  const trustDomain =
-    env.CAMBIST_TRUST_DOMAIN ?? (issuer === undefined || issuer.hostname === '[::1]' ? 'localhost' : issuer.hostname)
+  const trustDomain = env.CAMBIST_TRUST_DOMAIN ?? trustDomainOf(issuer?.href ?? '')
   if (!TRUST_DOMAIN.test(trustDomain)) {
     fault(
       'CAMBIST_TRUST_DOMAIN',

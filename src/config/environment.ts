@@ -90,6 +90,8 @@ export interface CliEnvironment {
   readonly adminUrl: string
   readonly adminTokenFile: string
   readonly issuer: string
+  /** '' where nothing is said. */
+  readonly trustDomain: string
 }
 
 /** What the command line needs of the environment. */
@@ -98,5 +100,12 @@ export function readCliEnvironment(env: Readonly<Record<string, string | undefin
     adminUrl: env['CAMBIST_ADMIN_URL'] || 'http://127.0.0.1:8401',
     adminTokenFile: env['CAMBIST_ADMIN_TOKEN_FILE'] || `${env['CAMBIST_DATA_DIR'] || '.cambist'}/admin-token`,
     issuer: env['CAMBIST_ISSUER'] || 'http://127.0.0.1:8400',
+    trustDomain: env['CAMBIST_TRUST_DOMAIN'] || '',
   }
+}
+
+/** The trust domain of a server that is told none: the host of its issuer. */
+export function trustDomainOf(issuer: string): string {
+  const host = URL.parse(issuer)?.hostname ?? ''
+  return host === '' || host === '[::1]' ? 'localhost' : host
 }

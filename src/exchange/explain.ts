@@ -13,6 +13,8 @@ import { endOf } from '../tokens/mint.ts'
 import type { Asked, DecidingSnapshot } from './contract.ts'
 import { identifyRequest, type RoadToDecision } from './identified.ts'
 import { factsUnder, type Judging } from './rejudge.ts'
+import { type Stating, statedFacts } from './stated-facts.ts'
+import type { WrittenFacts } from './written-facts.ts'
 
 /** Where on the road a request ends: what it says, who brings it, the decision, the token that it would be given. */
 export const roadStages = ['request', 'client', 'subject', 'actor', 'proof', 'decision', 'token'] as const
@@ -60,6 +62,16 @@ export function explainFacts(facts: Facts, rules: Rules): Explained {
   const explanation = explain(facts, rules)
   const { permitted, sentence, reason = 'granted' } = explanation
   return { permitted, stage: 'decision', reason, sentence, explanation, facts }
+}
+
+/** What the documents say to facts as a person writes them. Throws Faults. */
+export function explainStated(written: WrittenFacts, stating: Stating, path: string): Explained {
+  try {
+    return explainFacts(statedFacts(written, stating, path), stating.snapshot)
+  } catch (error) {
+    if (error instanceof Refusal) return undecided(error, 'client', error.detail)
+    throw error
+  }
 }
 
 /** What documents would say to recorded facts: whether they believe the parties at all, which clients the caller is, and their rules. */

@@ -8,11 +8,13 @@ import { MAX_ACTORS } from '../identity/actor.ts'
 import type { AttributeValue } from '../identity/principal.ts'
 import { parseMoment } from '../lib/moment.ts'
 
-const text = z
+export const writtenText = z
   .string({ error: ({ input }) => (input === undefined ? 'is missing; write a text' : 'is a text; put it in quotes') })
   .min(1, 'is empty')
   .max(2048, 'has more than 2048 characters')
-const name = text.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is a document's name")
+const text = writtenText
+export const writtenName = text.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "is a document's name")
+const name = writtenName
 const texts = z.array(text).max(100, 'has more than 100 members')
 
 const attribute: z.ZodType<AttributeValue> = z.lazy(() =>
@@ -50,7 +52,7 @@ const client = z.preprocess(
   ),
 )
 
-const time = z.union(
+export const writtenTime = z.union(
   [
     z.int().min(0),
     z.string().transform((written, context) => {
@@ -91,7 +93,7 @@ export const writtenFactsSchema = z.strictObject(
     tokenType: text.optional(),
     binding: z.enum(['none', 'dpop', 'mtls'], 'is none, dpop or mtls').optional(),
     format: text.optional(),
-    time: time.optional(),
+    time: writtenTime.optional(),
   },
   { error: 'is a mapping such as {client: checkout, subject: {issuer: prod, subject: checkout}, audiences: [orders]}' },
 )

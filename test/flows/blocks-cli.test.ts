@@ -17,7 +17,7 @@ const ID = `wimse://${new URL(us).hostname}/cluster/${encodeURIComponent('system
 async function cambist(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', '']
   const code = await run(args, {
-    environment: { adminUrl: server.admin, adminTokenFile, issuer: us },
+    environment: { adminUrl: server.admin, adminTokenFile, issuer: us, trustDomain: '' },
     out: (text) => {
       out += text
     },

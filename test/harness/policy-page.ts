@@ -1,33 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { z } from 'zod'
 import type { Document } from '../../src/documents/contract.ts'
 import { readDocuments } from '../../src/documents/read.ts'
-import { writtenFactsSchema } from '../../src/exchange/written-facts.ts'
+import { type WrittenCase, writtenCasesSchema } from '../../src/exchange/written-case.ts'
 
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'policy.md')
 /** The section that all others stand on. */
 const CAST = 'The cast'
-
-/** A case as it is written for `cambist test`, with what else a decision says. */
-const caseSchema = z.strictObject({
-  name: z.string(),
-  facts: writtenFactsSchema,
-  expect: z.strictObject({
-    verdict: z.enum(['permitted', 'refused']),
-    reason: z.string().optional(),
-    rule: z.string().optional(),
-    scopes: z.array(z.string()).optional(),
-    subject: z.string().optional(),
-    actors: z.array(z.string()).optional(),
-    changes: z.array(z.string()).optional(),
-    lifetime: z.string().optional(),
-    shadow: z.array(z.string()).optional(),
-  }),
-})
-
-export type Case = z.output<typeof caseSchema>
 
 export interface Section {
   readonly title: string
@@ -35,7 +15,7 @@ export interface Section {
   readonly documents: readonly Document[]
   /** Those that the section shows. */
   readonly shown: readonly Document[]
-  readonly cases: readonly Case[]
+  readonly cases: readonly WrittenCase[]
 }
 
 /** The sections of docs/policy.md that show something. */
@@ -48,9 +28,7 @@ export function policyPage(): readonly Section[] {
     return {
       title,
       shown: blocks.filter((text) => !isCases(text)).flatMap((text) => readDocuments(text, 'application/yaml')),
-      cases: blocks
-        .filter(isCases)
-        .flatMap((text) => z.object({ cases: z.array(caseSchema) }).parse(parse(text)).cases),
+      cases: blocks.filter(isCases).flatMap((text) => writtenCasesSchema.parse(parse(text)).cases),
     }
   })
   const cast = read.find(({ title }) => title === CAST)?.shown ?? []

@@ -3,18 +3,16 @@ import { lineageOf } from '../../audit/lineage.ts'
 import type { Document, Snapshot } from '../../documents/contract.ts'
 import { draftSnapshot } from '../../documents/draft.ts'
 import { readDocuments } from '../../documents/read.ts'
-import { type Explained, explainFacts, explainRequest, explainUnder } from '../../exchange/explain.ts'
+import { type Explained, explainFacts, explainRequest, explainStated, explainUnder } from '../../exchange/explain.ts'
 import type { RoadToDecision } from '../../exchange/identified.ts'
 import { decidedFacts, differencesFrom, recordedDecision } from '../../exchange/recorded.ts'
 import type { Judging } from '../../exchange/rejudge.ts'
-import { statedFacts } from '../../exchange/stated-facts.ts'
 import { type WrittenFacts, writtenFactsSchema } from '../../exchange/written-facts.ts'
 import { seconds } from '../../lib/clock.ts'
 import { Faults } from '../../lib/fault.ts'
 import { isId } from '../../lib/ids.ts'
 import { parseJson } from '../../lib/json.ts'
 import { readBySchema } from '../../lib/schema.ts'
-import { Refusal } from '../../refusal.ts'
 import type { Unasked } from '../../trust/without-network.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
 import { askedRequest, type WrittenRequest, writtenRequest } from '../explained-request.ts'
@@ -126,22 +124,8 @@ async function ofRequest(request: WrittenRequest, draft: Draft, id: string, door
 async function ofFacts(stated: WrittenFacts, draft: Draft, door: Explaining): Promise<ExplanationAnswer> {
   const { snapshot, road } = await judgingBy(draft, door)
   const { credentialKinds: kinds, trustDomain, clock } = road
-  const explained = explainedOr(() => {
-    const facts = statedFacts(stated, { snapshot, kinds, trustDomain, now: seconds(clock) }, 'facts')
-    return explainFacts(facts, snapshot)
-  })
+  const explained = explainStated(stated, { snapshot, kinds, trustDomain, now: seconds(clock) }, 'facts')
   return explanationAnswer(explained, snapshot.version, draft !== undefined)
-}
-
-/** Nobody whom the documents know as a client asks: refused as on the road, before a decision. */
-function explainedOr(explained: () => Explained): Explained {
-  try {
-    return explained()
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const { reason, detail: sentence } = error
-    return { permitted: false, stage: 'client', reason, sentence, explanation: undefined, facts: undefined }
-  }
 }
 
 async function ofRecord(id: string, draft: Draft, door: Explaining): Promise<RecordAnswer> {

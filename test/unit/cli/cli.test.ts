@@ -159,6 +159,7 @@ describe('documents', () => {
     mkdirSync(folder)
     for (const [name, each] of Object.entries(base)) writeFileSync(join(folder, `${name}.yaml`), exportYaml([each]))
     writeFileSync(join(folder, 'README.md'), 'not a document')
+    writeFileSync(join(folder, 'policy.test.yaml'), 'cases: []')
 
     const dry = await cambist(['apply', '-f', folder, '--dry-run'])
     expect([dry.code, dry.err]).toEqual([0, 'Nothing was changed; 4 of 4 documents would be. Version 0 is in force.\n'])

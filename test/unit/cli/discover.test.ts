@@ -43,7 +43,7 @@ async function discover(...args: string[]) {
   let out = ''
   let err = ''
   const terminal: Terminal = {
-    environment: { adminUrl: 'http://127.0.0.1:1', adminTokenFile: 'nowhere', issuer: US },
+    environment: { adminUrl: 'http://127.0.0.1:1', adminTokenFile: 'nowhere', issuer: US, trustDomain: '' },
     out: (text) => {
       out += text
     },

@@ -28,7 +28,7 @@ interface Ran {
 async function cambist(url: string, args: readonly string[], screen = false): Promise<Ran> {
   const said = { out: '', err: '' }
   const terminal: Terminal = {
-    environment: { issuer: '', adminUrl: url, adminTokenFile: tokenFile },
+    environment: { issuer: '', trustDomain: '', adminUrl: url, adminTokenFile: tokenFile },
     out: (text) => {
       said.out += text
     },

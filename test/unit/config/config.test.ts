@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../../src/config/config.ts'
-import { readCliEnvironment, readEnvironment } from '../../../src/config/environment.ts'
+import { readCliEnvironment, readEnvironment, trustDomainOf } from '../../../src/config/environment.ts'
 import { readSecrets } from '../../../src/config/secrets.ts'
 import type { Faults } from '../../../src/lib/fault.ts'
 
@@ -206,7 +206,16 @@ describe('readEnvironment', () => {
       adminUrl: 'http://127.0.0.1:8401',
       adminTokenFile: '/d/admin-token',
       issuer: 'http://127.0.0.1:8400',
+      trustDomain: '',
     })
+  })
+
+  it.each([
+    ['https://sts.example:8443/x', 'sts.example'],
+    ['http://[::1]:8400', 'localhost'],
+    ['nothing', 'localhost'],
+  ])('takes the host of %s for a trust domain where none is said', (issuer, domain) => {
+    expect(trustDomainOf(issuer)).toBe(domain)
   })
 })
 
