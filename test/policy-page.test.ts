@@ -15,10 +15,9 @@ import { context, ISSUER } from './unit/documents/world.ts'
 
 const sections = policyPage()
 const compile = (documents: readonly Document[]) =>
-  new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(
-    documents,
-    ownIssuer(ISSUER, { keys: [] }),
-  )
+  new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(documents, {
+    own: ownIssuer(ISSUER, { keys: [] }),
+  })
 
 /** Why a case is decided as it is, as `cambist test` asks. */
 function explained(documents: readonly Document[], { facts, name }: WrittenCase): Explained {

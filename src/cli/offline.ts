@@ -25,10 +25,9 @@ export const offlineCompiler = (ourIssuer: string): Compiler =>
 
 /** What requests are decided by where these are all the documents there are, and nothing is revoked or blocked. Throws DocumentFaults. */
 export function offlineSnapshot(documents: readonly Document[], ourIssuer: string): DecidingSnapshot {
-  const { issuers, clients, targets, policies } = offlineCompiler(ourIssuer).compile(
-    documents,
-    ownIssuer(ourIssuer, NO_KEYS),
-  )
+  const { issuers, clients, targets, policies } = offlineCompiler(ourIssuer).compile(documents, {
+    own: ownIssuer(ourIssuer, NO_KEYS),
+  })
   return { version: 0, issuers, clients, targets, policies, revoked: revokedBy([]), blocked: NO_BLOCKS }
 }
 

@@ -1,5 +1,7 @@
 import { type Principal, principalFacts } from '../identity/principal.ts'
-import { attributeText, selects } from '../identity/selector.ts'
+import { selects } from '../identity/selector.ts'
+import { SelectorIndex } from '../identity/selector-index.ts'
+import { atOnce, type Steps } from '../lib/slices.ts'
 import type { Client, ClientIndex, WorkloadSelector } from './contract.ts'
 
 interface Entry {
@@ -7,113 +9,49 @@ interface Entry {
   readonly selector: WorkloadSelector
 }
 
-/** The selectors of one issuer that fix the same plain fields, by the values they fix them to. */
-interface Table {
-  /** Attribute names, in order; SUBJECT stands for the subject itself. */
-  readonly fields: readonly string[]
-  readonly entries: Map<string, Entry[]>
-}
+export const clientIndex = (clients: Iterable<Client>): ClientIndex => atOnce(indexClients(clients))
 
-const SUBJECT = ''
-/** A selector that lists more combinations than this is looked up by fewer of its fields. */
-const MAX_COMBINATIONS = 256
-
-/**
- * Finds clients without going through them all: a selector is filed under the values of the fields it fixes literally,
- * so that a workload costs one look-up per set of fields in use at its issuer, whatever the number of clients (reliability goal: no scan over documents on the road).
- */
-export function clientIndex(clients: Iterable<Client>): ClientIndex {
+/** Finds clients without going through them all: by the issuer, and by what their selectors fix. */
+export function* indexClients(clients: Iterable<Client>): Steps<ClientIndex> {
   const byName = new Map(
     [...clients].sort((one, other) => compare(one.name, other.name)).map((client) => [client.name, client]),
   )
-  const tables = new Map<string, Map<string, Table>>()
+  yield
+  const byIssuer = new Map<string, SelectorIndex<Entry>>()
+  const disabled = new Map<string, Client[]>()
   for (const client of byName.values()) {
-    for (const selector of client.workloads) file({ client, selector }, tables)
+    for (const selector of client.workloads) {
+      const selectors = byIssuer.get(selector.issuer) ?? new SelectorIndex<Entry>()
+      byIssuer.set(selector.issuer, selectors)
+      selectors.file(selector, { client, selector })
+      yield
+    }
+    const { authentication } = client
+    if (client.disabled && authentication?.method === 'tls_client_auth')
+      disabled.set(authentication.issuer, [...(disabled.get(authentication.issuer) ?? []), client])
+    yield
   }
-  const disabled = Map.groupBy(
-    [...byName.values()].filter((client) => client.disabled && client.authentication?.method === 'tls_client_auth'),
-    ({ authentication }) => (authentication !== undefined && 'issuer' in authentication ? authentication.issuer : ''),
-  )
-  const byIssuer: ReadonlyMap<string, readonly Table[]> = new Map(
-    [...tables].map(([issuer, each]) => [issuer, [...each.values()]]),
-  )
   return Object.freeze({
     size: byName.size,
     byName: (name: string) => byName.get(name),
-    selecting: (workload: Principal) => selecting(byIssuer.get(workload.issuer), workload),
+    selecting: (workload: Principal) =>
+      selecting(byIssuer.get(workload.issuer)?.candidates(workload) ?? NONE, workload),
     disabledOf: (issuer: string) => disabled.get(issuer) ?? NOBODY,
     all: () => byName.values(),
   })
 }
 
-function file(entry: Entry, tables: Map<string, Map<string, Table>>): void {
-  const fixed = fixedFields(entry.selector)
-  const fields = fixed.map(([field]) => field)
-  let ofIssuer = tables.get(entry.selector.issuer)
-  if (ofIssuer === undefined) {
-    ofIssuer = new Map()
-    tables.set(entry.selector.issuer, ofIssuer)
-  }
-  const signature = JSON.stringify(fields)
-  let table = ofIssuer.get(signature)
-  if (table === undefined) {
-    table = { fields, entries: new Map() }
-    ofIssuer.set(signature, table)
-  }
-  for (const key of combinations(fixed)) {
-    const bucket = table.entries.get(key)
-    if (bucket === undefined) table.entries.set(key, [entry])
-    else bucket.push(entry)
-  }
-}
-
-type Fixed = readonly (readonly [field: string, values: readonly string[]])[]
-
-/** The fields that the selector fixes to a few literal values. */
-function fixedFields({ ids, match }: WorkloadSelector): Fixed {
-  const fixed: (readonly [string, readonly string[]])[] = []
-  let product = 1
-  const written = [[SUBJECT, ids ?? []] as const, ...match].sort(([one], [other]) => compare(one, other))
-  for (const [field, patterns] of written) {
-    const values = [...new Set(patterns.flatMap(({ literal }) => literal ?? []))]
-    if (
-      values.length === 0 ||
-      patterns.some(({ literal }) => literal === undefined) ||
-      product * values.length > MAX_COMBINATIONS
-    )
-      continue
-    product *= values.length
-    fixed.push([field, values])
-  }
-  return fixed
-}
-
-function combinations(fixed: Fixed): readonly string[] {
-  return fixed.reduce<readonly string[]>(
-    (keys, [, values]) => keys.flatMap((key) => values.map((value) => key + part(value))),
-    [''],
-  )
-}
-
-/** Says where it ends, so that no two lists of values make one key. */
-const part = (value: string): string => `${value.length}:${value}`
-
-function selecting(tables: readonly Table[] | undefined, workload: Principal): readonly Client[] {
-  if (tables === undefined) return NOBODY
+function selecting(entries: readonly Entry[], workload: Principal): readonly Client[] {
   let found: Client[] | undefined
   let bindings: { readonly workload: unknown } | undefined
-  for (const { fields, entries } of tables) {
-    const key = keyOf(fields, workload)
-    if (key === undefined) continue
-    for (const { client, selector } of entries.get(key) ?? NONE) {
-      if (found?.includes(client) || !selects(selector, workload)) continue
-      if (selector.condition !== undefined) {
-        bindings ??= { workload: principalFacts(workload) }
-        if (!holds(selector, bindings)) continue
-      }
-      if (found === undefined) found = [client]
-      else found.push(client)
+  for (const { client, selector } of entries) {
+    if (found?.includes(client) || !selects(selector, workload)) continue
+    if (selector.condition !== undefined) {
+      bindings ??= { workload: principalFacts(workload) }
+      if (!holds(selector, bindings)) continue
     }
+    if (found === undefined) found = [client]
+    else found.push(client)
   }
   return found === undefined
     ? NOBODY
@@ -124,16 +62,6 @@ function selecting(tables: readonly Table[] | undefined, workload: Principal): r
 
 const NOBODY: readonly Client[] = Object.freeze([])
 const NONE: readonly Entry[] = Object.freeze([])
-
-function keyOf(fields: readonly string[], workload: Principal): string | undefined {
-  let key = ''
-  for (const field of fields) {
-    const value = field === SUBJECT ? workload.subject : attributeText(workload, field)
-    if (value === undefined) return undefined
-    key += part(value)
-  }
-  return key
-}
 
 /** An error in a condition is no match (interfaces.md, "Errors in conditions"). */
 function holds({ condition }: WorkloadSelector, bindings: { readonly workload: unknown }): boolean {

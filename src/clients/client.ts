@@ -3,7 +3,9 @@ import { compileSelector } from '../identity/selector.ts'
 import { type Condition, compileCondition } from '../lib/cel.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readJwk, readJwks } from '../lib/jwk.ts'
+import { onceEach } from '../lib/once-each.ts'
 import { readBySchema } from '../lib/schema.ts'
+import type { Steps } from '../lib/slices.ts'
 import { compileAuthentication } from './client-authentication.ts'
 import { type Client, type ClientAuthentication, grants, registeredMethods, type WorkloadSelector } from './contract.ts'
 
@@ -147,9 +149,9 @@ function compileWritten(source: string | undefined, path: string, faults: Fault[
  * Keys that two registered clients share (T17): whoever holds one could speak as both. `at` and `with` are client names.
  * Keys behind a `jwksUri` are not seen here.
  */
-export function sharedKeys(
+export function* sharedKeys(
   clients: Iterable<Client>,
-): readonly { readonly at: string; readonly with: string; readonly thumbprint: string }[] {
+): Steps<readonly { readonly at: string; readonly with: string; readonly thumbprint: string }[]> {
   const owners = new Map<string, string>()
   const shared: { at: string; with: string; thumbprint: string }[] = []
   for (const client of clients) {
@@ -158,12 +160,12 @@ export function sharedKeys(
       if (owner === undefined) owners.set(thumbprint, client.name)
       else if (owner !== client.name) shared.push({ at: client.name, with: owner, thumbprint })
     }
+    yield
   }
   return shared
 }
 
-function thumbprintsOf(client: Client): readonly string[] {
-  const { authentication } = client
+const thumbprintsOf = onceEach(({ authentication }: Client): readonly string[] => {
   if (authentication === undefined) return []
   // The key, and not the certificate: many can be made of one key.
   if ('certificates' in authentication) {
@@ -175,4 +177,4 @@ function thumbprintsOf(client: Client): readonly string[] {
   // An attester vouches for many clients by one key, each by name.
   if (authentication.method !== 'private_key_jwt' || authentication.jwks === undefined) return []
   return readJwks(authentication.jwks).keys.map(({ thumbprint }) => thumbprint)
-}
+})

@@ -70,7 +70,7 @@ export async function apply(
 /** The same for any intent: in force when it is answered, or proposed where it takes two people. */
 export async function applyIntent(applying: Applying, intent: Intent, options: ApplyOptions): Promise<Applied> {
   const { store, compiler } = applying
-  if (options.dryRun === true) return tried(planOf(await store.load(), intent, options, compiler), applying)
+  if (options.dryRun === true) return tried(await planOf(await store.load(), intent, options, compiler), applying)
   let proposed: Proposed | undefined
   const { version, plan } = await decide(applying, intent, options, (made, state) => {
     if (made.approval.length === 0) return written(made, state, options, applying)
@@ -100,8 +100,8 @@ export async function decide(
   for (let judgements = 0; ; judgements++) {
     let plan: Plan | undefined
     let open = false
-    const { version } = await applying.store.change((state) => {
-      plan = planOf(state, intent, options, applying.compiler)
+    const { version } = await applying.store.change(async (state) => {
+      plan = await planOf(state, intent, options, applying.compiler)
       if (plan.changes.length === 0) return undefined
       open = options.confirmed !== true && judged !== state.version && isDoubtful(plan, applying)
       return open ? undefined : write(plan, state)

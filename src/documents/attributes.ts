@@ -26,6 +26,10 @@ export function* attributeFaults(nouns: Compiled['nouns']): Iterable<readonly Do
     yield collected('Target', target, (noun, report) => targetFaults(noun, visible, report))
   for (const policy of nouns.policies.values())
     yield collected('Policy', policy, (noun, report) => policyFaults(noun, visible, report))
+  for (const binding of nouns.administrators.values())
+    yield collected('Administrator', binding, ({ condition }, report) => {
+      for (const message of condition.misreadings(CREDENTIAL_TYPES)) report('spec.condition', message)
+    })
 }
 
 const NONE: readonly DocumentFault[] = Object.freeze([])

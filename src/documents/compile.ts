@@ -2,24 +2,27 @@ import type { RoleBinding } from '../administrators/contract.ts'
 import { roleBindings } from '../administrators/role-bindings.ts'
 import { blockIndex, type NamedBy } from '../blocks/block-index.ts'
 import { sharedKeys } from '../clients/client.ts'
-import { clientIndex } from '../clients/client-index.ts'
+import { indexClients } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
 import { ownIssuer } from '../credentials/own-issuer.ts'
 import { issuerOfClient } from '../credentials/registered-client.ts'
 import { namedIn } from '../identity/principal.ts'
 import { Faults } from '../lib/fault.ts'
 import { nearestName } from '../lib/nearest.ts'
-import { type PolicyIndex, policyIndex } from '../policy/index-policies.ts'
+import { onceEach } from '../lib/once-each.ts'
+import { atOnce, Slices, type Steps } from '../lib/slices.ts'
+import { indexPolicies, type PolicyIndex } from '../policy/index-policies.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
-import { targetIndex } from '../targets/target-index.ts'
+import { indexTargets } from '../targets/target-index.ts'
 import { revokedBy } from '../tokens/revocations.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import { type TrustIndex, trustIndex } from '../trust/trust-index.ts'
+import { indexIssuers, type TrustIndex } from '../trust/trust-index.ts'
 import { shutOut } from './administering.ts'
 import type { Approval } from './approval.ts'
 import { attributeFaults } from './attributes.ts'
 import type { CompileContext, Document, NounKind, Snapshot, StoredState } from './contract.ts'
+import { danglingReferences } from './dangling-references.ts'
 import { type DocumentFault, DocumentFaults } from './faults.ts'
 import { administrator } from './kinds/administrator.ts'
 import { approval } from './kinds/approval.ts'
@@ -27,6 +30,7 @@ import { client } from './kinds/client.ts'
 import { policy } from './kinds/policy.ts'
 import { target } from './kinds/target.ts'
 import { trustedIssuer } from './kinds/trusted-issuer.ts'
+import type { OfKind, Read } from './of-kind.ts'
 import { misfits } from './vouchers.ts'
 
 /** Documents as compiled nouns, by the name of each, and the indexes over them. */
@@ -45,9 +49,6 @@ export interface Compiled {
   }
 }
 
-/** A document that may be stored already; the version in which it last changed then stands for all it says. */
-type Compilable = Document & { readonly changedIn?: number }
-
 const KINDS: readonly NounKind<never>[] = [
   trustedIssuer,
   client,
@@ -57,80 +58,135 @@ const KINDS: readonly NounKind<never>[] = [
   approval,
 ] as readonly NounKind<unknown>[] as readonly NounKind<never>[]
 
+/** What documents are compiled under beside their context. */
+export interface Under {
+  /** The issuer of our own tokens. */
+  readonly own?: TrustedIssuer
+  /** They were taken before, and stay: those that are being written are also read for attributes that nobody provides. */
+  readonly inForce?: boolean
+  /** What a change deletes, for the words of a fault. */
+  readonly gone?: readonly Document[]
+}
+
+/** All documents, each kind by itself. */
+interface Whole {
+  readonly issuers: OfKind<TrustedIssuer>
+  readonly clients: OfKind<Client>
+  readonly targets: OfKind<Target>
+  readonly policies: OfKind<Policy>
+  readonly administrators: OfKind<RoleBinding>
+  readonly approvals: OfKind<Approval>
+}
+
 /**
- * Documents in, snapshot out, or every fault of all of them at once. Keeps what a stored document compiled to, so that a
- * change costs what it changes and not what there is.
+ * Documents in, snapshot out, or every fault of all of them at once. Documents that are still the same objects as in the
+ * last snapshot, and indexes over kinds of which none has changed, are taken from there, so that a change costs what it
+ * changes and not what there is. What is long is done in slices, so that a server goes on answering meanwhile.
  */
 export class Compiler {
   readonly #context: CompileContext
-  #newest = 0
-  readonly #kept = new Map<string, { readonly changedIn: number; readonly noun: unknown }>()
+  readonly #slices: Slices
+  /** The keys of a client are read once. */
+  readonly #issuerOfClient: (client: Client) => TrustedIssuer | undefined
+  readonly #indexClients = onceEachInSteps(indexClients)
+  readonly #indexTargets = onceEachInSteps(indexTargets)
+  readonly #indexPolicies = onceEachInSteps(indexPolicies)
+  readonly #sharedKeys = onceEachInSteps(sharedKeys)
+  /** That of the last snapshot. */
+  #last: Whole | undefined
 
-  constructor(context: CompileContext) {
+  constructor(context: CompileContext, slices = new Slices()) {
     this.#context = context
+    this.#slices = slices
+    this.#issuerOfClient = onceEach((each: Client) => issuerOfClient(each, context.ourIssuer))
   }
 
-  /** Throws DocumentFaults where the state does not compile, and what `openKeys` throws. */
-  snapshot(state: StoredState): Snapshot {
-    // A database that was put back to an older state gives its versions again, to other documents.
-    if (state.version < this.#newest) this.#kept.clear()
-    this.#newest = state.version
-    const keyring = this.#context.openKeys(state.keys)
+  /** Rejects with DocumentFaults where the state does not compile, and with what `openKeys` throws. */
+  snapshot(state: StoredState): Promise<Snapshot> {
+    return this.#slices.run(this.#snapshot(state))
+  }
+
+  /** Throws DocumentFaults with every fault: of each document alone, of its references, and of documents together. */
+  compile(documents: readonly Document[], under: Under = {}): Compiled {
+    return atOnce(this.#compile(documents, under)).compiled
+  }
+
+  /** The same, in slices: for a process that others wait for. */
+  async compileInSlices(documents: readonly Document[], under: Under = {}): Promise<Compiled> {
+    return (await this.#slices.run(this.#compile(documents, under))).compiled
+  }
+
+  /** Other long work of the same process. */
+  inSlices<T>(steps: Steps<T>): Promise<T> {
+    return this.#slices.run(steps)
+  }
+
+  *#snapshot({ version, documents, keys, revocations, blocks }: StoredState): Steps<Snapshot> {
+    const keyring = this.#context.openKeys(keys)
     const own = ownIssuer(this.#context.ourIssuer, keyring.published)
-    const { issuers, clients, targets, policies, nouns } = this.compile(state.documents, own)
-    const present = new Set(state.documents.map(keyOf))
-    for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key)
-    return Object.freeze({
-      version: state.version,
-      issuers,
-      clients,
-      targets,
-      policies,
-      administrators: roleBindings(nouns.administrators.values()),
-      keyring,
-      revoked: revokedBy(state.revocations),
-      blocked: blockIndex(state.blocks, this.#namedBy(issuers)),
-    })
+    const revoked = revokedBy(revocations)
+    yield
+    const { compiled, whole } = yield* this.#compile(documents, { own, inForce: true })
+    this.#last = whole
+    const { issuers, clients, targets, policies, nouns } = compiled
+    const administrators = roleBindings(nouns.administrators.values())
+    const blocked = blockIndex(blocks, this.#namedBy(issuers))
+    return Object.freeze({ version, issuers, clients, targets, policies, administrators, keyring, revoked, blocked })
   }
 
-  /**
-   * `own` is the issuer of our own tokens, of documents that are in force; those that are being written are without, and are
-   * also read for attributes that nobody provides. `gone` is what a change deletes, for the words of a fault. Throws
-   * DocumentFaults with every fault: of each document alone, of its references, and of documents together.
-   */
-  compile(documents: readonly Compilable[], own?: TrustedIssuer, gone: readonly Document[] = []): Compiled {
+  *#compile(
+    documents: readonly Document[],
+    { own, inForce = false, gone = [] }: Under,
+  ): Steps<{ readonly compiled: Compiled; readonly whole: Whole }> {
+    const last = this.#last
     const faults: DocumentFault[] = []
-    const byKind = this.#byKind(documents, faults)
-    const nouns = {
-      issuers: this.#all(trustedIssuer, byKind, faults),
-      clients: this.#all(client, byKind, faults),
-      targets: this.#all(target, byKind, faults),
-      policies: this.#all(policy, byKind, faults),
-      administrators: this.#all(administrator, byKind, faults),
-      approvals: this.#all(approval, byKind, faults),
+    const byKind = groupedByKind(documents, faults)
+    yield
+    const whole: Whole = {
+      issuers: yield* this.#all(trustedIssuer, byKind, last?.issuers, faults),
+      clients: yield* this.#all(client, byKind, last?.clients, faults),
+      targets: yield* this.#all(target, byKind, last?.targets, faults),
+      policies: yield* this.#all(policy, byKind, last?.policies, faults),
+      administrators: yield* this.#all(administrator, byKind, last?.administrators, faults),
+      approvals: yield* this.#all(approval, byKind, last?.approvals, faults),
     }
-    faults.push(...danglingReferences(byKind, gone), ...unknownApprovals(nouns.approvals.values()))
-    const together = <T>(kind: string, make: () => T): T | undefined =>
-      attempt(make, (path, message) => faults.push({ kind, name: '', path, message }))
-    const { ourIssuer } = this.#context
-    const builtIn = [...nouns.clients.values()].flatMap((each) => issuerOfClient(each, ourIssuer) ?? [])
+    const sound = last === undefined ? [] : Object.values(last)
+    faults.push(...(yield* danglingReferences(Object.values(whole), sound, gone)))
+    const nouns = {
+      issuers: whole.issuers.nouns,
+      clients: whole.clients.nouns,
+      targets: whole.targets.nouns,
+      policies: whole.policies.nouns,
+      administrators: whole.administrators.nouns,
+      approvals: whole.approvals.nouns,
+    }
+    faults.push(...unknownApprovals(nouns.approvals.values()))
+    const builtIn: TrustedIssuer[] = []
+    for (const each of nouns.clients.values()) {
+      const issuer = this.#issuerOfClient(each)
+      if (issuer !== undefined) builtIn.push(issuer)
+      yield
+    }
     if (own !== undefined) builtIn.push(own)
-    const issuers = together('TrustedIssuer', () => trustIndex([...nouns.issuers.values(), ...builtIn]))
-    const targets = together('Target', () => targetIndex(nouns.targets.values()))
-    for (const shared of sharedKeys(nouns.clients.values())) {
+    const trust = yield* together('TrustedIssuer', indexIssuers([...nouns.issuers.values(), ...builtIn]), faults)
+    const services = yield* together('Target', this.#indexTargets(nouns.targets), faults)
+    for (const shared of yield* this.#sharedKeys(nouns.clients)) {
       const message = `has a key that client ${shared.with} has as well, so that whoever holds it could speak as both; give each client keys of its own`
       faults.push({ kind: 'Client', name: shared.at, path: 'spec.authentication.jwks', message })
     }
-    faults.push(...misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds))
+    faults.push(...(yield* misfits(nouns.clients.values(), nouns.issuers, this.#context.credentialKinds)))
     faults.push(...shutOut(nouns.administrators.values(), nouns.issuers, this.#context.credentialKinds))
-    // What is in force stays in force: only who writes documents is told that nobody provides what they read. Of an issuer
-    // that has faults nobody knows what it maps.
-    if (own === undefined && nouns.issuers.size === byKind.get(trustedIssuer.kind)?.length)
-      for (const found of attributeFaults(nouns)) faults.push(...found)
-    const policies = together('Policy', () => policyIndex([...nouns.policies.values()]))
-    if (faults.length > 0 || issuers === undefined || targets === undefined || policies === undefined)
-      throw new DocumentFaults(faults)
-    return { issuers, clients: clientIndex(nouns.clients.values()), targets, policies, nouns }
+    // Of an issuer that has faults nobody knows what it maps.
+    if (!inForce && nouns.issuers.size === whole.issuers.documents.length) {
+      for (const found of attributeFaults(nouns)) {
+        faults.push(...found)
+        yield
+      }
+    }
+    if (faults.length > 0 || trust === undefined || services === undefined) throw new DocumentFaults(faults)
+    const callers = yield* this.#indexClients(nouns.clients)
+    const rules = yield* this.#indexPolicies(nouns.policies)
+    return { compiled: { issuers: trust, clients: callers, targets: services, policies: rules, nouns }, whole }
   }
 
   /** A subject of ours by the name that its own issuer has for it: what foreign tokens name in `act`. */
@@ -143,45 +199,75 @@ export class Compiler {
     }
   }
 
-  #byKind(documents: readonly Compilable[], faults: DocumentFault[]): ReadonlyMap<string, readonly Compilable[]> {
-    const byKind = new Map<string, Compilable[]>(KINDS.map(({ kind }) => [kind, []]))
-    for (const document of documents) {
-      const list = byKind.get(document.kind)
-      if (list === undefined) faults.push(unknownKind(document))
-      else list.push(document)
-    }
-    return byKind
-  }
-
-  #all<Noun>(
+  *#all<Noun>(
     kind: NounKind<Noun>,
-    byKind: ReadonlyMap<string, readonly Compilable[]>,
+    byKind: ReadonlyMap<string, readonly Document[]>,
+    last: OfKind<Noun> | undefined,
     faults: DocumentFault[],
-  ): ReadonlyMap<string, Noun> {
+  ): Steps<OfKind<Noun>> {
+    const documents = byKind.get(kind.kind) ?? []
+    if (last !== undefined && isSame(documents, last.documents)) return last
+    const read = new Map<Document, Read<Noun>>()
     const nouns = new Map<string, Noun>()
-    for (const document of byKind.get(kind.kind) ?? []) {
+    const names = new Set<string>()
+    const named = new Set<string>()
+    for (const document of documents) {
       const { name } = document.metadata
-      const noun = attempt(
-        () => this.#noun(kind, document),
-        (path, message) => faults.push({ kind: kind.kind, name, path, message }),
-      )
-      if (noun !== undefined) nouns.set(name, noun)
+      const one = last?.read.get(document) ?? this.#read(kind, document, faults)
+      read.set(document, one)
+      names.add(name)
+      if (one.noun !== undefined) nouns.set(name, one.noun)
+      for (const reference of one.references) named.add(reference.kind)
+      yield
     }
-    return nouns
+    return { kind: kind.kind, documents, read, nouns, names, named }
   }
 
-  #noun<Noun>(kind: NounKind<Noun>, document: Compilable): Noun {
-    const { changedIn } = document
-    const key = keyOf(document)
-    const kept = this.#kept.get(key)
-    if (changedIn !== undefined && kept?.changedIn === changedIn) return kept.noun as Noun
-    const noun = kind.compile(document.metadata.name, document.spec, this.#context)
-    if (changedIn !== undefined) this.#kept.set(key, { changedIn, noun })
-    return noun
+  #read<Noun>(kind: NounKind<Noun>, { metadata: { name }, spec }: Document, faults: DocumentFault[]): Read<Noun> {
+    const noun = attempt(
+      () => kind.compile(name, spec, this.#context),
+      (path, message) => faults.push({ kind: kind.kind, name, path, message }),
+    )
+    return { noun, references: kind.references(spec) }
   }
 }
 
-const keyOf = ({ kind, metadata }: Document): string => `${kind}/${metadata.name}`
+/** What is made of all nouns of a kind, made once for the same nouns. What throws is tried anew. */
+function onceEachInSteps<Noun, Made>(make: (nouns: Iterable<Noun>) => Steps<Made>) {
+  const made = new WeakMap<ReadonlyMap<string, Noun>, { readonly of: Made }>()
+  return function* once(nouns: ReadonlyMap<string, Noun>): Steps<Made> {
+    const known = made.get(nouns) ?? { of: yield* make(nouns.values()) }
+    made.set(nouns, known)
+    return known.of
+  }
+}
+
+const isSame = (ones: readonly Document[], others: readonly Document[]): boolean =>
+  ones.length === others.length && ones.every((document, index) => document === others[index])
+
+function groupedByKind(
+  documents: readonly Document[],
+  faults: DocumentFault[],
+): ReadonlyMap<string, readonly Document[]> {
+  const byKind = new Map<string, Document[]>(KINDS.map(({ kind }) => [kind, []]))
+  for (const document of documents) {
+    const list = byKind.get(document.kind)
+    if (list === undefined) faults.push(unknownKind(document))
+    else list.push(document)
+  }
+  return byKind
+}
+
+/** What is made of all documents of a kind; what is wrong with it is wrong with none of them alone. */
+function* together<T>(kind: string, steps: Steps<T>, faults: DocumentFault[]): Steps<T | undefined> {
+  try {
+    return yield* steps
+  } catch (error) {
+    if (!(error instanceof Faults)) throw error
+    for (const { path, message } of error.faults) faults.push({ kind, name: '', path, message })
+    return undefined
+  }
+}
 
 function attempt<T>(make: () => T, fault: (path: string, message: string) => void): T | undefined {
   try {
@@ -212,33 +298,4 @@ function* unknownApprovals(approvals: Iterable<Approval>): Iterable<DocumentFaul
     for (const each of kinds)
       if (!KINDS.some(({ kind }) => kind === each))
         yield { kind: 'Approval', name, path: 'spec.kinds', message: noKind(each) }
-}
-
-/** Names of documents that do not exist (interfaces.md: refused when applied). */
-function danglingReferences(
-  byKind: ReadonlyMap<string, readonly Document[]>,
-  gone: readonly Document[],
-): readonly DocumentFault[] {
-  const deleted = new Set(gone.map(keyOf))
-  const names = new Map(
-    [...byKind].map(([kind, documents]) => [kind, new Set(documents.map(({ metadata }) => metadata.name))]),
-  )
-  const faults: DocumentFault[] = []
-  for (const { kind, references } of KINDS) {
-    for (const { metadata, spec } of byKind.get(kind) ?? []) {
-      for (const reference of references(spec)) {
-        const known = names.get(reference.kind)
-        if (known === undefined || known.has(reference.name)) continue
-        const near = nearestName(reference.name, known)
-        const shown = JSON.stringify(reference.name.slice(0, 64))
-        const remedy =
-          near === undefined ? 'apply its document before or together with this one' : `did you mean ${near}?`
-        const message = deleted.has(`${reference.kind}/${reference.name}`)
-          ? `there is no ${reference.kind} ${shown} any more after this change, which deletes it; change or delete this document first or together with it`
-          : `there is no ${reference.kind} ${shown}; ${remedy}`
-        faults.push({ kind, name: metadata.name, path: reference.path, message })
-      }
-    }
-  }
-  return faults
 }

@@ -5,16 +5,18 @@ import { propose } from './proposal.ts'
 
 /**
  * What would be in force if a draft were applied: the documents of `state` with it over them, and all else as it is now.
- * It is put in force nowhere. Throws DocumentFaults as apply() does.
+ * It is put in force nowhere. Rejects with DocumentFaults as apply() does.
  */
-export function draftSnapshot(
+export async function draftSnapshot(
   compiler: Compiler,
   now: Snapshot,
   state: StoredState,
   draft: readonly Document[],
   ourIssuer: string,
-): Snapshot {
+): Promise<Snapshot> {
   const { whole } = propose(state.documents, draft)
-  const { nouns: _, ...compiled } = compiler.compile(whole, ownIssuer(ourIssuer, now.keyring.published))
+  const { nouns: _, ...compiled } = await compiler.compileInSlices(whole, {
+    own: ownIssuer(ourIssuer, now.keyring.published),
+  })
   return Object.freeze({ ...now, ...compiled, version: state.version })
 }

@@ -8,7 +8,7 @@ import { carries, readLabelSelector } from './labels.ts'
 import { VersionConflict, WriteRefused } from './objections.ts'
 import { propose } from './proposal.ts'
 import { renameWarnings } from './renames.ts'
-import { warningsOf } from './warnings.ts'
+import { findWarnings } from './warnings.ts'
 
 /** A intent worked out against a state: what would be, and whether it may. */
 export interface Plan {
@@ -37,8 +37,13 @@ export interface PlanOptions {
   readonly precondition?: (documents: readonly StoredDocument[]) => void
 }
 
-/** Throws DocumentFaults, Faults (of the label), VersionConflict, WriteRefused, and what the precondition throws. */
-export function planOf(state: StoredState, intent: Intent, options: PlanOptions, compiler: Compiler): Plan {
+/** Rejects with DocumentFaults, Faults (of the label), VersionConflict, WriteRefused, and what the precondition throws. */
+export async function planOf(
+  state: StoredState,
+  intent: Intent,
+  options: PlanOptions,
+  compiler: Compiler,
+): Promise<Plan> {
   const { baseVersion, mayWrite = () => true, precondition } = options
   const { version, documents: before } = state
   precondition?.(before)
@@ -48,17 +53,18 @@ export function planOf(state: StoredState, intent: Intent, options: PlanOptions,
   const touched = [...put, ...removed].map(({ kind }) => kind)
   const refused = new Set(touched.filter((kind) => !mayWrite(kind)))
   if (refused.size > 0) throw new WriteRefused([...refused])
-  const compiled = compiler.compile(whole, undefined, removed)
-  const compiledBefore = touched.length === 0 ? compiled : compiledOrNot(before, compiler)
+  const compiled = await compiler.compileInSlices(whole, { gone: removed })
+  const compiledBefore = touched.length === 0 ? compiled : await compiledOrNot(before, compiler)
+  const doubtful = async (documents: Compiled) => await compiler.inSlices(findWarnings(documents))
   const known = new Set(
-    touched.length === 0 || compiledBefore === undefined ? [] : warningsOf(compiledBefore).map(textOf),
+    touched.length === 0 || compiledBefore === undefined ? [] : (await doubtful(compiledBefore)).map(textOf),
   )
   const changes = inOrder(proposal.changes.filter(({ action }) => action !== 'unchanged'))
   // Of a whole that is put back, nobody has given what stays as it is.
   const given = intent.whole === true ? () => false : proposal.given
   const shown = intent.whole === true ? changes : inOrder(proposal.changes)
   const warnings = [
-    ...warningsOf(compiled).filter((each) => given(each.kind, each.name) || !known.has(textOf(each))),
+    ...(await doubtful(compiled)).filter((each) => given(each.kind, each.name) || !known.has(textOf(each))),
     ...(intent.prune === undefined ? [] : unlabelled(intent.documents, intent.prune)),
     ...renameWarnings(changes),
   ].filter(({ kind, name }) => touched.length > 0 || given(kind, name))
@@ -79,9 +85,9 @@ export function planOf(state: StoredState, intent: Intent, options: PlanOptions,
 const answered = ({ kind, name, action, renamedFrom }: AuditedChange): Change =>
   renamedFrom === undefined ? { kind, name, action } : { kind, name, action, renamedFrom }
 
-function compiledOrNot(documents: readonly StoredDocument[], compiler: Compiler): Compiled | undefined {
+async function compiledOrNot(documents: readonly StoredDocument[], compiler: Compiler): Promise<Compiled | undefined> {
   try {
-    return compiler.compile(documents)
+    return await compiler.compileInSlices(documents, { inForce: true })
   } catch (error) {
     if (error instanceof Faults) return undefined
     throw error

@@ -83,13 +83,24 @@ export class Snapshots {
   }
 
   #onVersion(version: number): void {
-    if (this.#closed || version === (this.#refused?.version ?? this.#current?.version)) return
-    this.#load().catch((error: unknown) => {
+    if (this.#closed || version === this.#known) return
+    this.#follow(version).catch((error: unknown) => {
       this.#events.trouble(error)
       if (this.#closed) return
       clearTimeout(this.#retry)
       this.#retry = setTimeout(() => this.#onVersion(version), this.#retryMs).unref()
     })
+  }
+
+  /** Loads once more where a load was under way already: that one may have read before the change. */
+  async #follow(version: number): Promise<void> {
+    await this.#load()
+    if (!this.#closed && this.#known !== undefined && this.#known < version) await this.#load()
+  }
+
+  /** The version that was loaded last, in force or not. */
+  get #known(): number | undefined {
+    return this.#refused?.version ?? this.#current?.version
   }
 
   /** One load at a time; who comes while one is under way shares it. */
@@ -103,11 +114,12 @@ export class Snapshots {
     return this.#loading
   }
 
-  #install(state: StoredState): void {
-    if (state.version === (this.#refused?.version ?? this.#current?.version)) return
+  /** What is in force stays so while the next is compiled, in slices; then one assignment puts the whole of that in its place. */
+  async #install(state: StoredState): Promise<void> {
+    if (state.version === this.#known) return
+    let snapshot: Snapshot
     try {
-      this.#current = this.#compiler.snapshot(state)
-      this.#refused = undefined
+      snapshot = await this.#compiler.snapshot(state)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       this.#current = undefined
@@ -118,7 +130,9 @@ export class Snapshots {
       this.#events.refused(state.version, this.#refused.why)
       return
     }
-    this.#events.inForce(this.#current)
+    this.#current = snapshot
+    this.#refused = undefined
+    this.#events.inForce(snapshot)
   }
 
   #unavailable(): Refusal {

@@ -1,5 +1,6 @@
 import type { Client } from '../clients/contract.ts'
 import { type AnyCredentialKind, CARRIED_TYPE } from '../credentials/contract.ts'
+import type { Steps } from '../lib/slices.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import type { DocumentFault } from './faults.ts'
 
@@ -14,13 +15,14 @@ const vouching = (kinds: readonly AnyCredentialKind[], method: string): readonly
     .map(({ name }) => name)
 
 /** Clients whose trusted issuer can never vouch for them: of another kind of credential, or of another trust domain. */
-export function misfits(
+export function* misfits(
   clients: Iterable<Client>,
   issuers: ReadonlyMap<string, TrustedIssuer>,
   kinds: readonly AnyCredentialKind[],
-): readonly DocumentFault[] {
+): Steps<readonly DocumentFault[]> {
   const faults: DocumentFault[] = []
   for (const { name, authentication } of clients) {
+    yield
     if (authentication === undefined || !('issuer' in authentication)) continue
     const issuer = issuers.get(authentication.issuer)
     if (issuer === undefined) continue // a reference that leads nowhere is a fault of its own

@@ -58,7 +58,8 @@ function matchParts(parts: readonly string[], open: boolean, text: string): bool
   return open ? restIsSegments(text, at) : at === text.length
 }
 
-function segmentEnd(text: string, from: number): number {
+/** Where the segment that begins at `from` ends. */
+export function segmentEnd(text: string, from: number): number {
   let at = from
   while (at < text.length && !isSeparator(text.charCodeAt(at))) at++
   return at
@@ -78,4 +79,4 @@ function restIsSegments(text: string, from: number): boolean {
 
 const SLASH = 0x2f
 const COLON = 0x3a
-const isSeparator = (code: number): boolean => code === SLASH || code === COLON
+export const isSeparator = (code: number): boolean => code === SLASH || code === COLON

@@ -27,6 +27,8 @@ function editDistance(one: string, other: string, limit: number): number {
       const substitution = (previous[column - 1] ?? 0) + (one[row - 1] === other[column - 1] ? 0 : 1)
       current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
     }
+    // Distances of longer beginnings are never less.
+    if (Math.min(...current) >= limit) return limit
     previous = current
   }
   return previous[other.length] ?? limit

@@ -27,16 +27,8 @@ export interface Clause {
   describe(rule: Policy, asked: Case): Failing
 }
 
-interface PlainClause extends Clause {
-  /** Whether the rule says anything of this; one that does not is never asked. */
-  isSaidBy(rule: RuleFields): boolean
-}
-
-const isPermit = ({ effect }: RuleFields): boolean => effect === 'permit'
-
-const grant: PlainClause = {
+export const grant: Clause = {
   stage: 'plain',
-  isSaidBy: ({ grants }) => grants !== undefined,
   holds: ({ grants }, { facts }) => grants === undefined || grants.has(facts.grant),
   describe: ({ grants }, { facts }) => ({
     path: 'spec.grants',
@@ -45,9 +37,8 @@ const grant: PlainClause = {
   }),
 }
 
-const tokenType: PlainClause = {
+export const tokenType: Clause = {
   stage: 'plain',
-  isSaidBy: ({ tokenTypes }) => tokenTypes !== undefined,
   holds: ({ tokenTypes }, { profile }) => tokenTypes === undefined || tokenTypes.has(profile.kind),
   describe: ({ tokenTypes }, { profile }) => ({
     path: 'spec.tokenTypes',
@@ -56,26 +47,23 @@ const tokenType: PlainClause = {
   }),
 }
 
-const subject: PlainClause = {
+export const subject: Clause = {
   stage: 'plain',
-  isSaidBy: (rule) => rule.subject !== undefined,
   holds: ({ subject: party, effect }, { facts }) =>
     party === undefined || partyFault(party, facts.subject, effect) === undefined,
   describe: ({ subject: party, effect }, { facts }) => describeParty('subject', party, facts.subject, effect),
 }
 
-const actor: PlainClause = {
+export const actor: Clause = {
   stage: 'plain',
-  isSaidBy: (rule) => rule.actor !== undefined,
   holds: ({ actor: party, effect }, { facts }) =>
     party === undefined || (facts.actor !== undefined && partyFault(party, facts.actor, effect) === undefined),
   describe: ({ actor: party, effect }, { facts }) => describeParty('actor', party, facts.actor, effect),
 }
 
 /** What a token of ours must hold (interfaces.md, "Narrowing"); a permit for another audience has to say it. */
-const narrowing: PlainClause = {
+export const narrowing: Clause = {
   stage: 'narrowing',
-  isSaidBy: ({ subject: party, effect }) => effect === 'permit' || party?.scopes !== undefined,
   holds: ({ subject: party }, { facts, crosses }) =>
     party?.scopes === undefined ? !crosses : party.scopes.every((scope) => facts.subject.scopes.includes(scope)),
   describe({ subject: party }, { facts }) {
@@ -92,9 +80,8 @@ const narrowing: PlainClause = {
   },
 }
 
-const delegation: PlainClause = {
+export const delegation: Clause = {
   stage: 'delegation',
-  isSaidBy: isPermit,
   holds: (rule, { facts }) => delegationFault(rule, facts) === undefined,
   describe(rule, { facts }) {
     const fault = delegationFault(rule, facts)
@@ -106,9 +93,8 @@ const delegation: PlainClause = {
   },
 }
 
-const changes: PlainClause = {
+export const changes: Clause = {
   stage: 'changes',
-  isSaidBy: isPermit,
   holds(rule, asked) {
     for (const change of asked.changes) if (!rule.changes.has(change)) return false
     return true
@@ -155,20 +141,14 @@ function ask(condition: Condition, rule: Policy, { bindings }: Case, errors: Err
   }
 }
 
-/** In the order in which they are asked. */
-const plainClauses: readonly PlainClause[] = [grant, tokenType, subject, actor, narrowing, delegation, changes]
-
-/** What a rule says, scopes and demands aside: plain fields first, conditions last. A forbid says when, and nothing of how. */
-export function clausesOf(rule: RuleFields): readonly Clause[] {
-  const conditions = [
-    ['spec.subject.condition', rule.subject?.condition] as const,
-    ['spec.actor.condition', rule.actor?.condition] as const,
-    ['spec.condition', rule.condition] as const,
+/** The conditions of a rule, in the order in which they are asked. */
+export function conditionsOf({ subject: whom, actor: who, condition }: RuleFields): readonly Clause[] {
+  const written = [
+    ['spec.subject.condition', whom?.condition] as const,
+    ['spec.actor.condition', who?.condition] as const,
+    ['spec.condition', condition] as const,
   ]
-  return Object.freeze([
-    ...plainClauses.filter((clause) => clause.isSaidBy(rule)),
-    ...conditions.flatMap(([path, condition]) => (condition === undefined ? [] : conditionAt(path, condition))),
-  ])
+  return Object.freeze(written.flatMap(([path, each]) => (each === undefined ? [] : conditionAt(path, each))))
 }
 
 const anyOf = (names: ReadonlySet<string> | undefined): string => [...(names ?? [])].join(' or ')

@@ -1,6 +1,6 @@
 import type { Client, ClientIndex } from '../clients/contract.ts'
 import { type Reason, Refusal } from '../refusal.ts'
-import type { TargetIndex } from '../targets/contract.ts'
+import type { Target, TargetIndex } from '../targets/contract.ts'
 import { type Aim, aimOf, wantedScopes } from './aim.ts'
 import { caseOf, sightOf } from './case.ts'
 import { clientRefusal } from './client-refusal.ts'
@@ -110,7 +110,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     subject = mapped
     surveys.push(
       survey(
-        rules.policies.about(name, target.name),
+        rules.policies.about(name, target.name, facts),
         caseOf(facts, name, target, profile, subject, bindings),
         wanted,
         trace,
@@ -123,38 +123,23 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     if (other === client) continue
     for (const target of targets) {
       const asked = caseOf(facts, other.name, target, profile, subject, sightOf(facts, other.name, target))
-      const found = survey(rules.policies.about(other.name, target.name), asked, wanted, trace, true)
+      const found = survey(rules.policies.about(other.name, target.name, facts), asked, wanted, trace, true)
       forbids.push(...found.forbids)
       for (const scope of found.withheld) withheld.add(scope)
     }
   }
-  const changes = withScopeChange(surveys[0]?.asked.changes ?? [], wanted, facts)
-  if (forbids.length > 0) {
-    const names = ruleNames(forbids)
-    return deny(
-      trace,
-      'forbidden',
-      `${names.length === 1 ? 'rule' : 'rules'} ${names.join(' and ')} ${names.length === 1 ? 'forbids' : 'forbid'} client ${name} to have ${facts.scopes.join(' ') || 'a token'} at ${targets.map((each) => each.name).join(' and ')}`,
-      name,
-      names,
-      changes,
-    )
-  }
+  const changes = surveys[0]?.asked.changes ?? []
+  const refuse = (reason: Reason, detail: string, by: readonly string[] = []): Denial =>
+    deny(trace, reason, detail, name, by, withScopeChange(changes, wanted, facts))
+  if (forbids.length > 0) return refuse('forbidden', forbidding(forbids, facts, name, targets), ruleNames(forbids))
   const wrong = mayActMismatch(facts, name)
   if (wrong !== undefined)
-    return deny(
-      trace,
-      'may_act_mismatch',
-      `the subject token says in may_act who may act for its subject: ${wrong}`,
-      name,
-      [],
-      changes,
-    )
+    return refuse('may_act_mismatch', `the subject token says in may_act who may act for its subject: ${wrong}`)
 
   for (const each of surveys) {
     if (each.permits.length === 0) {
       const { reason, detail } = denialAt(each.asked, rules.policies.about(name, each.asked.target.name), wanted)
-      return deny(trace, reason, detail, name, [], changes)
+      return refuse(reason, detail)
     }
   }
   const scopes = wanted.filter((scope) => !withheld.has(scope) && surveys.every((each) => covering(each, scope)))
@@ -163,12 +148,12 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     if (lacking !== undefined) {
       const missing = wanted.filter((scope) => !covering(lacking, scope))
       const { reason, detail } = denialAt(lacking.asked, rules.policies.about(name, lacking.asked.target.name), missing)
-      return deny(trace, reason, detail, name, [], changes)
+      return refuse(reason, detail)
     }
   }
   const deciding = decidingRules(surveys, scopes)
   const demand = unmetDemand(facts, profile, deciding)
-  if (demand !== undefined) return deny(trace, demand.reason, demand.detail, name, ruleNames(deciding), changes)
+  if (demand !== undefined) return refuse(demand.reason, demand.detail, ruleNames(deciding))
 
   const permission: Permission = Object.freeze({
     permitted: true,
@@ -181,11 +166,17 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
     binding: facts.binding,
     rules: ruleNames(deciding),
-    changes: withScopeChange(surveys[0]?.asked.changes ?? [], scopes, facts),
+    changes: withScopeChange(changes, scopes, facts),
     ...noted(trace),
   })
   permissions.add(permission)
   return permission
+}
+
+function forbidding(rules: readonly Policy[], { scopes }: Facts, client: string, targets: readonly Target[]): string {
+  const names = ruleNames(rules)
+  const who = names.length === 1 ? `rule ${names[0]} forbids` : `rules ${names.join(' and ')} forbid`
+  return `${who} client ${client} to have ${scopes.join(' ') || 'a token'} at ${targets.map((each) => each.name).join(' and ')}`
 }
 
 /** A scope that the subject's credential does not hold is a change; holding less is none. */

@@ -72,6 +72,8 @@ function delegationInVain({ actor, delegation: { mode, maxDepth, requireMayAct }
 
 /** Changes that every exchange of a foreign credential makes, and that a rule about foreign subjects does not allow. */
 function changesInVain({ subject, scopes, changes }: Policy, warn: Warn): void {
+  if (changes.has('lifetime'))
+    warn('spec.changes', 'lifetime has no effect: no token outlives what it is made from (I4); leave it out')
   const foreign = subject?.issuers !== undefined && !subject.issuers.has(SELF_ISSUER)
   if (!foreign) return
   if (!changes.has('authority'))

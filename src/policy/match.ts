@@ -1,16 +1,39 @@
 import type { Case } from './case.ts'
 import type { Clause, Errors } from './clauses.ts'
+import * as clauses from './clauses.ts'
 import type { Policy } from './policy.ts'
 
-/** The first clause by which a permit does not match, scopes aside; undefined where it does. A condition that fails does not hold. */
+/**
+ * The first clause by which a permit does not match, scopes and demands aside; undefined where it does: plain fields first,
+ * conditions last. A condition that fails does not hold.
+ */
 export function permitMismatch(rule: Policy, asked: Case, errors: Errors): Clause | undefined {
-  for (const clause of rule.clauses) if (clause.holds(rule, asked, errors) !== true) return clause
+  const plain = plainMismatch(rule, asked, errors)
+  if (plain !== undefined) return plain
+  if (!clauses.delegation.holds(rule, asked, errors)) return clauses.delegation
+  if (!clauses.changes.holds(rule, asked, errors)) return clauses.changes
+  for (const condition of rule.conditions) if (condition.holds(rule, asked, errors) !== true) return condition
   return undefined
 }
 
-/** The same of a forbid, in which a condition that fails counts as one that holds (interfaces.md, "Errors in conditions"). */
+/**
+ * The same of a forbid, which says when, and nothing of how. A condition that fails counts as one that holds
+ * (interfaces.md, "Errors in conditions").
+ */
 export function forbidMismatch(rule: Policy, asked: Case, errors: Errors): Clause | undefined {
-  for (const clause of rule.clauses) if (clause.holds(rule, asked, errors) === false) return clause
+  const plain = plainMismatch(rule, asked, errors)
+  if (plain !== undefined) return plain
+  for (const condition of rule.conditions) if (condition.holds(rule, asked, errors) === false) return condition
+  return undefined
+}
+
+/** Written out and not in a loop: every decision asks this of every rule in question. */
+function plainMismatch(rule: Policy, asked: Case, errors: Errors): Clause | undefined {
+  if (!clauses.grant.holds(rule, asked, errors)) return clauses.grant
+  if (!clauses.tokenType.holds(rule, asked, errors)) return clauses.tokenType
+  if (!clauses.subject.holds(rule, asked, errors)) return clauses.subject
+  if (!clauses.actor.holds(rule, asked, errors)) return clauses.actor
+  if (!clauses.narrowing.holds(rule, asked, errors)) return clauses.narrowing
   return undefined
 }
 

@@ -9,7 +9,7 @@ import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { type Binding, bindings } from '../targets/contract.ts'
 import { POLICY_VARIABLES } from './case.ts'
-import { type Clause, clausesOf } from './clauses.ts'
+import { type Clause, conditionsOf } from './clauses.ts'
 import { type ChangeClass, changeClasses } from './contract.ts'
 
 /** How a client may have proved who it is, for `authentication`. */
@@ -72,8 +72,8 @@ export interface RuleFields {
 
 /** A Policy document, compiled. */
 export interface Policy extends RuleFields {
-  /** What it says of a case, in the order in which it is asked. */
-  readonly clauses: readonly Clause[]
+  /** Its own, its subject's and its actor's, in the order in which they are asked. */
+  readonly conditions: readonly Clause[]
 }
 
 export const DEFAULT_DEPTH = 3
@@ -211,7 +211,7 @@ export function compilePolicy(policyName: string, spec: unknown): Policy {
     condition: compileWritten(written.condition, 'spec.condition', faults),
   }
   if (faults.length > 0) throw new Faults(faults)
-  return Object.freeze({ ...rule, clauses: clausesOf(rule) })
+  return Object.freeze({ ...rule, conditions: conditionsOf(rule) })
 }
 
 function permitFaults(written: Written, faults: Fault[]): void {

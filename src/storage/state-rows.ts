@@ -10,15 +10,8 @@ import {
 import type { StoredKey } from '../keys/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
 import { readBlocks, writeBlocks } from './block-rows.ts'
+import type { DocumentReader } from './document-rows.ts'
 import { approvePending } from './pending-changes.ts'
-
-interface DocumentRow {
-  kind: string
-  name: string
-  labels: Record<string, string> | null
-  spec: Record<string, unknown>
-  changed_in: string
-}
 
 interface KeyRow {
   kid: string
@@ -42,19 +35,18 @@ interface RevocationRow {
 }
 
 /** Everything, as the transaction of `client` sees it. */
-export async function readState(client: ClientBase): Promise<StoredState> {
+export async function readState(client: ClientBase, reader: DocumentReader): Promise<StoredState> {
   const state = await client.query<{ version: string }>('SELECT version FROM cambist.state')
-  const documents = await client.query<DocumentRow>(
-    'SELECT kind, name, labels, spec, changed_in FROM cambist.documents ORDER BY kind COLLATE "C", name COLLATE "C"',
-  )
+  const version = Number(state.rows[0]?.version)
+  const documents = await reader.read(client, version)
   const keys = await client.query<KeyRow>('SELECT * FROM cambist.signing_keys ORDER BY created_at, kid COLLATE "C"')
   const revocations = await client.query<RevocationRow>(
     'SELECT what, value, at, until, reason, author FROM cambist.revocations',
   )
   const blocks = await readBlocks(client)
   return {
-    version: Number(state.rows[0]?.version),
-    documents: documents.rows.map(documentOf),
+    version,
+    documents,
     keys: keys.rows.map(keyOf),
     revocations: revocations.rows.map((row) => ({ ...row, at: Number(row.at), until: Number(row.until) })),
     blocks,
@@ -85,16 +77,6 @@ export async function readPast(client: Pick<ClientBase, 'query'>, version: numbe
 function pastDocument({ document, version }: PastRow): StoredDocument {
   const { kind, metadata, spec } = document
   return { apiVersion: API_VERSION, kind, metadata, spec, changedIn: Number(version) }
-}
-
-function documentOf(row: DocumentRow): StoredDocument {
-  return {
-    apiVersion: API_VERSION,
-    kind: row.kind,
-    metadata: row.labels === null ? { name: row.name } : { name: row.name, labels: row.labels },
-    spec: row.spec,
-    changedIn: Number(row.changed_in),
-  }
 }
 
 function keyOf(row: KeyRow): StoredKey {

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Revision, StateChange, StateStore, StoredState } from '../documents/contract.ts'
 import type { DatabaseAddress } from './address.ts'
+import { DocumentReader } from './document-rows.ts'
 import { LOCKS } from './locks.ts'
 import { PostgresPendingChanges } from './pending-changes.ts'
 import { readPast, readRevisions, readState, writeChange } from './state-rows.ts'
@@ -31,6 +32,7 @@ const CHANNEL = 'cambist_state'
 export class PostgresStateStore implements StateStore {
   readonly pending: PostgresPendingChanges
   readonly #options: StateStoreOptions
+  readonly #documents = new DocumentReader()
 
   constructor(options: StateStoreOptions) {
     this.#options = options
@@ -38,7 +40,9 @@ export class PostgresStateStore implements StateStore {
   }
 
   load(): Promise<StoredState> {
-    return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', readState)
+    return inTransaction(this.#options.pool, 'ISOLATION LEVEL REPEATABLE READ READ ONLY', (client) =>
+      readState(client, this.#documents),
+    )
   }
 
   at(version: number): Promise<StoredState | undefined> {
@@ -52,7 +56,7 @@ export class PostgresStateStore implements StateStore {
     const work = async (client: pg.PoolClient) => {
       await client.query(CHANGE_LIMITS)
       await client.query('SELECT pg_advisory_xact_lock($1, $2)', [...LOCKS.writers])
-      const current = await readState(client)
+      const current = await readState(client, this.#documents)
       const change = await plan(current)
       if (change === undefined) return { version: current.version, changed: false }
       const version = current.version + 1

@@ -1,9 +1,12 @@
 import { type Fault, Faults } from '../lib/fault.ts'
+import { atOnce, type Steps } from '../lib/slices.ts'
 import type { Target, TargetIndex } from './contract.ts'
 import { resourceKey } from './resource.ts'
 
+export const targetIndex = (targets: Iterable<Target>): TargetIndex => atOnce(indexTargets(targets))
+
 /** Throws Faults where two targets share an audience or a resource: one name would mean two services. */
-export function targetIndex(targets: Iterable<Target>): TargetIndex {
+export function* indexTargets(targets: Iterable<Target>): Steps<TargetIndex> {
   const byName = new Map(
     [...targets].sort((one, other) => (one.name < other.name ? -1 : 1)).map((target) => [target.name, target]),
   )
@@ -22,6 +25,7 @@ export function targetIndex(targets: Iterable<Target>): TargetIndex {
   for (const target of byName.values()) {
     for (const audience of target.audiences) claim(byAudience, audience, target, 'audience')
     for (const resource of target.resources) claim(byResource, resourceKey(resource) ?? resource, target, 'resource')
+    yield
   }
   if (faults.length > 0) throw new Faults(faults)
   return Object.freeze({

@@ -1,5 +1,6 @@
 import { CLIENTS_ISSUER } from '../identity/principal.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
+import { atOnce, type Steps } from '../lib/slices.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position, TrustedIssuer } from './contract.ts'
 
@@ -29,8 +30,10 @@ interface Namesakes {
   readonly byAudience: ReadonlyMap<string, TrustedIssuer>
 }
 
+export const trustIndex = (issuers: Iterable<TrustedIssuer>): TrustIndex => atOnce(indexIssuers(issuers))
+
 /** Throws Faults where two issuers answer to one look-up key (P-20), or two documents have one name. */
-export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
+export function* indexIssuers(issuers: Iterable<TrustedIssuer>): Steps<TrustIndex> {
   const all = Object.freeze([...issuers])
   const faults: Fault[] = []
   const byName = new Map<string, TrustedIssuer>()
@@ -49,13 +52,16 @@ export function trustIndex(issuers: Iterable<TrustedIssuer>): TrustIndex {
       grouped.set(tokenType, authorities)
       for (const authority of issuer.lookUp) authorities.set(authority, [...(authorities.get(authority) ?? []), issuer])
     }
+    yield
   }
   const told = new Set<string>()
   const byType = new Map<string, ReadonlyMap<string, Namesakes>>()
   for (const [tokenType, authorities] of grouped) {
     const entries = new Map<string, Namesakes>()
-    for (const [authority, namesakes] of authorities)
+    for (const [authority, namesakes] of authorities) {
       entries.set(authority, indexed(authority, namesakes, told, faults))
+      yield
+    }
     byType.set(tokenType, entries)
   }
   if (faults.length > 0) throw new Faults(faults)

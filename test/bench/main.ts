@@ -1,14 +1,17 @@
 /**
- * npm run bench [-- --only exchange,kinds,workloads,fetches,replay] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
+ * npm run bench [-- --only exchange,kinds,workloads,fetches,replay,decision,documents] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
  *
  * What an exchange costs, beside what it must cost: one exchange at two numbers of connections; each kind of input beside
- * its own floor; ten thousand workloads under one Client; how often keys are fetched. Each round runs what is compared one
+ * its own floor; ten thousand workloads under one Client; how often keys are fetched; what a decision costs, and what
+ * documents cost as they come into force, by how many there are. Each round runs what is compared one
  * after the other; a ratio is taken within a round, and the median over the rounds is reported, since the machine may
  * have other things to do. CPU is the operating system's accounting of the server's processes.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { developmentCluster } from '../../src/quickstart.ts'
+import { measureDecision } from './decision.ts'
+import { measureDocuments } from './documents.ts'
 import { measureExchange, quickstartDocuments } from './exchange.ts'
 import { measureFetches } from './fetches.ts'
 import { formOf, jwtSvid, type Kind, plainKinds, tlsKinds } from './kinds.ts'
@@ -30,7 +33,9 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
-const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay']
+const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay', 'decision', 'documents']
+/** Those that measure in this process, and need no server. */
+const HERE = new Set(['fetches', 'decision', 'documents'])
 // To name kinds, or a number of workloads, is to ask for that part.
 const parts = new Set(
   values.only?.split(',') ??
@@ -57,6 +62,15 @@ async function ownToken(server: Server, svid: string): Promise<{ token: string; 
 }
 
 async function main(stack: AsyncDisposableStack): Promise<Record<string, unknown>> {
+  const figures: Record<string, unknown> = {}
+  if (!parts.isSubsetOf(HERE)) Object.assign(figures, await askServers(stack))
+  if (parts.has('fetches')) figures['fetches'] = await measureFetches()
+  if (parts.has('decision')) figures['decision'] = await measureDecision(rounds(15))
+  if (parts.has('documents')) figures['documents'] = await measureDocuments(rounds(7))
+  return figures
+}
+
+async function askServers(stack: AsyncDisposableStack): Promise<Record<string, unknown>> {
   const figures: Record<string, unknown> = {}
   const identity = await serverIdentity()
   const plain = stack.adopt(await startServer(), (server) => server.stop())
@@ -110,7 +124,6 @@ async function main(stack: AsyncDisposableStack): Promise<Record<string, unknown
   }
   // Last, because it leaves a large record behind.
   if (parts.has('replay')) figures['replay'] = await measureReplay(plain, rs256, Number(values.records ?? 100_000))
-  if (parts.has('fetches')) figures['fetches'] = await measureFetches()
   figures['residentMiB'] = residentMiB(plain.pid)
   process.stdout.write(
     `First start with an empty data directory: ${(plain.firstStartMs / 1000).toFixed(2)} s. Resident: ${figures['residentMiB']} MiB.\n`,

@@ -442,7 +442,6 @@ describe('POST /admin/v1/blocks', () => {
         version: made.version,
         at: expect.any(String),
         author: 'bootstrap',
-        approvedBy: null,
         message: 'subject spiffe://prod.example/x blocked: taken over',
         changes: [],
       },

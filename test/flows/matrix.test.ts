@@ -145,7 +145,7 @@ function trusting(kind: KeyKind): Trusting {
   // A secret cannot be trusted (below): what it signs comes under the name of a key that is.
   const { public: key = pairs['RSA-2048'].public } = pairs[kind]
   const jwk = { ...key?.export({ format: 'jwk' }), kid: KID }
-  const { issuers } = compiler.compile(documentsWith(jwk), ownIssuer(US, { keys: [jwk] }))
+  const { issuers } = compiler.compile(documentsWith(jwk), { own: ownIssuer(US, { keys: [jwk] }) })
   return {
     kinds,
     issuers,

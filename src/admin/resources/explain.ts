@@ -183,7 +183,7 @@ async function judgingBy(
   const { compiler, road, snapshots, store } = door
   if (draft === undefined) return { snapshot: snapshots.current(), road }
   const state = await store.load()
-  const snapshot = draftSnapshot(compiler, await snapshots.atLeast(state.version), state, draft, road.issuer)
+  const snapshot = await draftSnapshot(compiler, await snapshots.atLeast(state.version), state, draft, road.issuer)
   return { snapshot, road: door.roadWithoutNetwork(onUnasked) }
 }
 
@@ -193,7 +193,7 @@ async function asOf(version: number, { store, compiler }: Explaining): Promise<J
   if (state === undefined)
     throw new Problem(409, `The record was decided by the documents of version ${version}, which are not kept here.`)
   try {
-    return compiler.compile(state.documents)
+    return await compiler.compileInSlices(state.documents, { inForce: true })
   } catch (error) {
     if (!(error instanceof Faults)) throw error
     const [first] = error.faults

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { inOrder } from '../../documents/canonical.ts'
 import { UNUSED_DAYS, unusedClients } from '../../documents/lint/unused-clients.ts'
-import { warningsOf } from '../../documents/warnings.ts'
+import { findWarnings } from '../../documents/warnings.ts'
 import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
 import { noQuery } from '../paging.ts'
 
@@ -25,9 +25,9 @@ export function lint({
       answers: { type: 'application/json', schema: linted },
       async handle() {
         const state = await store.load()
-        const compiled = compiler.compile(state.documents)
+        const compiled = await compiler.compileInSlices(state.documents, { inForce: true })
         const unused = await unusedClients(state, compiled.nouns.clients, store, records, clock.now())
-        const warnings = inOrder([...warningsOf(compiled), ...unused])
+        const warnings = inOrder([...(await compiler.inSlices(findWarnings(compiled))), ...unused])
         return { json: { version: state.version, documents: state.documents.length, warnings } }
       },
     }),

@@ -118,9 +118,9 @@ async function begin({ store, compiler, records, clock }: Door, text: string): P
   const reading = readWithPlaces(JSON.stringify(documents), 'application/json')
   const state = await store.load()
   const { whole, put } = propose(state.documents, reading.documents, label)
-  const before = compiler.compile(state.documents)
+  const before = await compiler.compileInSlices(state.documents, { inForce: true })
   try {
-    const draft = compiler.compile(whole)
+    const draft = await compiler.compileInSlices(whole)
     return {
       replay: new Replay({ before, draft }, new Unseen(state.documents, put)),
       walk: await records.walk({ since, until, newest: limit }),

@@ -3,8 +3,12 @@ import { CLIENTS_ISSUER, SELF_ISSUER } from '../../identity/principal.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { Target } from '../../targets/contract.ts'
 import type { Compiled } from '../compile.ts'
+import type { Warning } from '../contract.ts'
 
 export type Nouns = Compiled['nouns']
+
+/** Warnings, and undefined where it has gone through much and found nothing: others may be waiting. */
+export type Doubts = Iterable<Warning | undefined>
 
 /** The rules of one effect that decide now. */
 export function* enforced({ policies }: Nouns, effect: Policy['effect']): Iterable<Policy> {

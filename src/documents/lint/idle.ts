@@ -1,10 +1,10 @@
 import type { Client } from '../../clients/contract.ts'
 import type { TargetIndex } from '../../targets/contract.ts'
 import type { Warning } from '../contract.ts'
-import { enforced, listed, type Nouns } from './enforced.ts'
+import { type Doubts, enforced, listed, type Nouns } from './enforced.ts'
 
 /** What stands there for nobody: issuers without use, clients that may do nothing, targets that nobody reaches. */
-export function* idle(nouns: Nouns, targets: TargetIndex): Iterable<Warning> {
+export function* idle(nouns: Nouns, targets: TargetIndex): Doubts {
   const reach = reachOf(nouns)
   yield* idleIssuers(nouns)
   yield* idleClients(nouns, reach)
@@ -82,8 +82,9 @@ function* idleIssuers(nouns: Nouns): Iterable<Warning> {
 }
 
 /** Clients that may do nothing. */
-function* idleClients(nouns: Nouns, reach: Reach): Iterable<Warning> {
+function* idleClients(nouns: Nouns, reach: Reach): Doubts {
   for (const { name, disabled } of nouns.clients.values()) {
+    yield undefined
     if (!disabled && !reach.permits(name))
       yield {
         kind: 'Client',
@@ -96,8 +97,9 @@ function* idleClients(nouns: Nouns, reach: Reach): Iterable<Warning> {
 }
 
 /** What a client says of targets and never comes to: audiences of none, and a default target that it may not have. */
-function* namesInVain(nouns: Nouns, targets: TargetIndex, reach: Reach): Iterable<Warning> {
+function* namesInVain(nouns: Nouns, targets: TargetIndex, reach: Reach): Doubts {
   for (const client of nouns.clients.values()) {
+    yield undefined
     const { name, audiences, disabled } = client
     if (disabled) continue
     for (const [index, audience] of audiences.entries()) {
@@ -126,8 +128,9 @@ function defaultInVain({ name, defaultTarget }: Client, nouns: Nouns, reach: Rea
 }
 
 /** Targets for which nobody can have a token: no rule permits it, or the target is closed to all whom a rule permits. */
-function* unreachableTargets(nouns: Nouns, reach: Reach): Iterable<Warning> {
+function* unreachableTargets(nouns: Nouns, reach: Reach): Doubts {
   for (const { name, disabled, clients } of nouns.targets.values()) {
+    yield undefined
     if (disabled) continue
     const permitted = reach.at(name)
     if (permitted?.size === 0) {

@@ -2,12 +2,13 @@ import { formatDuration } from '../../lib/duration.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { Target } from '../../targets/contract.ts'
 import type { Warning } from '../contract.ts'
-import { enforced, isBuiltIn, listed, type Nouns, subjectIssuers, targetsOf } from './enforced.ts'
+import { type Doubts, enforced, isBuiltIn, listed, type Nouns, subjectIssuers, targetsOf } from './enforced.ts'
 
 /** Lifetimes that no token comes to: the target's is shorter than the rule's, or the credential's than both. */
-export function* lifetimes(nouns: Nouns): Iterable<Warning> {
+export function* lifetimes(nouns: Nouns): Doubts {
   const lives = new Map<Target, Life | undefined>()
   for (const permit of enforced(nouns, 'permit')) {
+    yield undefined
     const life = credentialLife(permit, nouns)
     const targets = targetsOf(permit, nouns)
     yield* ofRule(permit, targets, life)

@@ -4,18 +4,18 @@ import { strictest } from '../../policy/aim.ts'
 import type { Party, Policy } from '../../policy/policy.ts'
 import type { Target, TokenProfile } from '../../targets/contract.ts'
 import type { Position } from '../../trust/contract.ts'
-import type { Warning } from '../contract.ts'
-import { clientsOf, enforced, listed, type Nouns, targetsOf } from './enforced.ts'
+import { clientsOf, type Doubts, enforced, listed, type Nouns, targetsOf } from './enforced.ts'
 import { foreignIds } from './selectors.ts'
 
 type Found = Iterable<readonly [path: string, message: string]>
 
 /** Permits, or parts of them, that can never come to anything. */
-export function* never(nouns: Nouns): Iterable<Warning> {
+export function* never(nouns: Nouns): Doubts {
   const everyScope = scopesOf(nouns.targets.values())
   for (const permit of enforced(nouns, 'permit')) {
     const { name } = permit
     for (const [path, message] of ofPermit(permit, nouns, everyScope)) yield { kind: 'Policy', name, path, message }
+    yield undefined
   }
 }
 

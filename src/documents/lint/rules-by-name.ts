@@ -1,19 +1,21 @@
 import type { TrustedIssuer } from '../../trust/contract.ts'
 import { isFixed, namesMatched } from '../../trust/renameable.ts'
-import type { Compiled } from '../compile.ts'
 import type { Warning } from '../contract.ts'
+import type { Doubts, Nouns } from './enforced.ts'
 
 type Rule = Parameters<typeof namesMatched>[1]
 
 /** Rules that go by names alone where an issuer's names pass to others (P-5): the tenant stays ours, what it names need not. */
-export function* rulesByName({ clients, policies, issuers }: Compiled['nouns']): Iterable<Warning> {
+export function* rulesByName({ clients, policies, issuers }: Nouns): Doubts {
   for (const { name, workloads } of clients.values()) {
+    yield undefined
     for (const [index, workload] of workloads.entries()) {
       const issuer = issuers.get(workload.issuer)
       if (issuer !== undefined) yield* warnings('Client', name, `spec.workloads[${index}]`, issuer, workload)
     }
   }
   for (const { name, subject, actor, condition } of policies.values()) {
+    yield undefined
     for (const [path, party] of [['spec.subject', subject] as const, ['spec.actor', actor] as const]) {
       for (const each of party?.issuers ?? []) {
         const issuer = issuers.get(each)

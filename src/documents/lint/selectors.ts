@@ -2,7 +2,7 @@ import type { Client } from '../../clients/contract.ts'
 import type { Pattern } from '../../identity/pattern.ts'
 import type { TrustedIssuer } from '../../trust/contract.ts'
 import type { Warning } from '../contract.ts'
-import type { Nouns } from './enforced.ts'
+import type { Doubts, Nouns } from './enforced.ts'
 
 /** Kinds whose subject is an id of the trust domain of its document, where that does not map another. */
 const OF_TRUST_DOMAINS: ReadonlyMap<string, string> = new Map([
@@ -23,8 +23,11 @@ export function* foreignIds(ids: readonly Pattern[], issuer: TrustedIssuer): Ite
 }
 
 /** Selectors of clients that no workload can match. */
-export function* selectorsInVain(nouns: Nouns): Iterable<Warning> {
-  for (const client of nouns.clients.values()) if (!client.disabled) yield* ofClient(client, nouns)
+export function* selectorsInVain(nouns: Nouns): Doubts {
+  for (const client of nouns.clients.values()) {
+    if (!client.disabled) yield* ofClient(client, nouns)
+    yield undefined
+  }
 }
 
 function* ofClient({ name, workloads, authentication }: Client, { issuers }: Nouns): Iterable<Warning> {

@@ -1,15 +1,15 @@
 import { contains, denies } from '../../policy/covering.ts'
 import type { PolicyIndex } from '../../policy/index-policies.ts'
 import type { Policy } from '../../policy/policy.ts'
-import type { Warning } from '../contract.ts'
-import { enforced, type Nouns } from './enforced.ts'
+import { type Doubts, enforced, type Nouns } from './enforced.ts'
 
 /** Rules about one client and target that one rule is compared with; beyond that a lint would cost more than it tells. */
 const MAX_COMPARED = 500
 
 /** Permits that a forbid takes everything from, and permits that another one makes superfluous. */
-export function* shadowed(nouns: Nouns, policies: PolicyIndex): Iterable<Warning> {
+export function* shadowed(nouns: Nouns, policies: PolicyIndex): Doubts {
   for (const permit of enforced(nouns, 'permit')) {
+    yield undefined
     const { name } = permit
     const forbid = among(permit, policies, (rule) => rule.effect === 'forbid' && denies(rule, permit))
     if (forbid !== undefined) {

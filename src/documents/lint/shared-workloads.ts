@@ -2,8 +2,7 @@ import type { Client, ClientIndex, WorkloadSelector } from '../../clients/contra
 import type { Pattern } from '../../identity/pattern.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { Policy } from '../../policy/policy.ts'
-import type { Warning } from '../contract.ts'
-import { enforced, type Nouns } from './enforced.ts'
+import { type Doubts, enforced, type Nouns } from './enforced.ts'
 
 /** Selectors that fix no value are gone through one by one; where that were too many of one issuer, nothing is looked for. */
 const MAX_COMPARED = 2_000_000
@@ -13,11 +12,12 @@ const MAX_COMPARED = 2_000_000
  * "Client"), which is seldom what anybody meant. Of each selector a workload is made up that it selects, and the index is
  * asked who else that is: a warning is true, though not every such workload is found.
  */
-export function* sharedWorkloads(nouns: Nouns, clients: ClientIndex): Iterable<Warning> {
+export function* sharedWorkloads(nouns: Nouns, clients: ClientIndex): Doubts {
   const permitted = permittedTargets(nouns)
   const told = new Set<string>()
   const skipped = tooMany(nouns)
   for (const client of nouns.clients.values()) {
+    yield undefined
     for (const [index, selector] of client.workloads.entries()) {
       if (client.disabled || skipped.has(selector.issuer)) continue
       const sample = workloadOf(selector)

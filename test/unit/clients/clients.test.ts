@@ -5,6 +5,7 @@ import { clientIndex } from '../../../src/clients/client-index.ts'
 import { lintClient } from '../../../src/clients/lint.ts'
 import type { Principal } from '../../../src/identity/principal.ts'
 import { Faults } from '../../../src/lib/fault.ts'
+import { atOnce } from '../../../src/lib/slices.ts'
 
 const jwk = () => ({
   ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
@@ -147,8 +148,8 @@ describe('a Client document', () => {
       compileClient('b', registered({ ...two, kid: 'x' }, { ...one, kid: 'other' })),
       compileClient('c', registered(jwk())),
     ]
-    expect(sharedKeys(clients)).toMatchObject([{ at: 'b', with: 'a' }])
-    expect(sharedKeys([clients[0]!, clients[2]!])).toEqual([])
+    expect(atOnce(sharedKeys(clients))).toMatchObject([{ at: 'b', with: 'a' }])
+    expect(atOnce(sharedKeys([clients[0]!, clients[2]!]))).toEqual([])
   })
 })
 

@@ -103,6 +103,15 @@ describe('conditions are checked against what issuers map', () => {
       'Client checkout: spec.workloads[0].condition: line 1, column 10: workload has no member `namspace`',
     ],
     [
+      'who administers',
+      [
+        changed(people, { uses: ['administrator'] }),
+        ...whole,
+        document('Administrator', 'team', { issuer: 'people', condition: 'size(assertion.groups)', role: 'viewer' }),
+      ],
+      'Administrator team: spec.condition: the condition is a number, and a condition is true or false; compare it with something',
+    ],
+    [
       'the subject of a token',
       [
         base.issuer,
@@ -173,10 +182,10 @@ describe('conditions are checked against what issuers map', () => {
     ).toEqual([])
   })
 
-  it('leaves in force what was written before, and refuses the next write', () => {
+  it('leaves in force what was written before, and refuses the next write', async () => {
     const documents = policy({ condition: "subject.namspace == 'shop'" }).map((each) => ({ ...each, changedIn: 1 }))
     const state = { version: 1, documents, keys: [], revocations: [], blocks: [] }
-    expect(compiler().snapshot(state).policies.size).toBe(1)
+    expect((await compiler().snapshot(state)).policies.size).toBe(1)
     expect(told(...documents)).toHaveLength(1)
   })
 })

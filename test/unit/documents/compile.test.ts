@@ -5,7 +5,7 @@ import { spiffeX509Svid } from '../../../src/credentials/kinds/spiffe-x509-svid.
 import { wit } from '../../../src/credentials/kinds/wit.ts'
 import { x509 } from '../../../src/credentials/kinds/x509.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
-import type { Document } from '../../../src/documents/contract.ts'
+import type { Document, StoredDocument } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
 import { SigningKey } from '../../harness/tokens.ts'
 import { base, changed, compiler, context, document, faultsOf, key, whole } from './world.ts'
@@ -17,8 +17,16 @@ const warned = (...documents: Document[]) =>
   warningsOf(compile(documents)).map(({ kind, name, path, message }) => `${kind} ${name} ${path}: ${message}`)
 const { issuer, client, target, policy } = base
 
+const storedOnes = new Map<Document, StoredDocument>()
+/** The same object for the same document, as a store gives what has not changed. */
+function stored(one: Document): StoredDocument {
+  const known = storedOnes.get(one) ?? { ...one, changedIn: 1 }
+  storedOnes.set(one, known)
+  return known
+}
+
 describe('compiling documents', () => {
-  it('makes a snapshot of its version that the road can ask', () => {
+  it('makes a snapshot of its version that the road can ask', async () => {
     const state = {
       version: 7,
       documents: whole.map((each) => ({ ...each, changedIn: 7 })),
@@ -26,7 +34,7 @@ describe('compiling documents', () => {
       revocations: [],
       blocks: [],
     }
-    const snapshot = new Compiler(context).snapshot(state)
+    const snapshot = await new Compiler(context).snapshot(state)
     expect(snapshot.version).toBe(7)
     expect(snapshot.issuers.byName('prod')?.authority).toBe('https://oidc.prod.example')
     expect(snapshot.clients.byName('checkout')?.workloads).toHaveLength(1)
@@ -234,23 +242,57 @@ describe('compiling documents', () => {
     expect(issuers.knows('urn:ietf:params:oauth:client-assertion-type:jwt-bearer', 'batch')).toBe(true)
   })
 
-  it('compiles a stored document once for each version of it', () => {
+  it('compiles a document once for as long as it is the same, and indexes over kinds of which none has changed', async () => {
     const kept = new Compiler(context)
-    const stored = (version: number) => whole.map((each) => ({ ...each, changedIn: version }))
-    const first = kept.compile(stored(1)).nouns.targets.get('orders')
-    expect(kept.compile(stored(1)).nouns.targets.get('orders')).toBe(first)
-    expect(kept.compile(stored(2)).nouns.targets.get('orders')).not.toBe(first)
+    const at = (version: number, documents: readonly Document[]) => ({
+      version,
+      documents: documents.map(stored),
+      keys: [],
+      revocations: [],
+      blocks: [],
+    })
+    const before = await kept.snapshot(at(1, whole))
+    const other = changed(policy, { lifetime: '2m' })
+    const after = await kept.snapshot(
+      at(
+        2,
+        whole.map((each) => (each === policy ? other : each)),
+      ),
+    )
+    expect(after.clients).toBe(before.clients)
+    expect(after.targets.byName('orders')).toBe(before.targets.byName('orders'))
+    expect(after.policies.byName('checkout-reads-orders')?.lifetime).toBe(120)
+    expect(before.policies.byName('checkout-reads-orders')?.lifetime).toBeUndefined()
+    // What is compiled beside them, such as a draft, is not what the next one begins with.
     const draft = kept.compile([
       ...whole.filter((each) => each !== target),
       changed(target, { scopes: ['orders:read'] }),
     ])
     expect(draft.nouns.targets.get('orders')?.scopes.size).toBe(1)
-    expect(kept.compile(stored(2)).nouns.targets.get('orders')?.scopes.size).toBe(2)
+    expect((await kept.snapshot(at(3, whole))).targets.byName('orders')?.scopes.size).toBe(2)
+  })
+
+  it('misses what a document names when that goes, though the document stays', async () => {
+    const kept = new Compiler(context)
+    const state = (documents: readonly Document[]) => ({
+      version: 1,
+      documents: documents.map(stored),
+      keys: [],
+      revocations: [],
+      blocks: [],
+    })
+    await kept.snapshot(state(whole))
+    await expect(kept.snapshot(state(whole.filter((each) => each !== client)))).rejects.toThrow(
+      'Policy checkout-reads-orders: spec.clients[0]: there is no Client "checkout"',
+    )
+    await expect(kept.snapshot(state(whole.filter((each) => each !== issuer)))).rejects.toThrow(
+      'Client checkout: spec.workloads[0].issuer: there is no TrustedIssuer "prod"',
+    )
   })
 })
 
 describe('a database that was put back', () => {
-  it('is read anew, though its versions come again', () => {
+  it('is read anew, though its versions come again', async () => {
     const kept = new Compiler(context)
     const at = (version: number, documents: readonly Document[]) => ({
       version,
@@ -259,12 +301,12 @@ describe('a database that was put back', () => {
       revocations: [],
       blocks: [],
     })
-    kept.snapshot(at(5, whole))
-    kept.snapshot(at(4, []))
+    await kept.snapshot(at(5, whole))
+    await kept.snapshot(at(4, []))
     const other = whole.map((each) => (each === target ? changed(target, { disabled: true }) : each))
-    expect(kept.snapshot(at(5, other)).targets.byName('orders')?.disabled).toBe(true)
-    kept.snapshot(at(6, other))
-    expect(kept.snapshot(at(5, whole)).targets.byName('orders')?.disabled).toBe(false)
+    expect((await kept.snapshot(at(5, other))).targets.byName('orders')?.disabled).toBe(true)
+    await kept.snapshot(at(6, other))
+    expect((await kept.snapshot(at(5, whole))).targets.byName('orders')?.disabled).toBe(false)
   })
 })
 
