@@ -15,8 +15,13 @@ export interface Input {
 
 const SUFFIX = /\.(ya?ml|json)$/i
 
-/** Reads files, folders (their .yaml, .yml and .json files but policy tests, in the order of their names) and `-`, the standard input. Throws DocumentFaults over all of them. */
+/**
+ * Reads files, folders (their .yaml, .yml and .json files, in the order of their names) and `-`, the standard input. Policy
+ * tests are passed over, also where a pattern of the shell names them. Throws DocumentFaults over all of them.
+ */
 export async function readInput(paths: readonly string[], terminal: Terminal): Promise<Input> {
+  if (paths.every(isTestFile))
+    throw new CommandFailure(`There are policy tests and no documents in ${paths.join(', ')}; cambist test runs them.`)
   const faults: DocumentFault[] = []
   const readings: Reading[] = []
   const seen = new Map<string, string>()
@@ -57,6 +62,7 @@ export async function readInput(paths: readonly string[], terminal: Terminal): P
 
 function filesAt(path: string): readonly string[] {
   if (path === '-') return [path]
+  if (isTestFile(path)) return []
   const entries = entriesOf(path)
   if (entries === undefined) return [path]
   const files = entries

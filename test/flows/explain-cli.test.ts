@@ -6,6 +6,7 @@ import { run } from '../../src/cli/main.ts'
 import { exportYaml } from '../../src/documents/canonical.ts'
 import type { Document } from '../../src/documents/contract.ts'
 import { document, startCambist } from '../harness/cambist.ts'
+import { policyTestsPage } from '../harness/policy-tests-page.ts'
 
 const server = await startCambist()
 const { cluster } = server
@@ -83,6 +84,11 @@ describe('cambist explain', () => {
     expect(out).toMatch(
       /^Nearest to a permit: rule checkout-reads-orders for client checkout at orders, but for spec\.scopes: /m,
     )
+  })
+
+  it('prints what docs/policy-tests.md shows', async () => {
+    const page = policyTestsPage()
+    expect((await explain('--facts', file(page.facts, '.yaml'))).out).toBe(page.explained)
   })
 
   it('ends with 1 where another verdict is expected', async () => {

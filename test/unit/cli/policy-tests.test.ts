@@ -5,6 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { run } from '../../../src/cli/main.ts'
 import { exportYaml } from '../../../src/documents/canonical.ts'
 import type { Document } from '../../../src/documents/contract.ts'
+import { developmentCluster, quickstartDocuments } from '../../../src/quickstart.ts'
+import { policyTestsPage } from '../../harness/policy-tests-page.ts'
 import { Cluster, SigningKey } from '../../harness/tokens.ts'
 import { base, changed, document, ISSUER } from '../documents/world.ts'
 
@@ -109,6 +111,18 @@ describe('cambist test', () => {
     expect(out).toMatch(/\n3 cases: 3 passed, 0 failed\.\n1 of 1 rule covered \(100 %\)\.\n$/)
   })
 
+  it('prints what docs/policy-tests.md shows', async () => {
+    const page = policyTestsPage()
+    const printed = async (text: string) => {
+      const path = folder({ 'shop.yaml': text, 'orders.test.yaml': page.cases }, [])
+      const { out, code } = await cambist('test', '-f', path, '--issuer', 'https://sts.shop.example')
+      return [out.replace(path, 'shop'), code]
+    }
+    expect(await printed(page.documents)).toEqual([page.passing, 0])
+    const other = page.documents.replace('scopes: [orders:read]\n', 'scopes: [orders:write]\n')
+    expect(await printed(other)).toEqual([page.failing, 1])
+  })
+
   it('says of a case that fails what was expected, what came, and why', async () => {
     const path = folder({
       'a.test.yaml': [
@@ -163,6 +177,14 @@ describe('cambist test', () => {
       expect: { verdict: 'refused', ...expected },
     })
     expect(result.misses).toEqual([{ what, expected: wanted, got }])
+  })
+})
+
+describe('the quickstart', () => {
+  it('begins without its cases, which are no documents', () => {
+    const cluster = developmentCluster(folder({}, []))
+    const kinds = quickstartDocuments(cluster, ISSUER).map(({ kind }) => kind)
+    expect(kinds.sort()).toEqual(['Client', 'Policy', 'Target', 'TrustedIssuer'])
   })
 })
 
@@ -366,7 +388,14 @@ describe('a file of cases', () => {
   it('is read by no command that reads documents', async () => {
     const path = folder({ 'a.test.yaml': cases(good) })
     const { code, err } = await cambist('lint', '-f', path)
-    expect([code, err]).toEqual([0, expect.stringContaining(`${documents.length} documents: 0 faults`)])
+    const all = expect.stringContaining(`${documents.length} documents: 0 faults`)
+    expect([code, err]).toEqual([0, all])
+    const test = join(path, 'a.test.yaml')
+    expect(await cambist('lint', '-f', join(path, 'all.yaml'), test)).toMatchObject({ code: 0, err: all })
+    expect(await cambist('lint', '-f', test)).toMatchObject({
+      code: 1,
+      err: `There are policy tests and no documents in ${test}; cambist test runs them.\n`,
+    })
   })
 
   it('does not run by documents with faults, which are named', async () => {
