@@ -49,6 +49,9 @@ const CASES = `cases:
 /** Two pods of the service account checkout; the first is the one that somebody takes over. */
 const PODS = ['11111111-8a51-4b1c-bb55-2f6a3f9f3c11', '22222222-8a51-4b1c-bb55-2f6a3f9f3c22'] as const
 
+/** As a shell takes it for one word. */
+const asTyped = (text: string): string => (text.includes(' ') ? `"${text}"` : text)
+
 /** Over the documents of the quickstart. `tell`: in words, where somebody reads them. */
 export async function administrators(cambist: Cambist, tell: boolean): Promise<readonly Typed[]> {
   const { issuer, endpoint, directory, record } = cambist
@@ -67,7 +70,7 @@ export async function administrators(cambist: Cambist, tell: boolean): Promise<r
   /** Types a command, shows what it prints, and holds it to what must stand there. */
   const run = async (args: readonly string[], ...holds: readonly string[]): Promise<string> => {
     const { code: ended, out, err } = await cambist.command(...args)
-    const command = `cambist ${args.join(' ')}`.replaceAll(`${directory}/`, '')
+    const command = `cambist ${args.map(asTyped).join(' ')}`.replaceAll(`${directory}/`, '')
     const output = [out, err].filter((part) => part !== '').join('')
     typed.push({ command, code: ended, output })
     told(`$ ${command}`, code(output.trimEnd()), '')
