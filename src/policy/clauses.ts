@@ -64,8 +64,10 @@ export const actor: Clause = {
 /** What a token of ours must hold (interfaces.md, "Narrowing"); a permit for another audience has to say it. */
 export const narrowing: Clause = {
   stage: 'narrowing',
-  holds: ({ subject: party }, { facts, crosses }) =>
-    party?.scopes === undefined ? !crosses : party.scopes.every((scope) => facts.subject.scopes.includes(scope)),
+  holds: ({ subject: party, effect }, { facts, crosses }) =>
+    party?.scopes === undefined
+      ? effect === 'forbid' || !crosses
+      : party.scopes.every((scope) => facts.subject.scopes.includes(scope)),
   describe({ subject: party }, { facts }) {
     const { scopes } = facts.subject
     const lacking = party?.scopes?.filter((scope) => !scopes.includes(scope))

@@ -544,6 +544,14 @@ describe('Narrowing: tokens of ours (TE-76)', () => {
     expect(verdict({ policies: rule(['pay', 'more']) }, facts)).toBe('scope_denied')
   })
 
+  it('are forbidden by a forbid that says nothing of scopes, also for another audience', () => {
+    const rule = { a: { ...READ, subject: { scopes: [] } }, never: { effect: 'forbid', targets: ['orders'] } }
+    expect(verdict({ policies: rule }, own(['pay'], ['billing']))).toBe('forbidden')
+    const holding = { ...rule, never: { effect: 'forbid', subject: { scopes: ['pay'] } } }
+    expect(verdict({ policies: holding }, own(['pay'], ['billing']))).toBe('forbidden')
+    expect(verdict({ policies: holding }, own(['more'], ['billing']))).toBe('permitted orders:read')
+  })
+
   it('count as both where their audiences are not known', () => {
     expect(verdict({ policies }, own(['orders:read']))).toBe('scope_denied')
     const listed = { a: { ...READ, scopes: ['orders:read', 'orders:write'], subject: { scopes: [] } } }

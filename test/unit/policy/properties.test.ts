@@ -10,8 +10,8 @@ import { AUDIENCE, chain, fullRequest, strictPolicies } from './random.ts'
 import { decide, onBehalf, READ, rulesOf, workload } from './world.ts'
 
 type Written = Readonly<Record<string, unknown>> & {
-  readonly subject?: { readonly issuers?: string[]; readonly match?: object }
-  readonly actor?: { readonly issuers?: string[] }
+  readonly subject?: { readonly issuers?: readonly string[]; readonly match?: object }
+  readonly actor?: { readonly issuers?: readonly string[] }
   readonly scopes?: readonly string[]
   readonly lifetime?: string
   readonly changes?: readonly string[]
@@ -118,6 +118,51 @@ describe('what is granted is within subject, actor and rule', () => {
             path: [...(facts.path ?? []), client],
           }
         }
+      }),
+      seldom,
+    )
+  })
+})
+
+describe('what a forbid is about is never permitted', () => {
+  it('everything, where it says nothing', () => {
+    let forbidden = 0
+    fc.assert(
+      fc.property(strictPolicies, fullRequest, (policies, facts) => {
+        const without = decide({ policies }, facts)
+        const decision = decide({ policies: { ...policies, never: { effect: 'forbid' } } }, facts)
+        expect(decision.permitted).toBe(false)
+        if (without.permitted) {
+          expect(decision).toMatchObject({ reason: 'forbidden', rules: expect.arrayContaining(['never']) })
+          forbidden++
+        }
+      }),
+      seldom,
+    )
+    expect(forbidden, 'requests that would be permitted').toBeGreaterThan(30)
+  })
+
+  it('whatever its plain words are about, read once more by somebody else', () => {
+    const about = fc.record(
+      {
+        clients: fc.constantFrom(['checkout'], ['stock']),
+        targets: fc.constantFrom(['orders'], ['billing']),
+        subject: fc.constantFrom({ issuers: ['prod'] }, { issuers: ['people'] }, { issuers: ['self'] }, {}),
+        actor: fc.constantFrom({ issuers: ['prod'] }, { issuers: ['people'] }, {}),
+      },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(strictPolicies, fullRequest, about, (policies, facts, words) => {
+        const decision = decide({ policies: { ...policies, never: { effect: 'forbid', ...words } } }, facts)
+        if (!decision.permitted) return
+        const names = decision.targets.map(({ name }) => name)
+        const speaks =
+          (words.clients?.some((client) => facts.client.candidates.includes(client)) ?? true) &&
+          (words.targets?.some((target) => names.includes(target)) ?? true) &&
+          isAbout(words.subject, facts.subject) &&
+          isAbout(words.actor, facts.actor)
+        expect(speaks).toBe(false)
       }),
       seldom,
     )
