@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Revision, StateChange, StateStore, StoredState } from '../documents/contract.ts'
+import type { Revision, StateStore, StoredState } from '../documents/contract.ts'
 import type { DatabaseAddress } from './address.ts'
 import { DocumentReader } from './document-rows.ts'
 import { LOCKS } from './locks.ts'
@@ -28,11 +28,15 @@ COMMIT`
 
 const CHANNEL = 'cambist_state'
 
+type Planner = Parameters<StateStore['change']>[0]
+
 /** Documents and signing keys in PostgreSQL. */
 export class PostgresStateStore implements StateStore {
   readonly pending: PostgresPendingChanges
   readonly #options: StateStoreOptions
   readonly #documents = new DocumentReader()
+  /** Changes of this process go one after the other: those that wait for the writers' lock would hold the connections of all others. */
+  #changes: Promise<unknown> = Promise.resolve()
 
   constructor(options: StateStoreOptions) {
     this.#options = options
@@ -49,9 +53,13 @@ export class PostgresStateStore implements StateStore {
     return readPast(this.#options.pool, version)
   }
 
-  async change(
-    plan: (current: StoredState) => StateChange | undefined | Promise<StateChange | undefined>,
-  ): Promise<{ readonly version: number }> {
+  change(plan: Planner): Promise<{ readonly version: number }> {
+    const done = this.#changes.then(() => this.#change(plan))
+    this.#changes = done.catch(() => undefined)
+    return done
+  }
+
+  async #change(plan: Planner): Promise<{ readonly version: number }> {
     const { pool } = this.#options
     const work = async (client: pg.PoolClient) => {
       await client.query(CHANGE_LIMITS)
