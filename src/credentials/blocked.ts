@@ -3,7 +3,7 @@ import { blockedBecause } from '../blocks/sentence.ts'
 import type { JsonObject } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 import type { Identified, Trusting } from './identify.ts'
-import { hashesOf } from './spellings.ts'
+import { hashesOf, otherThumbprint } from './spellings.ts'
 
 /**
  * Whoever is blocked takes part in nothing, in whatever position he stands and whatever names him: himself, his issuer, this
@@ -16,15 +16,18 @@ export function checkNotBlocked(
 ): void {
   if (blocked.none) return
   const { principal, issuer, actors, ours, useId, tokenHash } = party
+  const spelt = otherThumbprint(possession.certificate)
+  const hashes = () => hashesOf(token, tokenHash, header)
+  const ids = spelt !== undefined && useId === possession.certificate?.thumbprint ? [useId, spelt] : [useId]
   const named: Named = {
     subjects: [principal.id],
     actors,
     instances: [principal.instance],
     issuers: [issuer.name],
     clients: ours?.path ?? NONE,
-    keys: possession.keys,
+    keys: spelt === undefined ? possession.keys : [...possession.keys, spelt],
     lineages: ours === undefined ? NONE : [ours.lineage],
-    credentials: [{ issuer: issuer.name, id: useId, hashes: () => hashesOf(token, tokenHash, header) }],
+    credentials: ids.map((id) => ({ issuer: issuer.name, id, hashes })),
   }
   const block = blocked.meeting(named, now)
   if (block === undefined) return

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto'
+import { ORDERS } from '../lib/ecdsa.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { JsonObject } from '../lib/json.ts'
+import { respelt } from '../lib/x509/respelt.ts'
+import type { Possession } from './contract.ts'
 
-/** Orders of the curves of ECDSA (SEC 2): with (r, s) a signature, (r, n - s) is one of the same text by the same key. */
-const ORDERS: Readonly<Record<string, bigint>> = {
-  ES256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
-  ES384: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
-  ES512:
-    0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+/** The orders, by the algorithms of JWS. */
+const BY_ALGORITHM: Readonly<Record<string, bigint>> = {
+  ES256: ORDERS['P-256'],
+  ES384: ORDERS['P-384'],
+  ES512: ORDERS['P-521'],
 }
 
 /**
@@ -14,7 +17,7 @@ const ORDERS: Readonly<Record<string, bigint>> = {
  * that another hash (T11). All else that is verified has one spelling (lib/jws.ts).
  */
 export function hashesOf(token: string, tokenHash: string, { alg }: JsonObject): readonly string[] {
-  const order = typeof alg === 'string' ? ORDERS[alg] : undefined
+  const order = typeof alg === 'string' ? BY_ALGORITHM[alg] : undefined
   if (order === undefined) return [tokenHash]
   const at = token.lastIndexOf('.') + 1
   const signature = Buffer.from(token.slice(at), 'base64url')
@@ -23,3 +26,21 @@ export function hashesOf(token: string, tokenHash: string, { alg }: JsonObject):
   const other = Buffer.concat([signature.subarray(0, half), Buffer.from(s.toString(16).padStart(half * 2, '0'), 'hex')])
   return [tokenHash, hashOf(`${token.slice(0, at)}${other.toString('base64url')}`)]
 }
+
+/**
+ * The thumbprint of a presented certificate that ECDSA signed, in its other spelling: whoever holds it can make that one of
+ * the same certificate, with the same key and the same names (T11). Undefined where it has one spelling.
+ */
+export function otherThumbprint(certificate: Possession['certificate']): string | undefined {
+  const [leaf] = certificate?.chain ?? []
+  if (certificate === undefined || leaf === undefined) return undefined
+  const known = thumbprints.get(certificate)
+  if (known !== undefined) return known.other
+  const der = respelt(leaf)
+  const other = der === undefined ? undefined : createHash('sha256').update(der).digest('base64url')
+  thumbprints.set(certificate, { other })
+  return other
+}
+
+/** A connection has one certificate, however many requests come on it. */
+const thumbprints = new WeakMap<NonNullable<Possession['certificate']>, { readonly other: string | undefined }>()

@@ -60,6 +60,7 @@ export class PostgresEntityStore implements EntityStore {
   }
 
   async get(id: string, now: number): Promise<Entity | undefined> {
+    if (isNobodys(id)) return undefined
     const { rows } = await this.#pool.query<EntityRow>(`${ENTITIES} WHERE e.key = ${KEY('$2')}`, [now / 1000, id])
     return rows[0] === undefined ? undefined : entityOf(rows[0])
   }
@@ -83,7 +84,8 @@ export class PostgresEntityStore implements EntityStore {
     return rows.map((row) => ({ ...row, at: row.at.getTime() }))
   }
 
-  change(id: string, change: EntityChange, revision?: number): Promise<'changed' | 'unknown' | 'stale'> {
+  async change(id: string, change: EntityChange, revision?: number): Promise<'changed' | 'unknown' | 'stale'> {
+    if (isNobodys(id)) return 'unknown'
     return inTransaction(this.#pool, 'ISOLATION LEVEL READ COMMITTED', async (client) => {
       const { rows } = await client.query<Pick<EntityRow, 'number' | 'labels' | 'revision'>>(
         `SELECT number, labels, revision FROM cambist.entities WHERE key = ${KEY('$1')} FOR UPDATE`,
@@ -115,6 +117,9 @@ export class PostgresEntityStore implements EntityStore {
     })
   }
 }
+
+/** No text of PostgreSQL holds it, and it would refuse the question. */
+const isNobodys = (id: string): boolean => id.includes('\0')
 
 function labelled({ name, value }: NonNullable<EntityFilter['label']>, bound: (value: unknown) => string): string {
   const named = `e.labels ->> ${bound(name)}`

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { exportYaml } from '../../src/documents/canonical.ts'
 import { readDocuments } from '../../src/documents/read.ts'
 import { sampleOf } from '../harness/admin-samples.ts'
-import { adminRoutes, askAdmin, Corporate, versionOf } from '../harness/administrators.ts'
+import { adminRoutes, askAdmin, beginAdmin, Corporate, versionOf } from '../harness/administrators.ts'
 import { document, startCambist } from '../harness/cambist.ts'
 
 const server = await startCambist()
@@ -288,6 +288,23 @@ describe('a role that is taken away', async () => {
     expect(await status()).toBe(403)
     await fresh.apply(binding(was))
     expect(await status()).toBe(200)
+  })
+
+  it.each<[string, object]>([
+    ['is taken away', { disabled: true }],
+    ['is lowered to one that may change other things', { role: 'editor' }],
+  ])('is gone when it %s while the body is on its way, so that nobody gives it back to himself', async (_, less) => {
+    const spec = named('Administrator', 'corporate-admin').spec
+    const open = beginAdmin(fresh, '/admin/v1/apply', {
+      ...{ method: 'POST', type: 'application/json', token: corporate.of('admin') },
+      body: JSON.stringify([document('Administrator', 'mallory', { ...grant, condition: "assertion.sub == 'me'" })]),
+    })
+    await open.begun
+    await change(document('Administrator', 'corporate-admin', { ...spec, ...less }))
+    const version = await versionOf(fresh)
+    expect((await open.finish()).status).toBe(403)
+    expect(await versionOf(fresh)).toBe(version)
+    await fresh.apply(document('Administrator', 'corporate-admin', spec))
   })
 
   it('is gone when the token ends', async () => {

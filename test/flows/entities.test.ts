@@ -206,7 +206,7 @@ describe('labels and notes', () => {
   })
 
   it('are of somebody who has been seen', async () => {
-    for (const id of ['wimse://nobody', 'x', 'é'.repeat(900)]) {
+    for (const id of ['wimse://nobody', 'x', 'é'.repeat(900), `${idOf('user')}\0`]) {
       expect((await patch({ notes: ['x'] }, {}, id)).status).toBe(404)
       expect((await server.adminSend('GET', path(id))).status).toBe(404)
     }

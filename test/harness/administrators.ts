@@ -78,6 +78,31 @@ export interface AdminAsking {
 
 /** One request at the administrators' door as it stands, without what fetch would repair. The bootstrap token where nothing else is said. */
 export function askAdmin(server: TestServer, path: string, asking: AdminAsking = {}): Promise<AdminAnswer> {
+  const { asked, answered } = requestAdmin(server, path, asking)
+  asked.end(asking.body)
+  return answered
+}
+
+/** The same, of which the last byte of the body is sent when `finish` is called. */
+export function beginAdmin(server: TestServer, path: string, asking: AdminAsking & { readonly body: string }) {
+  const { asked, answered } = requestAdmin(server, path, asking)
+  const last = asking.body.length - 1
+  const begun = new Promise<void>((resolve, reject) => {
+    asked.on('error', reject)
+    // By the time that a later request is answered, what has been sent before it has been looked at.
+    asked.write(
+      asking.body.slice(0, last),
+      () => void askAdmin(server, '/admin/v1/export').then(() => resolve(), reject),
+    )
+  })
+  const finish = () => {
+    asked.end(asking.body.slice(last))
+    return answered
+  }
+  return { begun, finish }
+}
+
+function requestAdmin(server: TestServer, path: string, asking: AdminAsking) {
   const { method = 'GET', token = server.adminToken, type, body, headers = {} } = asking
   const { authorization = `Bearer ${token}` } = asking
   const { hostname, port, host } = new URL(server.admin)
@@ -88,8 +113,9 @@ export function askAdmin(server: TestServer, path: string, asking: AdminAsking =
     ...(body === undefined ? [] : ['Content-Length', String(Buffer.byteLength(body))]),
     ...Object.entries(headers).flat(),
   ]
-  return new Promise((resolve, reject) => {
-    const asked = request({ hostname, port, path, method, agent: false, headers: lines }, (response) => {
+  const asked = request({ hostname, port, path, method, agent: false, headers: lines })
+  const answered = new Promise<AdminAnswer>((resolve, reject) => {
+    asked.on('response', (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
       response.on('error', reject)
@@ -106,8 +132,8 @@ export function askAdmin(server: TestServer, path: string, asking: AdminAsking =
       })
     })
     asked.on('error', reject)
-    asked.end(body)
   })
+  return { asked, answered }
 }
 
 /** The version of the documents in force, of the whole. */
