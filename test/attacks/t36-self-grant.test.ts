@@ -312,3 +312,40 @@ describe('a role that is taken away', async () => {
     expect(await status()).toBe(401)
   })
 })
+
+describe('an editor', () => {
+  const block = (match: object, token: string) =>
+    askAdmin(server, '/admin/v1/blocks', {
+      method: 'POST',
+      type: 'application/json',
+      body: JSON.stringify({ match, reason: 'in my way' }),
+      token,
+    })
+  const id = 'wimse://cambist.example/corporate/the-admin'
+
+  it.each([
+    ['by his id', { subject: id }],
+    ['by his issuer', { issuer: 'corporate' }],
+    ['by his token', { issuer: 'corporate', jti: 'of-his-token' }],
+  ])('keeps no administrator out, %s', async (_, match) => {
+    const refused = await block(match, editor)
+    expect([refused.status, refused.type]).toEqual([403, 'application/problem+json'])
+    expect(refused.json.detail).toContain('it takes the role admin, and yours is editor')
+    expect((await askAdmin(server, '/admin/v1/blocks', { token: corporate.of('admin') })).json.items).toEqual([])
+  })
+
+  it('lets none in again that an admin keeps out', async () => {
+    const { json } = await block({ subject: 'wimse://cambist.example/corporate/eve' }, corporate.of('admin'))
+    const lift = (token: string) => askAdmin(server, `/admin/v1/blocks/${json.block.id}`, { method: 'DELETE', token })
+    expect((await lift(editor)).status).toBe(403)
+    expect((await lift(corporate.of('admin'))).status).toBe(200)
+  })
+
+  it('still blocks a workload', async () => {
+    const { status, json } = await block({ issuer: 'cluster', jti: 'stolen' }, editor)
+    expect(status).toBe(200)
+    expect(
+      (await askAdmin(server, `/admin/v1/blocks/${json.block.id}`, { method: 'DELETE', token: editor })).status,
+    ).toBe(200)
+  })
+})

@@ -7,7 +7,7 @@ import { type Fault, Faults } from '../../lib/fault.ts'
 import { isId, newId } from '../../lib/ids.ts'
 import { nearestName } from '../../lib/nearest.ts'
 import { readBySchema } from '../../lib/schema.ts'
-import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
+import { type AdminDoor, type Administrator, type AnyRoute, mayActAs, route } from '../contract.ts'
 import { endOf } from '../moments.ts'
 import { cursor, decodeCursor, encodeCursor, limit, listOf, moment, noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
@@ -87,8 +87,10 @@ export function blocks(door: Door): readonly AnyRoute[] {
         const faults: Fault[] = []
         const end = endOf(written.expires, 'expires', now, faults)
         const named = namedBy(written.match, faults)
-        if (named !== undefined) checkNames(named, await door.snapshots.atLeast(0), door.formats, faults)
+        const snapshot = await door.snapshots.atLeast(0)
+        if (named !== undefined) checkNames(named, snapshot, door.formats, faults)
         if (faults.length > 0 || named === undefined) throw new Faults(faults)
+        checkAdministrators(named, administrator, snapshot)
         const made: Block = {
           id: newId(),
           ...named,
@@ -110,6 +112,8 @@ export function blocks(door: Door): readonly AnyRoute[] {
       query: noQuery,
       answers: { type: 'application/json', schema: z.object({ version: z.int(), block: shape }) },
       async handle({ administrator, parameters: { id = '' } }) {
+        const standing = (await store.load()).blocks.find((one) => one.id === id)
+        if (standing !== undefined) checkAdministrators(standing, administrator, await door.snapshots.atLeast(0))
         const done = isId(id) ? await unblock(id, administrator.name, door) : undefined
         if (done === undefined) throw new Problem(404, 'There is no block of this id; GET /admin/v1/blocks lists them.')
         events.changed(done.version, administrator.name, `block ${id} lifted`)
@@ -195,6 +199,28 @@ function checkNames(
       path: 'match.tokenHash',
       message: `a credential of the kind ${found.credential} can be written in many ways, and a hash names one of them; block its key, its jti as the record has it, or its subject`,
     })
+}
+
+/**
+ * Whoever vouches for administrators vouches for those above an editor, too: to keep them out, or to let them in again, takes
+ * the role admin (T36).
+ */
+function checkAdministrators(
+  { what, value, issuer }: NamedThing,
+  administrator: Administrator,
+  snapshot: Snapshot,
+): void {
+  if (mayActAs(administrator, 'admin')) return
+  for (const { name, uses, authority } of snapshot.issuers.all()) {
+    if (!uses.has('administrator')) continue
+    // A canonical id has the name of the document behind the trust domain, a SPIFFE ID its own authority.
+    const isOf = value.startsWith(`${authority}/`) || value.split('/')[3] === name
+    if ((what === 'issuer' ? value : issuer) !== name && !(what === 'subject' && isOf)) continue
+    throw new Problem(
+      403,
+      `Trusted issuer ${name} vouches for administrators, so that this could keep one of them out, or let one in again: it takes the role admin, and yours is ${administrator.role}.`,
+    )
+  }
 }
 
 const SIGNED_TOKENS: ReadonlySet<string> = new Set(['jwt', 'wit'])
