@@ -14,7 +14,7 @@ export async function draftSnapshot(
   draft: readonly Document[],
   ourIssuer: string,
 ): Promise<Snapshot> {
-  const { whole } = propose(state.documents, draft)
+  const { whole } = await compiler.inSlices(propose(state.documents, draft))
   const { nouns: _, ...compiled } = await compiler.compileInSlices(whole, {
     own: ownIssuer(ourIssuer, now.keyring.published),
   })

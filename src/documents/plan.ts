@@ -48,7 +48,7 @@ export async function planOf(
   const { version, documents: before } = state
   precondition?.(before)
   if (baseVersion !== undefined && baseVersion !== version) throw new VersionConflict(baseVersion, version)
-  const proposal = propose(before, intent.documents, removalOf(intent))
+  const proposal = await compiler.inSlices(propose(before, intent.documents, removalOf(intent)))
   const { whole, put, removed } = proposal
   const touched = [...put, ...removed].map(({ kind }) => kind)
   const refused = new Set(touched.filter((kind) => !mayWrite(kind)))

@@ -1,3 +1,4 @@
+import type { Steps } from '../lib/slices.ts'
 import { canonicalDocument, documentHash } from './canonical.ts'
 import type { AuditedChange, Document, StoredDocument } from './contract.ts'
 import { carries, type LabelSelector } from './labels.ts'
@@ -15,21 +16,33 @@ export interface Proposal {
   given(kind: string, name: string): boolean
 }
 
-/** Puts documents over stored ones; those that are not given, and carry the label or are chosen, would be deleted. */
-export function propose(
+/**
+ * Puts documents over stored ones; those that are not given, and carry the label or are chosen, would be deleted. In steps,
+ * because a rollback gives all there are.
+ */
+export function* propose(
   stored: readonly StoredDocument[],
   documents: readonly Document[],
   without?: LabelSelector | ((document: StoredDocument) => boolean) | undefined,
-): Proposal {
-  const known = new Map(stored.map((document) => [keyOf(document), document]))
-  const whole = new Map<string, Document>(known)
-  const given = new Set(documents.map(keyOf))
+): Steps<Proposal> {
+  const known = new Map<string, StoredDocument>()
+  const whole = new Map<string, Document>()
+  for (const document of stored) {
+    const key = keyOf(document)
+    known.set(key, document)
+    whole.set(key, document)
+    yield
+  }
+  const given = new Set<string>()
   const changes: AuditedChange[] = []
   const put: Document[] = []
   const created: Document[] = []
   for (const document of documents) {
+    yield
     const { kind, name } = namesOf(document)
-    const before = known.get(keyOf(document))
+    const key = keyOf(document)
+    given.add(key)
+    const before = known.get(key)
     if (before !== undefined && canonicalDocument(before) === canonicalDocument(document)) {
       changes.push({ kind, name, action: 'unchanged' })
       continue
@@ -37,19 +50,25 @@ export function propose(
     const after = documentHash(document)
     if (before !== undefined) changes.push({ kind, name, action: 'updated', before: documentHash(before), after })
     else created.push(document)
-    whole.set(keyOf(document), document)
+    whole.set(key, document)
     put.push(document)
   }
   const goes =
     typeof without === 'object' ? (document: StoredDocument) => carries(document, without) : (without ?? (() => false))
-  const removed = stored.filter((document) => !given.has(keyOf(document)) && goes(document))
-  const renamed = renames(created, removed)
+  const removed: StoredDocument[] = []
+  for (const [key, document] of known) {
+    if (!given.has(key) && goes(document)) removed.push(document)
+    yield
+  }
+  const renamed = yield* renames(created, removed)
   for (const document of created) {
+    yield
     const from = renamed.get(document)
     const what = { ...namesOf(document), action: 'created', after: documentHash(document) } as const
     changes.push(from === undefined ? what : { ...what, renamedFrom: from.metadata.name })
   }
   for (const document of removed) {
+    yield
     changes.push({ ...namesOf(document), action: 'deleted', before: documentHash(document) })
     whole.delete(keyOf(document))
   }

@@ -1,14 +1,15 @@
 import { canonicalJson } from '../lib/json.ts'
+import type { Steps } from '../lib/slices.ts'
 import type { AuditedChange, Document, Warning } from './contract.ts'
 
 /** Which new documents say the same as one that goes, and so are that under another name. Two that could be one are none. */
-export function renames<Gone extends Document>(
+export function* renames<Gone extends Document>(
   created: readonly Document[],
   removed: readonly Gone[],
-): ReadonlyMap<Document, Gone> {
+): Steps<ReadonlyMap<Document, Gone>> {
   const renamed = new Map<Document, Gone>()
   if (removed.length === 0) return renamed
-  const [fresh, old] = [bySpec(created), bySpec(removed)]
+  const [fresh, old] = [yield* bySpec(created), yield* bySpec(removed)]
   for (const [spec, [document, ...more]] of fresh) {
     const [gone, ...others] = old.get(spec) ?? []
     if (document !== undefined && gone !== undefined && more.length === 0 && others.length === 0)
@@ -17,8 +18,16 @@ export function renames<Gone extends Document>(
   return renamed
 }
 
-function bySpec<T extends Document>(documents: readonly T[]): ReadonlyMap<string, readonly T[]> {
-  return Map.groupBy(documents, ({ kind, spec }) => `${kind} ${canonicalJson(spec)}`)
+function* bySpec<T extends Document>(documents: readonly T[]): Steps<ReadonlyMap<string, readonly T[]>> {
+  const groups = new Map<string, T[]>()
+  for (const document of documents) {
+    const spec = `${document.kind} ${canonicalJson(document.spec)}`
+    const alike = groups.get(spec)
+    if (alike === undefined) groups.set(spec, [document])
+    else alike.push(document)
+    yield
+  }
+  return groups
 }
 
 /** What is bound to a name and does not follow it, by kind. References in documents follow, or are faults. */

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { Block } from '../../src/blocks/contract.ts'
 import type { Document, StateStore, StoredDocument } from '../../src/documents/contract.ts'
+import { newId } from '../../src/lib/ids.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { type TestDatabase, testDatabase } from '../harness/database.ts'
 
@@ -74,6 +76,22 @@ describe('documents read again', () => {
     await change([document('Policy', 'd', { lifetime: '2m' })], [document('Policy', 'e')])
     expect(names(await read())).toBe('P/d P/f P/g P/h T/a')
     expect(await read()).toBe(await reader.load().then(({ documents }) => documents))
+  })
+
+  it('stay the same objects where a change is of blocks alone, and the blocks are all read', async () => {
+    const [before, { version }] = [await read(), await reader.load()]
+    const block: Block = {
+      ...{ id: newId(), value: 'z', issuer: '', reason: '', author: 'ada', at: 1, until: undefined },
+      what: 'client',
+    }
+    const beside = { author: 'ada', message: '', put: [], delete: [], putKeys: [], changes: [] }
+    await writer.change(() => ({ ...beside, putBlocks: [block] }))
+    const blocked = await reader.load()
+    expect(blocked).toMatchObject({ version: version + 1, blocks: [block] })
+    for (const [index, each] of blocked.documents.entries()) expect(each).toBe(before[index])
+    await writer.change(() => ({ ...beside, removeBlocks: [block.id] }))
+    expect(await reader.load()).toMatchObject({ version: version + 2, blocks: [] })
+    expect(await read()).toHaveLength(before.length)
   })
 
   it('come in pages, all of them', async () => {

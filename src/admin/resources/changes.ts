@@ -62,7 +62,9 @@ export function changes(door: ChangingDoor): readonly AnyRoute[] {
       async handle({ parameters }) {
         const change = await found(parameters['id'])
         const before = await door.store.at(change.baseVersion)
-        return { json: { ...shown(change), documents: documentsOf(change.changes, before, after(change, before)) } }
+        return {
+          json: { ...shown(change), documents: documentsOf(change.changes, before, await after(change, before, door)) },
+        }
       },
     }),
     route({
@@ -107,6 +109,7 @@ function shown({ intent: _, at, decidedBy, decidedAt, version, ...rest }: Pendin
 }
 
 /** The documents as the change would leave them, of the state that it was worked out against. */
-function after({ intent }: PendingChange, before: StoredState | undefined) {
-  return { documents: propose(before?.documents ?? [], intent.documents, removalOf(intent)).whole }
+async function after({ intent }: PendingChange, before: StoredState | undefined, { compiler }: ChangingDoor) {
+  const proposing = propose(before?.documents ?? [], intent.documents, removalOf(intent))
+  return { documents: (await compiler.inSlices(proposing)).whole }
 }

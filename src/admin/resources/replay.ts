@@ -117,7 +117,7 @@ async function begin({ store, compiler, records, clock }: Door, text: string): P
   const label = prune === undefined ? undefined : readLabelSelector(prune, 'prune')
   const reading = readWithPlaces(JSON.stringify(documents), 'application/json')
   const state = await store.load()
-  const { whole, put } = propose(state.documents, reading.documents, label)
+  const { whole, put } = await compiler.inSlices(propose(state.documents, reading.documents, label))
   const before = await compiler.compileInSlices(state.documents, { inForce: true })
   try {
     const draft = await compiler.compileInSlices(whole)

@@ -1,11 +1,11 @@
 import type { Client } from '../../clients/contract.ts'
+import type { Steps } from '../../lib/slices.ts'
 import type { TargetIndex } from '../../targets/contract.ts'
-import type { Warning } from '../contract.ts'
 import { type Doubts, enforced, listed, type Nouns } from './enforced.ts'
 
 /** What stands there for nobody: issuers without use, clients that may do nothing, targets that nobody reaches. */
 export function* idle(nouns: Nouns, targets: TargetIndex): Doubts {
-  const reach = reachOf(nouns)
+  const reach = yield* reachOf(nouns)
   yield* idleIssuers(nouns)
   yield* idleClients(nouns, reach)
   yield* namesInVain(nouns, targets, reach)
@@ -20,13 +20,14 @@ interface Reach {
   at(target: string): ReadonlySet<string> | undefined
 }
 
-function reachOf(nouns: Nouns): Reach {
+function* reachOf(nouns: Nouns): Steps<Reach> {
   const clients = new Set<string>()
   const everywhere = new Set<string>()
   const byTarget = new Map<string, Set<string> | undefined>()
   let everyClient = false
   let everyClientEverywhere = false
   for (const permit of enforced(nouns, 'permit')) {
+    yield
     if (permit.clients === undefined) everyClient = true
     for (const name of permit.clients ?? []) clients.add(name)
     if (permit.targets === undefined) {
@@ -57,19 +58,22 @@ function addAll(names: Set<string>, more: Iterable<string>): Set<string> {
 const NOBODY: ReadonlySet<string> = new Set()
 
 /** Issuers whose credentials can get nothing. */
-function* idleIssuers(nouns: Nouns): Iterable<Warning> {
+function* idleIssuers(nouns: Nouns): Doubts {
   const used = new Set<string>()
   for (const { workloads, authentication } of nouns.clients.values()) {
+    yield undefined
     for (const { issuer } of workloads) used.add(issuer)
     if (authentication !== undefined && 'issuer' in authentication) used.add(authentication.issuer)
   }
   for (const { issuer } of nouns.administrators.values()) used.add(issuer)
   for (const { subject, actor } of enforced(nouns, 'permit')) {
+    yield undefined
     // A permit that names no issuer takes the subjects of all.
     if (subject?.issuers === undefined) return
     for (const name of [...subject.issuers, ...(actor?.issuers ?? [])]) used.add(name)
   }
   for (const { name, disabled } of nouns.issuers.values()) {
+    yield undefined
     if (!used.has(name) && !disabled)
       yield {
         kind: 'TrustedIssuer',

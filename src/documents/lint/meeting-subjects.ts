@@ -1,14 +1,15 @@
+import type { Steps } from '../../lib/slices.ts'
 import type { Target } from '../../targets/contract.ts'
-import type { Warning } from '../contract.ts'
-import { enforced, listed, type Nouns, subjectIssuers, targetsOf } from './enforced.ts'
+import { type Doubts, enforced, listed, type Nouns, subjectIssuers } from './enforced.ts'
 
 /** Targets whose `subject` can call workloads of two issuers by one name (interfaces.md, "`subject.id`"). */
-export function* meetingSubjects(nouns: Nouns): Iterable<Warning> {
+export function* meetingSubjects(nouns: Nouns): Doubts {
   const mapping = [...nouns.targets.values()].filter(({ disabled, tokens }) => !disabled && tokens.some(canMeet))
   if (mapping.length === 0) return
-  const issuers = issuersAt(mapping, nouns)
+  const issuersOf = yield* issuersAt(mapping, nouns)
   for (const { name, tokens } of mapping) {
-    const here = issuers.get(name) ?? new Set()
+    yield undefined
+    const here = issuersOf(name)
     if (here.size < 2) continue
     for (const [index, profile] of tokens.entries()) {
       if (canMeet(profile))
@@ -26,17 +27,19 @@ export function* meetingSubjects(nouns: Nouns): Iterable<Warning> {
 const canMeet = ({ subject }: Target['tokens'][number]): boolean =>
   subject !== undefined && !/\bsubject\s*\.\s*(?:issuer|id)\b/.test(subject.source)
 
-/** Names of the issuers whose subjects may have a token of the target. */
-function issuersAt(targets: readonly Target[], nouns: Nouns): ReadonlyMap<string, ReadonlySet<string>> {
-  const found = new Map<string, Set<string>>(targets.map(({ name }) => [name, new Set()]))
+/** By the name of a target, names of the issuers whose subjects may have a token of it. */
+function* issuersAt(targets: readonly Target[], nouns: Nouns): Steps<(target: string) => ReadonlySet<string>> {
+  const every = everyIssuer(nouns)
+  const named = new Map<string, Set<string>>(targets.map(({ name }) => [name, new Set()]))
+  // Rules that name no target are told once, and not at each of them.
+  const everywhere = new Set<string>()
   for (const permit of enforced(nouns, 'permit')) {
-    const issuers = subjectIssuers(permit, nouns) ?? everyIssuer(nouns)
-    for (const { name } of targetsOf(permit, nouns) ?? targets) {
-      const here = found.get(name)
-      for (const issuer of here === undefined ? [] : issuers) here?.add(issuer)
-    }
+    yield
+    const issuers = subjectIssuers(permit, nouns) ?? every
+    const places = permit.targets === undefined ? [everywhere] : [...permit.targets].map((name) => named.get(name))
+    for (const here of places) for (const issuer of here === undefined ? [] : issuers) here?.add(issuer)
   }
-  return found
+  return (target) => everywhere.union(named.get(target) ?? new Set())
 }
 
 function everyIssuer({ issuers }: Nouns): readonly string[] {

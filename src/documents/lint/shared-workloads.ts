@@ -1,6 +1,7 @@
 import type { Client, ClientIndex, WorkloadSelector } from '../../clients/contract.ts'
 import type { Pattern } from '../../identity/pattern.ts'
 import type { Principal } from '../../identity/principal.ts'
+import type { Steps } from '../../lib/slices.ts'
 import type { Policy } from '../../policy/policy.ts'
 import { type Doubts, enforced, type Nouns } from './enforced.ts'
 
@@ -13,9 +14,9 @@ const MAX_COMPARED = 2_000_000
  * asked who else that is: a warning is true, though not every such workload is found.
  */
 export function* sharedWorkloads(nouns: Nouns, clients: ClientIndex): Doubts {
-  const permitted = permittedTargets(nouns)
+  const permitted = yield* permittedTargets(nouns)
   const told = new Set<string>()
-  const skipped = tooMany(nouns)
+  const skipped = yield* tooMany(nouns)
   for (const client of nouns.clients.values()) {
     yield undefined
     for (const [index, selector] of client.workloads.entries()) {
@@ -25,6 +26,7 @@ export function* sharedWorkloads(nouns: Nouns, clients: ClientIndex): Doubts {
       const [first, ...others] = selected
       if (first === undefined || !selected.includes(client)) continue
       for (const other of others) {
+        yield undefined
         const target = meetingPoint(permitted(first.name), permitted(other.name))
         const pair = `${first.name} ${other.name}`
         if (target === undefined || told.has(pair)) continue
@@ -47,9 +49,10 @@ const isAlike = (one: Client, other: Client): boolean =>
 const pathOf = ({ authentication }: Client, index: number): string =>
   authentication === undefined ? `spec.workloads[${index}]` : 'spec.authentication.spiffeId'
 
-function tooMany({ clients }: Nouns): ReadonlySet<string> {
+function* tooMany({ clients }: Nouns): Steps<ReadonlySet<string>> {
   const counts = new Map<string, { all: number; open: number }>()
   for (const { workloads } of clients.values()) {
+    yield
     for (const selector of workloads) {
       const count = counts.get(selector.issuer) ?? { all: 0, open: 0 }
       counts.set(selector.issuer, {
@@ -87,10 +90,11 @@ type Targets = ReadonlySet<string> | typeof EVERYWHERE
 const EVERYWHERE = 'every target'
 
 /** The targets at which some rule permits a client something. */
-function permittedTargets(nouns: Nouns): (client: string) => Targets {
+function* permittedTargets(nouns: Nouns): Steps<(client: string) => Targets> {
   const byClient = new Map<string, Policy[]>()
   const everyClient: Policy[] = []
   for (const permit of enforced(nouns, 'permit')) {
+    yield
     if (permit.clients === undefined) everyClient.push(permit)
     for (const client of permit.clients ?? []) {
       const rules = byClient.get(client)

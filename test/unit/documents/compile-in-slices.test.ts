@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Compiler } from '../../../src/documents/compile.ts'
+import { type Compiled, Compiler } from '../../../src/documents/compile.ts'
 import type { Document, StateStore, StoredState } from '../../../src/documents/contract.ts'
+import { propose } from '../../../src/documents/proposal.ts'
 import { type SnapshotEvents, Snapshots } from '../../../src/documents/snapshots.ts'
 import { findWarnings, warningsOf } from '../../../src/documents/warnings.ts'
-import { Slices } from '../../../src/lib/slices.ts'
+import { atOnce, Slices } from '../../../src/lib/slices.ts'
 import { evaluate } from '../../../src/policy/evaluate.ts'
 import { factsOf, largeWorld, workloadOf } from '../../bench/large-world.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
@@ -73,6 +74,73 @@ describe('documents compiled in slices', () => {
     const error = await rejection(new Compiler(context, slices).compileInSlices(wrong))
     expect(error.message.split('\n').length).toBeGreaterThan(3)
     expect(() => compiler().compile(wrong)).toThrow(error.message)
+  })
+})
+
+/** Nouns that tell when a member of one is read. */
+const watched = <Noun extends object>(nouns: ReadonlyMap<string, Noun>, member: keyof Noun, read: () => void) =>
+  new Map(
+    Array.from(nouns, ([name, noun]) => [
+      name,
+      new Proxy(noun, {
+        get(of, asked) {
+          if (asked === member) read()
+          return Reflect.get(of, asked)
+        },
+      }),
+    ]),
+  )
+
+describe('lint', () => {
+  it('gives way within each of its rules, and not only where it finds something', () => {
+    // Subjects that can meet, and rules that name no target: what speaks of all rules at all targets.
+    const compiled = compiler().compile(
+      large.map((each) =>
+        each.kind === 'Target'
+          ? changed(each, { tokens: [{ kind: 'access-token', subject: 'subject.instance' }] })
+          : each.metadata.name.endsWith('6') && each.kind === 'Policy'
+            ? changed(each, { targets: ['*'], subject: undefined })
+            : each,
+      ),
+    )
+    let reads = 0
+    const read = () => void reads++
+    const nouns: Compiled['nouns'] = {
+      ...compiled.nouns,
+      clients: watched(compiled.nouns.clients, 'workloads', read),
+      policies: watched(compiled.nouns.policies, 'effect', read),
+    }
+    let most = 0
+    let all = 0
+    const steps = findWarnings({ ...compiled, nouns })
+    for (;;) {
+      reads = 0
+      const { done } = steps.next()
+      most = Math.max(most, reads)
+      all += reads
+      if (done === true) break
+    }
+    expect(all).toBeGreaterThan(10 * large.filter(({ kind }) => kind === 'Policy').length)
+    // A few of one document; who makes a list of all first reads a hundred.
+    expect(most).toBeLessThan(20)
+  })
+})
+
+describe('what is proposed', () => {
+  const stored = stateOf(1, large).documents
+  const others = large.map((each) => (each.kind === 'Policy' ? changed(each, { lifetime: '90s' }) : each))
+  const given = others.filter(({ spec }) => spec['effect'] !== 'forbid')
+
+  it('is worked out in slices, since a rollback gives all documents, and comes to the same', async () => {
+    const { slices, turns } = byHand()
+    const sliced = await new Compiler(context, slices).inSlices(propose(stored, given, () => true))
+    expect(turns()).toBeGreaterThan(stored.length + given.length)
+    const { given: _, ...proposal } = sliced
+    const { given: __, ...alike } = atOnce(propose(stored, given, () => true))
+    expect(proposal).toEqual(alike)
+    expect(sliced.removed.length).toBe(stored.length - given.length)
+    expect(sliced.put.length).toBe(given.filter(({ kind }) => kind === 'Policy').length)
+    expect(sliced.given('Policy', 'policy-0')).toBe(true)
   })
 })
 

@@ -8,7 +8,7 @@ import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document, StoredDocument } from '../../../src/documents/contract.ts'
 import { warningsOf } from '../../../src/documents/warnings.ts'
 import { SigningKey } from '../../harness/tokens.ts'
-import { base, changed, compiler, context, document, faultsOf, key, whole } from './world.ts'
+import { base, changed, compiler, context, document, faultsOf, ISSUER, key, whole } from './world.ts'
 
 const compile = (documents: readonly Document[]) => compiler().compile(documents)
 const lines = (documents: readonly Document[]) =>
@@ -270,6 +270,42 @@ describe('compiling documents', () => {
     ])
     expect(draft.nouns.targets.get('orders')?.scopes.size).toBe(1)
     expect((await kept.snapshot(at(3, whole))).targets.byName('orders')?.scopes.size).toBe(2)
+  })
+
+  it('does so for administrators and approvals as well, and finds what is wrong with one that has changed', async () => {
+    const kept = new Compiler({ ...context, adminAudience: 'cambist-admin' })
+    const corporate = document('TrustedIssuer', 'corporate', {
+      preset: 'oidc',
+      issuer: 'https://login.corporate.example',
+      keys: { discovery: true },
+      uses: ['administrator'],
+    })
+    const platform = document('Administrator', 'platform', {
+      issuer: 'corporate',
+      condition: "assertion.sub == 'ada'",
+      role: 'admin',
+    })
+    const two = document('Approval', 'two', { kinds: ['Policy'] })
+    const all = [...whole, corporate, platform, two]
+    const state = (version: number, documents: readonly Document[]) => ({
+      ...{ version, documents: documents.map(stored), keys: [], revocations: [], blocks: [] },
+    })
+    await kept.snapshot(state(1, all))
+    const { nouns } = kept.compile(all.map(stored), { inForce: true })
+    const other = all.map((each) => (each === policy ? changed(policy, { lifetime: '2m' }) : each))
+    await kept.snapshot(state(2, other))
+    const after = kept.compile(other.map(stored), { inForce: true }).nouns
+    expect(after.administrators).toBe(nouns.administrators)
+    expect(after.approvals).toBe(nouns.approvals)
+    expect(after.policies).not.toBe(nouns.policies)
+    // The document of the administrator is the same, and its issuer lets in no administrators any more.
+    const shut = all.map((each) =>
+      each === corporate ? changed(corporate, { uses: ['subject'], audiences: [ISSUER] }) : each,
+    )
+    await expect(kept.snapshot(state(3, shut))).rejects.toThrow('Administrator platform: spec.issuer')
+    const demoted = all.map((each) => (each === platform ? changed(platform, { role: 'viewer' }) : each))
+    const { administrators } = await kept.snapshot(state(4, demoted))
+    expect(Array.from(administrators.all(), ({ role }) => role)).toEqual(['viewer'])
   })
 
   it('misses what a document names when that goes, though the document stays', async () => {

@@ -345,6 +345,20 @@ describe('two issuers in one sub', () => {
     )
   })
 
+  it('is warned of where one is permitted here, and the other by a rule about every target', () => {
+    const here = changed(policy, { subject: { issuers: ['prod'] }, changes })
+    const anywhere = document('Policy', 'anywhere', {
+      clients: ['*'],
+      targets: ['*'],
+      scopes: ['orders:read'],
+      subject: { issuers: ['ci'] },
+      changes,
+    })
+    expect(warned(...withThese(trusted('ci', {}), mapped('subject.namespace'), here, anywhere))).toContainEqual(
+      expect.stringMatching(/Target orders spec\.tokens\[0\]\.subject: workloads of (ci, prod|prod, ci) can meet/),
+    )
+  })
+
   it.each<readonly [string, string, Document]>([
     ['one issuer is permitted', 'subject.namespace', changed(policy, { changes })],
     ['the mapping has the issuer', "subject.issuer + '/' + subject.namespace", two],
