@@ -146,24 +146,15 @@ export async function openApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** What documents are compiled under; also without a server, for lint. */
-export function compileContext(
-  config: Pick<Config, 'issuer' | 'insecureFetch' | 'admin' | 'trustDomain'>,
-  joined: Formats,
-  keys?: Keys,
-): CompileContext {
-  return {
-    ...joined,
-    ourIssuer: config.issuer,
-    adminAudience: config.admin.audience,
-    ourTrustDomain: config.trustDomain,
-    insecureFetch: config.insecureFetch,
-    openKeys: (stored) => {
-      if (keys === undefined) throw new Error('signing keys are opened by a server alone')
-      return keys.open(stored)
-    },
-  }
-}
+/** What documents are compiled under in a server. */
+const compileContext = (config: Config, joined: Formats, keys: Keys): CompileContext => ({
+  ...joined,
+  ourIssuer: config.issuer,
+  adminAudience: config.admin.audience,
+  ourTrustDomain: config.trustDomain,
+  insecureFetch: config.insecureFetch,
+  openKeys: (stored) => keys.open(stored),
+})
 
 /** The workloads' door with the road behind it. */
 export async function openWorkloads(

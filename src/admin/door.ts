@@ -72,7 +72,7 @@ export function doorOver(
         if (row.role !== 'nobody') admitted(await authenticate(ctx.req.headers.authorization), administrator.role)
         return read
       }
-      const id = ctx.response.get('Cambist-Request-Id')
+      const id = ctx.response.get(REQUEST_ID)
       const { signal } = leaving(ctx.res)
       const { params: parameters, req } = ctx
       const asked = { id, administrator, parameters, query, headers: req.headers, body, signal }

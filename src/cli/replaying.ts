@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { DocumentFaults } from '../documents/faults.ts'
+import type { Replayed } from '../exchange/replay.ts'
 import { CommandFailure, EXIT, type Terminal } from './contract.ts'
 import type { Input } from './files.ts'
 import { DoorRefusal, linesOfAdmin } from './http.ts'
@@ -49,23 +50,13 @@ interface Group {
 }
 
 /** What a draft would have made of a period's requests, as the administrators' door answers it. */
-export interface ReplayAnswer {
+export interface ReplayAnswer extends Omit<Replayed, 'groups' | 'first' | 'last'> {
   readonly version: number
   readonly since: string
   readonly until: string
   readonly complete: boolean
-  readonly judged: number
-  readonly unchanged: number
-  readonly changed: number
-  readonly newlyRefused: number
-  readonly newlyPermitted: number
-  readonly differently: number
-  readonly drifted: number
-  readonly undecided: { readonly count: number }
   readonly groups: readonly Group[]
-  readonly more: number
   readonly first: string | null
-  readonly notes: readonly string[]
 }
 
 type Line =

@@ -15,8 +15,8 @@ export interface Approver {
 
 /**
  * Puts a pending change in force, worked out again under the writers' lock: it must change just what was proposed. Of
- * two approvals at once one wins. Throws ApprovalRefused, PendingDecided, ConfirmationNeeded where the doubt has come up
- * since, and DocumentFaults.
+ * two approvals at once one wins. Throws ApprovalRefused, PendingDecided, ConfirmationNeeded where there is a doubt to
+ * which neither the author nor the approver has said yes, and DocumentFaults.
  */
 export async function approve(
   applying: Applying,

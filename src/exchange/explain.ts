@@ -2,7 +2,7 @@
  * The road without its end: identify and decide as exchange.ts does, and say why. Nothing is minted, no mark is claimed
  * and no row is written; what would have been is said instead.
  */
-import type { Mark } from '../audit/contract.ts'
+import type { ExchangeRecord, Mark } from '../audit/contract.ts'
 import { openRecord } from '../audit/record.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { Explanation, Facts } from '../policy/contract.ts'
@@ -44,12 +44,7 @@ export interface ExplainedRequest extends Explained {
 export interface Met {
   readonly client: string
   readonly authentication: string
-  readonly subject: {
-    readonly issuer: string
-    readonly id: string
-    readonly kind: string
-    readonly instance: string
-  } | null
+  readonly subject: ExchangeRecord['subject']
   readonly leniencies: readonly string[]
   readonly subjectTokenHash: string
   readonly actorTokenHash: string

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compileContext, formats } from '../../src/app.ts'
-import { Compiler } from '../../src/documents/compile.ts'
+import { offlineCompiler } from '../../src/cli/offline.ts'
 import { readDocuments } from '../../src/documents/read.ts'
 import type { Facts } from '../../src/policy/contract.ts'
 import { evaluate } from '../../src/policy/evaluate.ts'
@@ -44,8 +43,7 @@ describe('the record holds enough to judge again (I6)', () => {
     const answer = await server.exchange(form)
     const record = await server.record(answer.id)
     const documents = readDocuments(await (await server.adminGet('/admin/v1/export')).text(), 'application/yaml')
-    const config = { issuer: server.issuer, insecureFetch: new Set<string>(), admin: { audience: 'cambist-admin' } }
-    const rules = new Compiler(compileContext(config as never, formats)).compile(documents)
+    const rules = offlineCompiler(server.issuer).compile(documents)
 
     const decision = evaluate(record['facts'] as Facts, rules)
 
