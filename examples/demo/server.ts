@@ -1,6 +1,6 @@
 /** The Cambist of the tour: a process of its own, over a database of its own, with TLS at both of the workloads' listeners. */
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -25,6 +25,7 @@ export interface Printed {
 
 export interface Cambist {
   readonly issuer: string
+  readonly trustDomain: string
   /** Token endpoints: of the first listener, and of the one that asks for client certificates. */
   readonly endpoint: string
   readonly mtlsEndpoint: string
@@ -33,6 +34,8 @@ export interface Cambist {
   apply(documents: readonly object[]): Promise<void>
   /** Runs a command line of an administrator, as it would be typed. */
   command(...args: readonly string[]): Promise<Printed>
+  /** Asks the administrators' door for JSON. Rejects where it refuses. */
+  administer(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>
   /** What an administrator reads of a request. */
   record(id: string): Promise<ExchangeRow>
   stop(): Promise<void>
@@ -43,7 +46,9 @@ export async function startCambist(
   directory: string,
   identity: TlsIdentity,
   insecureFetch: readonly string[],
+  trustDomain = 'cambist.example',
 ): Promise<Cambist> {
+  mkdirSync(directory, { recursive: true })
   const [port, mtlsPort, adminPort] = await freePorts(3)
   const issuer = `https://127.0.0.1:${port}`
   const mtls = `https://127.0.0.1:${mtlsPort}`
@@ -57,7 +62,7 @@ export async function startCambist(
     env: {
       ...process.env,
       CAMBIST_ISSUER: issuer,
-      CAMBIST_TRUST_DOMAIN: 'cambist.example',
+      CAMBIST_TRUST_DOMAIN: trustDomain,
       CAMBIST_LISTEN: `127.0.0.1:${port}`,
       CAMBIST_MTLS_LISTEN: `127.0.0.1:${mtlsPort}`,
       CAMBIST_MTLS_URL: mtls,
@@ -84,10 +89,12 @@ export async function startCambist(
   })
 
   const token = readFileSync(join(directory, 'admin-token'), 'utf8').trim()
-  const administer = async (path: string, body?: readonly object[]): Promise<unknown> => {
+  const administer: Cambist['administer'] = async (method, path, body) => {
     const response = await fetch(`${admin}${path}`, {
-      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+      method,
+      // Whatever it says now: nobody else writes here.
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'If-Match': '*' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const answer = await response.text()
     if (!response.ok) throw new Error(`the administrators’ door answered ${path} with ${response.status} ${answer}`)
@@ -95,11 +102,13 @@ export async function startCambist(
   }
   return {
     issuer,
+    trustDomain,
+    administer,
     endpoint: `${issuer}/token`,
     mtlsEndpoint: `${mtls}/token`,
     directory,
     async apply(documents) {
-      await administer('/apply', documents)
+      await administer('POST', '/apply', documents)
     },
     command: (...args) =>
       printed(args, {
@@ -107,7 +116,7 @@ export async function startCambist(
         CAMBIST_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
       }),
     async record(id) {
-      return (await administer(`/audit/${id}`)) as ExchangeRow
+      return (await administer('GET', `/audit/${id}`)) as ExchangeRow
     },
     async stop() {
       if (server.exitCode === null) server.kill('SIGTERM')

@@ -6,6 +6,9 @@ import { IssuerKey, SampledPlatform, type Served, serve, TrustDomain } from './p
 import { WorkloadKey } from './workload.ts'
 
 export const ORDERS = 'https://orders.example'
+export const FRAUD = 'https://fraud.example'
+export const LEDGER = 'https://ledger.example'
+export const SHIPPING = 'https://shipping.partner.example'
 const WIMSE_ID = 'wimse://edge.example/shop/checkout'
 
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -39,6 +42,8 @@ export async function createWorld(web: Authority) {
     identityKey: new WorkloadKey(),
     dpopKey: new WorkloadKey(),
     portalKey: new WorkloadKey(),
+    /** What the orders service is registered with at the partner. */
+    partnerKey: new WorkloadKey(),
     /** Who attests instances of the client till. */
     attester: new IssuerKey('attester-1'),
     svid: await prod.x509Svid('shop/checkout'),
@@ -54,7 +59,7 @@ export async function createWorld(web: Authority) {
   }
 }
 
-const document = (kind: string, name: string, spec: object) => ({
+export const document = (kind: string, name: string, spec: object) => ({
   apiVersion: 'cambist/v1',
   kind,
   metadata: { name },
