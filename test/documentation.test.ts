@@ -6,6 +6,7 @@ import { readEnvironment, variables } from '../src/config/environment.ts'
 import type { Document } from '../src/documents/contract.ts'
 import { readDocuments } from '../src/documents/read.ts'
 import { isTestFile } from '../src/documents/test-file.ts'
+import { unheld } from './harness/conformance.ts'
 import { editorSchema, generated, generatedFiles, written, writtenFile } from './harness/documentation.ts'
 import { schemaFaults } from './harness/json-schema.ts'
 
@@ -49,6 +50,10 @@ describe('documentation', () => {
       expect(writtenFile(file)).toBe(text())
     },
   )
+
+  it('docs/conformance.md has a test for every demand, or the reason why it does not apply', () => {
+    expect(unheld()).toEqual([])
+  })
 
   it.each(pages)('%s links to files that are there', (page) => {
     const links = [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')

@@ -15,6 +15,7 @@ import { wireOf } from '../../src/oauth/refusals.ts'
 import { Refusal, reasons } from '../../src/refusal.ts'
 import * as presets from '../../src/trust/presets/index.ts'
 import { type Accepted, acceptedSet, placeOf } from './accepted.ts'
+import { conformance } from './conformance.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -172,6 +173,7 @@ export const generated: readonly { readonly file: string; readonly name: string;
   { file: 'docs/configuration.md', name: 'configuration', text: configuration },
   { file: 'docs/documents.md', name: 'documents', text: documents },
   { file: 'docs/administrators.md', name: 'roles', text: doorRoles },
+  { file: 'docs/conformance.md', name: 'conformance', text: conformance },
 ]
 
 /** The schema of every kind of document, for editors: of a document is asked what its `kind` says. */
