@@ -7,7 +7,7 @@ import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../c
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
-import { possessionOf } from '../credentials/possession.ts'
+import { type ProvenAt, possessionOf } from '../credentials/possession.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
@@ -43,7 +43,7 @@ export interface Witness {
 }
 
 /** The trust of a snapshot, before anything is known of what the request proves. */
-export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints: readonly string[] }
+export type Trust = Omit<Trusting, 'possession' | 'met'> & ProvenAt
 
 /**
  * Who asks, for whom, and who acts. The order is the client's own credential first, because it is bound to us and used
