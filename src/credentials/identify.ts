@@ -61,6 +61,8 @@ export interface Identified {
   /** What conditions about the credential itself see. */
   readonly seen: Seen
   readonly ours: OwnToken | undefined
+  /** A token of ours that is bound to a key, which the request does not prove: a rule may waive that, or it is refused (TE-74). */
+  readonly unproven: boolean
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -113,7 +115,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
       : { certificate: certificateFacts(facts.certificate) }
   checkConditions(issuer, seen)
   checkTenant(issuer, seen)
-  const keyProven = facts.keyProven || provesKey(facts, possession)
+  const keyProven = facts.keyProven || provesKey(facts, position, possession)
   if (facts.actors.length > 0 && issuer.act === 'refuse') {
     throw new Refusal(
       'actor_claim_refused',
@@ -143,6 +145,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     certificate: facts.certificate,
     seen,
     ours: facts.ours,
+    unproven: facts.claims['cnf'] !== undefined && !keyProven,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }
@@ -171,11 +174,21 @@ function leniencies({ name, audienceUntil }: TrustedIssuer, audiences: readonly 
 
 const NO_LENIENCIES: readonly Leniency[] = Object.freeze([])
 
-/** A credential that is bound to a key is good for nothing without it; others have none to prove. */
-function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
+/**
+ * A credential that is bound to a key is good for nothing without it; others have none to prove. A service that was called
+ * with a token of ours cannot prove the caller's key, so what becomes of such a subject is for the decision, which knows
+ * who brings it and by which rule (T16, TE-74).
+ */
+function provesKey({ claims, ours }: VerifiedFacts, position: Position, possession: Possession): boolean {
   if (claims['cnf'] === undefined) return false
-  possession.confirm(claims)
-  return true
+  try {
+    possession.confirm(claims)
+    return true
+  } catch (error) {
+    const open = ours !== undefined && position === 'subject'
+    if (open && error instanceof Refusal && error.reason === 'confirmation_unproven') return false
+    throw error
+  }
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */

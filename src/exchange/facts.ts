@@ -32,6 +32,7 @@ export function factsOf(
     ...(subject.ours === undefined
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
+    ...(subject.unproven ? { subjectUnproven: true } : {}),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

@@ -189,12 +189,23 @@ function foundClient(
 ): Facts['client'] {
   const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
   if (!isOwned(bearer)) {
+    if (bearer.unproven) throw boundToAnother(bearer)
     throw new Refusal(
       'client_required',
       `the ${by} token does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
   return selected(bearer, `${by}_token`, request, known)
+}
+
+/** Who proves neither a token's key nor who he is himself is nobody for whom a rule could waive the key (T16). */
+function boundToAnother({ position }: Identified): Refusal {
+  const refusal = new Refusal(
+    'confirmation_unproven',
+    'the token is bound to a key, and the request proves neither that key nor which client sends it',
+  )
+  refusal.about = position
+  return refusal
 }
 
 /** Whether a token says by itself who brings it. */

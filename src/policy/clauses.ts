@@ -114,7 +114,13 @@ export function unlisted(lacking: readonly ChangeClass[], { facts, profile }: Ca
   return {
     path: 'spec.changes',
     why: `it does not list the ${lacking.length === 1 ? 'change' : 'changes'} ${each.join(' and ')}`,
-    saw: { changes: lacking, 'subject.key': facts.subject.key, from: facts.format, to: profile.format },
+    saw: {
+      changes: lacking,
+      'subject.key': facts.subject.key,
+      ...(facts.subjectUnproven ? { subjectUnproven: true } : {}),
+      from: facts.format,
+      to: profile.format,
+    },
   }
 }
 

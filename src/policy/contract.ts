@@ -38,6 +38,8 @@ export interface Facts {
   readonly subjectAudiences?: readonly string[]
   /** The client that it was issued to. */
   readonly subjectClient?: string
+  /** It is ours and bound to a key, and the request does not prove that key (TE-74). */
+  readonly subjectUnproven?: boolean
   /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
   readonly path?: readonly string[]
   /** `audience` and `resource` values as asked. */
