@@ -63,6 +63,9 @@ export interface Identified {
   readonly ours: OwnToken | undefined
   /** A token of ours that is bound to a key, which the request does not prove: a rule may waive that, or it is refused (TE-74). */
   readonly unproven: boolean
+  /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
+  readonly madeFor: string | undefined
+  readonly conveys: readonly string[] | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -146,6 +149,8 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     seen,
     ours: facts.ours,
     unproven: facts.claims['cnf'] !== undefined && !keyProven,
+    madeFor: facts.madeFor,
+    conveys: facts.conveys,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }

@@ -33,6 +33,8 @@ export function factsOf(
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     ...(subject.unproven ? { subjectUnproven: true } : {}),
+    ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
+    ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../lib/json.ts'
+import { isJsonObject, type JsonObject } from '../../lib/json.ts'
 import type { VerificationKey } from '../../lib/jwk.ts'
 import { Refusal } from '../../refusal.ts'
 import { checkHeader, numericDate, requiredText, shown } from '../jwt-checks.ts'
@@ -16,6 +16,8 @@ export interface DpopAt extends Pick<AtEndpoint, 'endpoints' | 'now'> {
 export interface ProvenDpop extends Proven {
   /** RFC 7638 thumbprint of the key (DP-04). */
   readonly jkt: string
+  /** The key as the proof brings it, and what it is signed with. */
+  readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string }
 }
 
 /**
@@ -24,9 +26,9 @@ export interface ProvenDpop extends Proven {
  * holds but its nonce.
  */
 export function verifyDpop(proof: string, at: DpopAt): ProvenDpop {
-  const { jkt, id, claims } = judgedAsDpop(() => {
+  const { jkt, provenKey, id, claims } = judgedAsDpop(() => {
     const { header, claims, signingInput, signature } = readProof(proof, 'dpop+jwt', at.now)
-    const key = keyIn(header)
+    const { key, jwk } = keyIn(header)
     const algorithm = header['alg']
     if (typeof algorithm !== 'string') refuse(`alg is ${shown(algorithm)}`)
     checkSignature(key, algorithm, signingInput, signature)
@@ -35,9 +37,9 @@ export function verifyDpop(proof: string, at: DpopAt): ProvenDpop {
     if (url === undefined || !at.endpoints.some((endpoint) => normalUrl(endpoint) === url))
       refuse(`htu ${shown(claims['htu'])} is not this endpoint`)
     if (numericDate(claims, 'iat') === undefined) refuse('iat is missing')
-    return { jkt: key.thumbprint, id: markId(claims), claims }
+    return { jkt: key.thumbprint, provenKey: { jwk, algorithm }, id: markId(claims), claims }
   })
-  return { jkt, mark: { purpose: 'dpop', issuer: jkt, id, until: lastSecond(claims, at) } }
+  return { jkt, provenKey, mark: { purpose: 'dpop', issuer: jkt, id, until: lastSecond(claims, at) } }
 }
 
 const judgedAsDpop = <T>(judge: () => T): T => judged('dpop_invalid', 'DPoP proof', judge)
@@ -57,10 +59,11 @@ function lastSecond(claims: JsonObject, { nonces, now }: DpopAt): number {
 }
 
 /** The one JWT that may bring its own key: it says only that the sender holds it (T5). */
-function keyIn({ jwk, ...others }: JsonObject): VerificationKey {
+function keyIn({ jwk, ...others }: JsonObject): { readonly key: VerificationKey; readonly jwk: JsonObject } {
   checkHeader(others)
   const reading = readProvenKey(jwk)
-  return 'key' in reading ? reading.key : refuse(`the key in its header ${reading.fault}`)
+  if ('fault' in reading) refuse(`the key in its header ${reading.fault}`)
+  return isJsonObject(jwk) ? { key: reading.key, jwk } : refuse('the key in its header is no object')
 }
 
 const URL_PARTS = /^(https?):\/\/([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{0,5}))?(\/[^?#]*)?(?:[?#].*)?$/is
