@@ -17,6 +17,7 @@ import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
 import { checkConnection } from './presented-certificate.ts'
 import { messageOf, principalOf, type Seen } from './principal-of.ts'
+import { readConfirmation } from './proofs/confirmation.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
 export interface Trusting extends LookUp {
@@ -61,8 +62,8 @@ export interface Identified {
   /** What conditions about the credential itself see. */
   readonly seen: Seen
   readonly ours: OwnToken | undefined
-  /** A token of ours that is bound to a key, which the request does not prove: a rule may waive that, or it is refused (TE-74). */
-  readonly unproven: boolean
+  /** Thumbprint of the key that a token of ours is bound to, where the request does not prove it: a rule may waive that, or it is refused (TE-74). */
+  readonly unproven: string | undefined
   /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
   readonly madeFor: string | undefined
   readonly conveys: readonly string[] | undefined
@@ -148,7 +149,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     certificate: facts.certificate,
     seen,
     ours: facts.ours,
-    unproven: facts.claims['cnf'] !== undefined && !keyProven,
+    unproven: keyProven ? undefined : boundTo(facts),
     madeFor: facts.madeFor,
     conveys: facts.conveys,
     leniencies: leniencies(issuer, facts.audiences),
@@ -194,6 +195,13 @@ function provesKey({ claims, ours }: VerifiedFacts, position: Position, possessi
     if (open && error instanceof Refusal && error.reason === 'confirmation_unproven') return false
     throw error
   }
+}
+
+/** Past provesKey(), only a token of ours still has a confirmation that was not proven. */
+function boundTo({ claims }: VerifiedFacts): string | undefined {
+  if (claims['cnf'] === undefined) return undefined
+  const { jkt, certificate, jwk } = readConfirmation(claims) ?? {}
+  return jkt ?? certificate ?? jwk?.key.thumbprint
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */

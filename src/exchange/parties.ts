@@ -204,7 +204,7 @@ function foundClient(
   const bearer = actor ?? subject
   const by = bearer.position === 'assertion' ? 'assertion' : `${bearer.position}_token`
   if (!isOwned(bearer)) {
-    if (bearer.unproven) throw boundToAnother(bearer)
+    if (bearer.unproven !== undefined) throw boundToAnother(bearer)
     throw new Refusal(
       'client_required',
       `the ${by.replace('_', ' ')} does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,

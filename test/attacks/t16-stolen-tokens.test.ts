@@ -23,7 +23,7 @@ const AUDIENCES = { orders: ORDERS, waived: 'urn:waived', bearer: 'urn:bearer', 
 const waiving = { issuers: ['self'], scopes: ['orders:read'], proofOfPossession: 'waived' }
 const rule = (name: string, target: string, more: object) =>
   document('Policy', name, {
-    clients: ['web', 'orders', 'spy'],
+    clients: ['web', 'orders', 'spy', 'courier'],
     targets: [target],
     scopes: ['x'],
     delegation: { mode: 'delegate' },
@@ -38,6 +38,10 @@ await server.apply(
       ...(name === 'orders' ? { audiences: [ORDERS] } : {}),
     }),
   ),
+  document('Client', 'courier', {
+    workloads: [{ issuer: 'cluster', match: { serviceaccount: ['courier'] } }],
+    audiences: [ORDERS],
+  }),
   ...['waived', 'bearer', 'strict'].map((name) =>
     document('Target', name, { audience: `urn:${name}`, scopes: ['x'], defaultScopes: ['x'] }),
   ),
@@ -177,6 +181,14 @@ describe('TE-74 a bound token that its audience passes on', () => {
     expect(cnfOf(byOther)).toEqual({ 'x5t#S256': sha256(other.der) })
   })
 
+  it('TE-74: may be brought by a workload that its actor token names, and by none without', async () => {
+    const actor = { actor_token: cluster.token({}, { serviceaccount: 'courier' }), actor_token_type: TYPE.jwt }
+    const form = stolen(await issue(), 'urn:waived')
+    const answer = await ask(server, { ...form, ...actor }, () => byDpop(server, thief))
+    expect(decode(tokenIn(answer)).claims).toMatchObject({ client_id: 'courier', cnf: { jkt: thumbprintOf(thief) } })
+    await expectRefusal(server, await ask(server, form, () => byDpop(server, thief)), UNPROVEN)
+  })
+
   it('T45: is no bearer token by that, unless the rule says unbind too', async () => {
     const token = await issue()
     const answer = await ask(server, { ...stolen(token, 'urn:waived'), ...as('orders') })
@@ -210,6 +222,19 @@ describe('TE-74 a bound token that its audience passes on', () => {
       for (const headers of [() => ({}), () => byDpop(server, thief)])
         await expectRefusal(server, await ask(server, { ...form(), ...more() }, headers), UNPROVEN)
     await server.adminSend('DELETE', '/admin/v1/policies/everybody?confirm=true')
+  })
+
+  it('T22: is refused while its key is blocked, though it is not that key that the request proves', async () => {
+    const lost = new SigningKey('ES256')
+    const token = tokenIn(await ask(server, { ...as('web'), scope: 'orders:read' }, () => byDpop(server, lost)))
+    const asked = () => ask(server, { ...stolen(token, 'urn:waived'), ...as('orders') }, () => byDpop(server, thief))
+    expect((await asked()).status).toBe(200)
+    const { status } = await server.adminSend('POST', '/admin/v1/blocks', {
+      match: { key: thumbprintOf(lost) },
+      reason: 'lost',
+    })
+    expect(status).toBe(200)
+    await expectRefusal(server, await asked(), { ...UNPROVEN, reason: 'blocked' })
   })
 
   it('I6: is explained and replayed as it was judged', async () => {

@@ -5,7 +5,7 @@ import { type Answer, document, type Form, startCambist } from '../../harness/ca
 import { byTls } from '../../harness/certificates.ts'
 import { createRoot } from '../../harness/pki.ts'
 import { formOf, postLines } from '../../harness/post.ts'
-import { dpop, proofJwk } from '../../harness/proofs.ts'
+import { dpop, proofJwk, thumbprintOf } from '../../harness/proofs.ts'
 import { expectRefusal, refusal } from '../../harness/refusal.ts'
 import { type Claims, clientAssertion, decode, hmacToken, SigningKey, TYPE } from '../../harness/tokens.ts'
 import { ask, byDpop } from '../../harness/workload.ts'
@@ -66,7 +66,7 @@ describe('RFC 9449 §5: a bound token', () => {
     const bare = { subject_token: undefined, subject_token_type: undefined }
     const grants: readonly Form[] = [
       client(),
-      { ...bare, ...client(), grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: cluster.token() },
+      { ...bare, ...client(), grant_type: TYPE.jwtBearer, assertion: cluster.token() },
       { ...bare, ...client(), grant_type: 'client_credentials', scope: 'orders:read' },
     ]
     for (const form of grants) {
@@ -74,6 +74,23 @@ describe('RFC 9449 §5: a bound token', () => {
       expect([answer.status, answer.body['token_type']], String(form['grant_type'])).toEqual([200, 'DPoP'])
       expect(cnfOf(answer)).toEqual({ jkt: await thumbprint(key) })
     }
+  })
+
+  it('P-16, DP-11: of an assertion that is bound to a key takes a proof of that key', async () => {
+    const bound = (headers: Record<string, string>) =>
+      ask(
+        server,
+        {
+          ...{ subject_token: undefined, subject_token_type: undefined, grant_type: TYPE.jwtBearer },
+          client_assertion: clientAssertion('registered', registered, us, clock.seconds()),
+          client_assertion_type: TYPE.clientAssertion,
+          assertion: cluster.token({ cnf: { jkt: thumbprintOf(key) } }),
+        },
+        () => headers,
+      )
+    const refused = { status: 400, error: 'invalid_grant', reason: 'confirmation_unproven' } as const
+    for (const headers of [{}, byDpop(server, registered)]) await expectRefusal(server, await bound(headers), refused)
+    expect(cnfOf(await bound(byDpop(server, key)))).toEqual({ jkt: thumbprintOf(key) })
   })
 
   it('DP-12: is the only one that a client gets whose permits demand it', async () => {
