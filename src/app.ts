@@ -6,6 +6,7 @@ import type { RequestListener } from 'node:http'
 import type { AdministratorTrust } from './admin/contract.ts'
 import type { Config } from './config/config.ts'
 import type { Secrets } from './config/secrets.ts'
+import { dpopNonces } from './credentials/dpop-nonces.ts'
 import * as credentialKindRegister from './credentials/kinds/index.ts'
 import { type CredentialKinds, credentialKinds } from './credentials/look-up.ts'
 import { Compiler } from './documents/compile.ts'
@@ -16,10 +17,12 @@ import { Snapshots } from './documents/snapshots.ts'
 import type { Road } from './exchange/contract.ts'
 import { lostTraffic } from './exchange/lost-traffic.ts'
 import * as backendRegister from './keys/backends/index.ts'
+import { derivedKeys } from './keys/derived.ts'
 import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { RateByKey, sourceOf } from './lib/rate.ts'
+import { endpoints, urlsOf } from './oauth/endpoints.ts'
 import { Refusal } from './refusal.ts'
 import type { ListenOptions } from './server/listen.ts'
 import type { DatabaseAddress } from './storage/address.ts'
@@ -179,9 +182,13 @@ export async function openWorkloads(
 }
 
 /** As much of the road as is the same for a request and for its explanation. */
-const roadToDecision = ({ config, clock, ...app }: App) => ({
+const roadToDecision = ({ config, secrets, clock, ...app }: App) => ({
   issuer: config.issuer,
-  endpoints: endpointsOf(config),
+  endpoints: urlsOf(endpoints.token_endpoint, { issuer: config.issuer, mtlsUrl: config.clientCertificates.url }),
+  // Of our issuer alone, also where another deployment has the same keys.
+  nonces: dpopNonces(derivedKeys(secrets.keyEncryptionKeys, `dpop nonce of ${config.issuer}`), {
+    required: config.dpopNonce === 'required',
+  }),
   trustDomain: config.trustDomain,
   clock,
   keys: app.keySets,
@@ -190,10 +197,6 @@ const roadToDecision = ({ config, clock, ...app }: App) => ({
   credentialKinds: credentialKinds(app.formats.credentialKinds),
   tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
-
-/** Our own URLs of the token endpoint, which proofs of possession are made for. */
-const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
-  [issuer, url].flatMap((base) => (base === undefined ? [] : `${base}/token`))
 
 /** Where the workloads' door is listened at: one place, and one more that asks for client certificates where it is configured. */
 export function workloadsListeners(

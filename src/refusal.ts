@@ -20,6 +20,7 @@ export const reasons = [
   'certificate_header',
   'proof_invalid',
   'dpop_invalid',
+  'dpop_nonce',
   // the client
   'authentication_scheme',
   'authentication_several',

@@ -131,6 +131,8 @@ class Runner {
     return {
       issuer,
       endpoints: [`${issuer.replace(/\/$/, '')}/token`],
+      // A sample comes with no proof.
+      nonces: { required: false, fresh: () => '', lastSecond: () => undefined },
       trustDomain,
       clock: { now: () => time * 1000, monotonic: clock.monotonic },
       keys: this.#keys,

@@ -2,7 +2,7 @@ import type { AnyCredentialKind, Carried } from '../credentials/contract.ts'
 import { CLIENT_ASSERTION_TYPE, JWT_TYPE } from '../credentials/kinds/jwt.ts'
 import { ACCESS_TOKEN_TYPE } from '../credentials/kinds/own-access-token.ts'
 import { type CredentialKinds, found } from '../credentials/look-up.ts'
-import { possessionOf } from '../credentials/possession.ts'
+import { NOTHING_PROVEN } from '../credentials/possession.ts'
 import type { Asked, DecidingSnapshot } from '../exchange/contract.ts'
 import { parseForm } from '../exchange/form.ts'
 import { TOKEN_EXCHANGE } from '../exchange/grants.ts'
@@ -114,12 +114,12 @@ class Signer {
 
   /** A token that somebody else has signed: by its claims as they are. One that no document believes stays what it is. */
   #signedAgain(token: string, position: Position, declared: string | undefined): Signed {
-    const { keys, kinds, now, ourIssuer, snapshot } = this.#sampling
+    const { keys, kinds, ourIssuer, snapshot } = this.#sampling
     const reading = readJws(token)
     const ours = reading?.claims['iss'] === ourIssuer
     const tokenType = declared ?? (position === 'client' ? CLIENT_ASSERTION_TYPE : ours ? ACCESS_TOKEN_TYPE : JWT_TYPE)
     if (reading === undefined) return { token, tokenType }
-    const possession = possessionOf(NOTHING_CARRIED, { endpoints: [], ourIssuer, now }, () => undefined)
+    const possession = NOTHING_PROVEN
     try {
       const { issuer } = found({ position, token, tokenType }, { kinds, issuers: snapshot.issuers, possession })
       return { token: keys.signed(issuer, reading.header, reading.claims), tokenType }

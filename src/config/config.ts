@@ -24,6 +24,8 @@ export interface Config {
   readonly listen: Address
   readonly tls: TlsFiles | undefined
   readonly clientCertificates: ClientCertificates
+  /** Whether a DPoP proof must hold a nonce of ours, or only may (DP-13). */
+  readonly dpopNonce: 'offered' | 'required'
   readonly admin: {
     readonly listen: Address
     readonly hosts: ReadonlySet<string>
@@ -92,6 +94,9 @@ export function readConfig(env: Environment): Config {
   const quickstart = env.CAMBIST_QUICKSTART ?? 'on'
   if (quickstart !== 'on' && quickstart !== 'off')
     fault('CAMBIST_QUICKSTART', `${JSON.stringify(quickstart)} is neither on nor off`)
+  const dpopNonce = env.CAMBIST_DPOP_NONCE ?? 'offered'
+  if (dpopNonce !== 'offered' && dpopNonce !== 'required')
+    fault('CAMBIST_DPOP_NONCE', `${JSON.stringify(dpopNonce)} is neither offered nor required`)
   const logLevel = env.CAMBIST_LOG_LEVEL ?? 'info'
   if (!LOG_LEVELS.includes(logLevel))
     fault('CAMBIST_LOG_LEVEL', `${JSON.stringify(logLevel)} is not one of ${LOG_LEVELS.join(', ')}`)
@@ -110,6 +115,7 @@ export function readConfig(env: Environment): Config {
     listen,
     tls,
     clientCertificates,
+    dpopNonce: dpopNonce === 'required' ? 'required' : 'offered',
     admin: {
       listen: adminListen,
       hosts: adminHosts(adminListen, list(env.CAMBIST_ADMIN_HOSTS)),

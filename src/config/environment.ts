@@ -25,6 +25,8 @@ export const variables = {
   CAMBIST_TRUSTED_PROXIES:
     'addresses and CIDR blocks of proxies: their X-Forwarded-For and certificate header are believed',
   CAMBIST_CLIENT_CERT_HEADER: 'how trusted proxies hand client certificates on: rfc9440, xfcc or nginx',
+  CAMBIST_DPOP_NONCE:
+    'offered: answers to DPoP proofs carry a nonce, which a proof may hold; required: a proof without one is refused',
   DATABASE_URL: 'PostgreSQL 15 or newer; absent: embedded',
   CAMBIST_DATA_DIR: 'the embedded database and the development secrets',
   CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'comma-separated files of 32 bytes base64url; the first wraps, all unwrap',
@@ -46,6 +48,7 @@ export const defaults: Readonly<Partial<Record<keyof typeof variables, string>>>
   CAMBIST_ADMIN_LISTEN: '`127.0.0.1:8401`',
   CAMBIST_ADMIN_HOSTS: 'host of the admin listener, loopback names',
   CAMBIST_ADMIN_AUDIENCE: '`cambist-admin`',
+  CAMBIST_DPOP_NONCE: '`offered`',
   CAMBIST_DATA_DIR: '`.cambist`',
   CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'made in the data directory when embedded, required otherwise',
   CAMBIST_ADMIN_TOKEN_FILE: '`admin-token` in the data directory, made when embedded; required otherwise',

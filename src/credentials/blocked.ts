@@ -7,7 +7,7 @@ import { hashesOf, otherThumbprint } from './spellings.ts'
 
 /**
  * Whoever is blocked takes part in nothing, in whatever position he stands and whatever names him: himself, his issuer, this
- * credential of his, a key that the request proves, an actor or a client that his token names (T22). Throws Refusal `blocked`.
+ * credential of his, a key that the request proves or that his token is bound to, an actor or a client that it names (T22). Throws Refusal `blocked`.
  */
 export function checkNotBlocked(
   party: Identified,
@@ -15,7 +15,7 @@ export function checkNotBlocked(
   { blocked, possession, now, onBlocked }: Trusting,
 ): void {
   if (blocked.none) return
-  const { principal, issuer, actors, ours, useId, tokenHash } = party
+  const { principal, issuer, actors, ours, useId, tokenHash, unproven } = party
   const spelt = otherThumbprint(possession.certificate)
   const hashes = () => hashesOf(token, tokenHash, header)
   const ids = spelt !== undefined && useId === possession.certificate?.thumbprint ? [useId, spelt] : [useId]
@@ -25,7 +25,7 @@ export function checkNotBlocked(
     instances: [principal.instance],
     issuers: [issuer.name],
     clients: ours?.path ?? NONE,
-    keys: spelt === undefined ? possession.keys : [...possession.keys, spelt],
+    keys: [...possession.keys, ...[spelt, unproven].filter((each) => each !== undefined)],
     lineages: ours === undefined ? NONE : [ours.lineage],
     credentials: ids.map((id) => ({ issuer: issuer.name, id, hashes })),
   }

@@ -17,6 +17,7 @@ import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
 import { checkConnection } from './presented-certificate.ts'
 import { messageOf, principalOf, type Seen } from './principal-of.ts'
+import { readConfirmation } from './proofs/confirmation.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
 export interface Trusting extends LookUp {
@@ -61,6 +62,8 @@ export interface Identified {
   /** What conditions about the credential itself see. */
   readonly seen: Seen
   readonly ours: OwnToken | undefined
+  /** Thumbprint of the key that a token of ours is bound to, where the request does not prove it: a rule may waive that, or it is refused (TE-74). */
+  readonly unproven: string | undefined
   /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
   readonly madeFor: string | undefined
   readonly conveys: readonly string[] | undefined
@@ -116,7 +119,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
       : { certificate: certificateFacts(facts.certificate) }
   checkConditions(issuer, seen)
   checkTenant(issuer, seen)
-  const keyProven = facts.keyProven || provesKey(facts, possession)
+  const keyProven = facts.keyProven || provesKey(facts, position, possession)
   if (facts.actors.length > 0 && issuer.act === 'refuse') {
     throw new Refusal(
       'actor_claim_refused',
@@ -146,6 +149,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     certificate: facts.certificate,
     seen,
     ours: facts.ours,
+    unproven: keyProven ? undefined : boundTo(facts),
     madeFor: facts.madeFor,
     conveys: facts.conveys,
     leniencies: leniencies(issuer, facts.audiences),
@@ -176,11 +180,28 @@ function leniencies({ name, audienceUntil }: TrustedIssuer, audiences: readonly 
 
 const NO_LENIENCIES: readonly Leniency[] = Object.freeze([])
 
-/** A credential that is bound to a key is good for nothing without it; others have none to prove. */
-function provesKey({ claims }: VerifiedFacts, possession: Possession): boolean {
+/**
+ * A credential that is bound to a key is good for nothing without it; others have none to prove. A service that was called
+ * with a token of ours cannot prove the caller's key, so what becomes of such a subject is for the decision, which knows
+ * who brings it and by which rule (T16, TE-74).
+ */
+function provesKey({ claims, ours }: VerifiedFacts, position: Position, possession: Possession): boolean {
   if (claims['cnf'] === undefined) return false
-  possession.confirm(claims)
-  return true
+  try {
+    possession.confirm(claims)
+    return true
+  } catch (error) {
+    const open = ours !== undefined && position === 'subject'
+    if (open && error instanceof Refusal && error.reason === 'confirmation_unproven') return false
+    throw error
+  }
+}
+
+/** Past provesKey(), only a token of ours still has a confirmation that was not proven. */
+function boundTo({ claims }: VerifiedFacts): string | undefined {
+  if (claims['cnf'] === undefined) return undefined
+  const { jkt, certificate, jwk } = readConfirmation(claims) ?? {}
+  return jkt ?? certificate ?? jwk?.key.thumbprint
 }
 
 /** What a signature cannot tell: that the token was revoked, that its workload is gone (UC-106). Last, because it may cost a question. */

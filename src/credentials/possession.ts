@@ -8,19 +8,21 @@ import { Refusal } from '../refusal.ts'
 import type { BoundKey, Carried, Mark, Possession, ProofMethod } from './contract.ts'
 import { verifyAttestationPop } from './proofs/attestation-pop.ts'
 import { readConfirmation } from './proofs/confirmation.ts'
-import type { AtEndpoint } from './proofs/contract.ts'
+import type { AtEndpoint, DpopNonces } from './proofs/contract.ts'
 import { verifyDpop } from './proofs/dpop.ts'
 import { isSignedAsWorkload, verifyHttpSignature } from './proofs/http-signature.ts'
 import { verifyWpt } from './proofs/wpt.ts'
 
-/** Who is asked, and when. `now` is seconds since the epoch. */
+/** Who is asked, where, and when. `now` is seconds since the epoch. */
 export interface ProvenAt {
+  /** Our own URLs of the endpoint that is asked, and of no other: what is proven at one is no proof at another. */
   readonly endpoints: readonly string[]
+  readonly nonces: DpopNonces
   readonly ourIssuer: string
   readonly now: number
 }
 
-/** Reads what a request proves by itself; `onMark` hears of every proof that is spent. Throws Refusal `dpop_invalid`. */
+/** Reads what a request proves by itself; `onMark` hears of every proof that is spent. Throws Refusal `dpop_invalid` or `dpop_nonce`. */
 export function possessionOf(carried: Carried, at: ProvenAt, onMark: (mark: Mark) => void): Possession {
   const { certificate, dpop } = carried
   return certificate === undefined && dpop === undefined && !hasProofs(carried)
@@ -44,13 +46,13 @@ class ProofsOfRequest implements Possession {
   readonly #proven = new Map<string, ProofMethod>()
   readonly #used = new Set<ProofMethod>()
 
-  constructor(carried: Carried, { endpoints, ourIssuer, now }: ProvenAt, onMark: (mark: Mark) => void) {
+  constructor(carried: Carried, { endpoints, nonces, ourIssuer, now }: ProvenAt, onMark: (mark: Mark) => void) {
     this.#carried = carried
     this.#at = { endpoints, issuer: ourIssuer, now, bodyDigest: (hash) => carried.bodyDigest(hash) }
     this.#onMark = (mark) => onMark({ ...mark, about: mark.purpose === 'dpop' ? 'dpop' : 'proof' })
     this.certificate = carried.certificate === undefined ? undefined : certificateOf(carried.certificate)
     if (carried.dpop !== undefined) {
-      const { jkt, provenKey, mark } = verifyDpop(carried.dpop, { endpoints, now, method: 'POST' })
+      const { jkt, provenKey, mark } = verifyDpop(carried.dpop, { endpoints, nonces, now, method: 'POST' })
       this.jkt = jkt
       this.provenKey = provenKey
       this.#onMark(mark)

@@ -7,6 +7,7 @@ import type { Ledger } from '../audit/contract.ts'
 import type { Grant } from '../clients/contract.ts'
 import type { Carried } from '../credentials/contract.ts'
 import type { CredentialKinds } from '../credentials/look-up.ts'
+import type { DpopNonces } from '../credentials/proofs/contract.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'
@@ -62,6 +63,7 @@ export interface Road {
   readonly issuer: string
   /** Our own URLs of the token endpoint: what proofs of possession are made for (W-42, DP-03). From configuration, never from a request. */
   readonly endpoints: readonly string[]
+  readonly nonces: DpopNonces
   readonly trustDomain: string
   readonly clock: Clock
   readonly snapshots: Snapshots

@@ -120,7 +120,7 @@ function undecided({ reason }: Refusal, stage: RoadStage, detail: string): Expla
   return { permitted: false, stage, reason, sentence, explanation: undefined, facts: undefined }
 }
 
-const OF_PROOFS: ReadonlySet<Reason> = new Set<Reason>(['proof_invalid', 'dpop_invalid'])
+const OF_PROOFS: ReadonlySet<Reason> = new Set<Reason>(['proof_invalid', 'dpop_invalid', 'dpop_nonce'])
 
 /** Which part of the request it is that was refused; `read`: the request itself could be read. */
 function stageOf({ about, reason }: Refusal, read: boolean): RoadStage {

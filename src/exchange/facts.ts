@@ -32,6 +32,7 @@ export function factsOf(
     ...(subject.ours === undefined
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
+    ...(subject.unproven === undefined ? {} : { subjectUnproven: true }),
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     audiences: request.audiences,

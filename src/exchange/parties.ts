@@ -7,7 +7,7 @@ import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../c
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
-import { possessionOf } from '../credentials/possession.ts'
+import { type ProvenAt, possessionOf } from '../credentials/possession.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
@@ -43,7 +43,7 @@ export interface Witness {
 }
 
 /** The trust of a snapshot, before anything is known of what the request proves. */
-export type Trust = Omit<Trusting, 'possession' | 'met'> & { readonly endpoints: readonly string[] }
+export type Trust = Omit<Trusting, 'possession' | 'met'> & ProvenAt
 
 /**
  * Who asks, for whom, and who acts. The order is the client's own credential first, because it is bound to us and used
@@ -204,12 +204,23 @@ function foundClient(
   const bearer = actor ?? subject
   const by = bearer.position === 'assertion' ? 'assertion' : `${bearer.position}_token`
   if (!isOwned(bearer)) {
+    if (bearer.unproven !== undefined) throw boundToAnother(bearer)
     throw new Refusal(
       'client_required',
       `the ${by.replace('_', ' ')} does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
   return selected(bearer, by, request, known)
+}
+
+/** Who proves neither a token's key nor who he is himself is nobody for whom a rule could waive the key (T16). */
+function boundToAnother({ position }: Identified): Refusal {
+  const refusal = new Refusal(
+    'confirmation_unproven',
+    'the token is bound to a key, and the request proves neither that key nor which client sends it',
+  )
+  refusal.about = position
+  return refusal
 }
 
 /** Whether a token says by itself who brings it: one that is made out to a client names him for whom it is, and not the client. */

@@ -34,8 +34,10 @@ const OVERWRITING: ReadonlySet<string> = new Set<Reason>(['replayed', 'confirmat
 
 export function recordedDecision(record: ExchangeRecord): RecordedDecision {
   const { outcome, reason, detail, client, rules, granted } = record
-  const decided = decidedFacts(record) !== undefined && !OVERWRITING.has(reason)
-  const permitted = outcome === 'granted' || isAfter(reason)
+  const facts = decidedFacts(record)
+  const after = isAfter(reason, facts)
+  const decided = facts !== undefined && !(after && OVERWRITING.has(reason))
+  const permitted = outcome === 'granted' || after
   const verdict = !decided ? undefined : permitted ? 'permitted' : 'refused'
   return { verdict, reason, detail, client, rules, granted }
 }

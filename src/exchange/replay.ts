@@ -91,7 +91,8 @@ export class Replay {
     if (this.#last === undefined || record.at > this.#last) this.#last = record.at
     const facts = decidedOn(record)
     if (facts === undefined) {
-      const reason = record.facts === null || isAfter(record.reason) ? record.reason : UNREADABLE
+      const reason =
+        record.facts === null || isAfter(record.reason, storedFacts(record.facts)) ? record.reason : UNREADABLE
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
       return
     }
@@ -197,13 +198,19 @@ const AFTER: ReadonlySet<string> = new Set<Reason>([
   'internal',
 ])
 
-/** Whether a refusal with facts came after a decision that permitted. */
-export const isAfter = (reason: string): boolean => AFTER.has(reason)
+/**
+ * Whether a refusal with facts came after a decision that permitted. That a credential was first used with another key is
+ * found when the record is written; that a token of ours came without its key, by the decision.
+ */
+export const isAfter = (reason: string, facts: Facts | undefined): boolean =>
+  AFTER.has(reason) && !(reason === UNPROVEN && facts?.subjectUnproven)
+
+const UNPROVEN: Reason = 'confirmation_unproven'
 
 /** The facts of a record that a decision was made on, and whose outcome that decision was. */
 function decidedOn({ facts: recorded, outcome, reason }: Replayable): Facts | undefined {
-  if (outcome !== 'granted' && isAfter(reason)) return undefined
   const facts = storedFacts(recorded)
+  if (outcome !== 'granted' && isAfter(reason, facts)) return undefined
   return facts !== undefined && isWhole(facts) ? facts : undefined
 }
 

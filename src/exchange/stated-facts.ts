@@ -32,7 +32,7 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
   const format = written.format ?? reader.format(subject.kind)
   if (reader.faults.length > 0) throw new Faults(reader.faults)
   const acting = actor ?? client.principal
-  const { mayAct, subjectAudiences, subjectClient, path: passed, tokenType } = written
+  const { mayAct, subjectAudiences, subjectClient, subjectUnproven, path: passed, tokenType } = written
   return {
     grant: written.grant ?? 'token-exchange',
     client,
@@ -42,6 +42,7 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
     ...(mayAct === undefined ? {} : { mayAct: reader.mayAct(mayAct, subject, acting) }),
     ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
     ...(subjectClient === undefined ? {} : { subjectClient }),
+    ...(subjectUnproven === true ? { subjectUnproven } : {}),
     ...(passed === undefined ? {} : { path: passed }),
     audiences: written.audiences ?? [],
     resources: written.resources ?? [],

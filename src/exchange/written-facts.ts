@@ -86,6 +86,7 @@ export const writtenFactsSchema = z.strictObject(
       .optional(),
     subjectAudiences: texts.optional(),
     subjectClient: name.optional(),
+    subjectUnproven: z.boolean('is true or false').optional(),
     path: texts.optional(),
     audiences: texts.optional(),
     resources: texts.optional(),

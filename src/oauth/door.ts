@@ -13,6 +13,7 @@ import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import { bundle, REFRESH_HINT } from './bundle.ts'
+import { endpoints } from './endpoints.ts'
 import { createEngine } from './engine.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
@@ -63,7 +64,7 @@ export async function workloadsDoor({ road, hosts, certificates, onFailure }: Wo
   }
 }
 
-const TOKEN_PATH = '/token'
+const TOKEN_PATH = endpoints.token_endpoint
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 async function application(
@@ -161,7 +162,7 @@ function publish(ctx: Context, body: string, type: string, maxAge: number): void
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
 function closed(router: Router): Middleware {
-  const methods = new Map([[TOKEN_PATH, 'POST']])
+  const methods = new Map<string, string>([[TOKEN_PATH, 'POST']])
   for (const { path, methods: allowed } of router.stack) methods.set(String(path), allowed.join(', '))
   return (ctx) => {
     const allow = methods.get(ctx.path)

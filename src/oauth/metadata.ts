@@ -2,17 +2,16 @@ import { registeredMethods } from '../clients/contract.ts'
 import { GRANTS } from '../exchange/grants.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
+import { type Bases, endpointsAt } from './endpoints.ts'
 
-export interface MetadataInput {
-  readonly issuer: string
+export interface MetadataInput extends Bases {
   /** Declared types that some credential kind answers to, and token types that some token kind issues. */
   readonly subjectTokenTypes: readonly string[]
   readonly issuedTokenTypes: readonly string[]
   /** Names of client authentication methods by which some credential kind comes in. */
   readonly authenticationMethods: readonly string[]
-  /** Whether client certificates come in at all, and the base URL where they are asked for. */
+  /** Whether client certificates come in at all. */
   readonly certificates: boolean
-  readonly mtlsUrl: string | undefined
 }
 
 /** Registered names, and those that drafts register (MD-04, MD-06, AB-10, SC-01); ways in that have none are not listed. */
@@ -30,7 +29,7 @@ export function metadata(
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
   return {
     issuer,
-    token_endpoint: `${issuer}/token`,
+    ...endpointsAt(issuer),
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: GRANTS.map(({ type }) => type),
     // `none`: a workload whose subject token proves which client it is authenticates with nothing else.
@@ -44,7 +43,7 @@ export function metadata(
     dpop_signing_alg_values_supported: [...algorithms.keys()],
     // CB-06, CB-07. The issuer is the same at the alias, and so is the audience of assertions (CB-08).
     ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
-    ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: { token_endpoint: `${mtlsUrl}/token` } }),
+    ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: endpointsAt(mtlsUrl) }),
     cambist_subject_token_types_supported: subjectTokenTypes,
     cambist_issued_token_types_supported: issuedTokenTypes,
     authorization_endpoint: `${issuer}/authorize`,

@@ -71,6 +71,12 @@ const table: Readonly<Record<Reason, Wire>> = {
     description:
       'The DPoP proof does not hold. Make a fresh one for each request: htm POST, htu this URL, iat now, a new jti, and one DPoP header.',
   },
+  dpop_nonce: {
+    status: 400,
+    error: 'use_dpop_nonce',
+    description:
+      'The DPoP proof needs a nonce of this server that is still good. Make a new proof with nonce as the header DPoP-Nonce of this answer says.',
+  },
 
   authentication_scheme: invalidClient(
     'This way of client authentication is not offered. Leave the Authorization header out; authenticate with client_assertion.',

@@ -8,6 +8,7 @@ import { isKnownParameter } from '../exchange/grants.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
+import { dpopNonce } from './dpop-nonce.ts'
 import { wireOf } from './refusals.ts'
 
 /** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */
@@ -28,12 +29,13 @@ export function tokenEndpoint(
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
-      writeAnswer(response, { granted: false, id, refusal })
+      writeAnswer(response, { granted: false, id, refusal }, message, dpopNonce(message, road))
       return
     }
     underWay++
     try {
-      writeAnswer(response, await exchange(request, road), message)
+      const answer = await exchange(request, road)
+      writeAnswer(response, answer, message, dpopNonce(message, road))
     } finally {
       underWay--
     }
@@ -94,21 +96,26 @@ function traceIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' ? (TRACEPARENT.exec(header)?.[1] ?? '') : ''
 }
 
-/** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write. */
-export function writeAnswer(response: ServerResponse, answer: Answer, message?: IncomingMessage): void {
+/** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write; `further` are header fields that either has. */
+export function writeAnswer(
+  response: ServerResponse,
+  answer: Answer,
+  message: IncomingMessage,
+  further?: Readonly<Record<string, string>>,
+): void {
   if (answer.granted) {
     const { token, tokenType, usage, expiresIn, scopes } = answer.token
     const scope = scopes.length === 0 ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
     // The type of what was issued is said of an exchange (TE-22), and an assertion grant has an ordinary answer (JG-09).
     const issued = answer.grant === 'token-exchange' ? `"issued_token_type":"${tokenType}",` : ''
     const body = `{"access_token":"${token}",${issued}"token_type":"${usage}","expires_in":${expiresIn}${scope}}`
-    write(response, 200, answer.id, body)
+    write(response, 200, answer.id, body, further)
     return
   }
   const { status, error, description } = wireOf(answer.refusal)
-  const headers: Record<string, string> = {}
+  const headers: Record<string, string> = { ...further }
   if (status === 503) headers['Retry-After'] = String(answer.refusal.retryAfter ?? 1)
-  if (status === 401 && message?.headers['authorization'] !== undefined)
+  if (status === 401 && message.headers['authorization'] !== undefined)
     headers['WWW-Authenticate'] = challenge(message.headers['authorization'])
   if (status === 413) headers['Connection'] = 'close'
   write(
@@ -132,7 +139,7 @@ function write(
   status: number,
   id: string,
   body: string,
-  more?: Record<string, string>,
+  more?: Readonly<Record<string, string>>,
 ): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',

@@ -113,6 +113,6 @@ function changesOf(facts: Facts, profile: TokenProfile, subject: string, ours: b
   if (facts.format !== profile.format) changes.push('format')
   if (subject !== facts.subject.id) changes.push('identity')
   if (!ours) changes.push('authority')
-  if (facts.subject.key && facts.binding === 'none') changes.push('unbind')
+  if ((facts.subject.key || facts.subjectUnproven) && facts.binding === 'none') changes.push('unbind')
   return changes
 }

@@ -98,15 +98,22 @@ export const delegation: Clause = {
 export const changes: Clause = {
   stage: 'changes',
   holds(rule, asked) {
-    for (const change of asked.changes) if (!rule.changes.has(change)) return false
+    for (const change of asked.changes) if (!isListed(change, rule, asked)) return false
     return true
   },
   describe: (rule, asked) =>
     unlisted(
-      asked.changes.filter((change) => !rule.changes.has(change)),
+      asked.changes.filter((change) => !isListed(change, rule, asked)),
       asked,
     ),
 }
+
+/**
+ * What becomes of a token of ours that comes without its key is for rules that waive the proof. Any other refuses it for
+ * the lack of the key (demands.ts), which is what its sender has to be told.
+ */
+const isListed = (change: ChangeClass, { changes: listed, subject: party }: Policy, { facts }: Case): boolean =>
+  listed.has(change) || (change === 'unbind' && facts.subjectUnproven === true && party?.proofOfPossession !== 'waived')
 
 /** Changes that a rule would have to list and does not. */
 export function unlisted(lacking: readonly ChangeClass[], { facts, profile }: Case): Failing {
@@ -114,7 +121,13 @@ export function unlisted(lacking: readonly ChangeClass[], { facts, profile }: Ca
   return {
     path: 'spec.changes',
     why: `it does not list the ${lacking.length === 1 ? 'change' : 'changes'} ${each.join(' and ')}`,
-    saw: { changes: lacking, 'subject.key': facts.subject.key, from: facts.format, to: profile.format },
+    saw: {
+      changes: lacking,
+      'subject.key': facts.subject.key,
+      ...(facts.subjectUnproven ? { subjectUnproven: true } : {}),
+      from: facts.format,
+      to: profile.format,
+    },
   }
 }
 

@@ -19,8 +19,17 @@ export function clientRefusal(facts: Facts, client: Client): Refusal | undefined
       'audience_mismatch',
       `the token of ours was issued to client ${facts.subjectClient} for ${facts.subjectAudiences?.join(', ')}; client ${name} is neither, by its name or its \`audiences\``,
     )
+  if (facts.subjectUnproven && isHolder(facts))
+    return new Refusal(
+      'confirmation_unproven',
+      `the token of ours is bound to a key of client ${facts.subjectClient}, which brings it back, and the request does not prove that key`,
+    )
   return undefined
 }
+
+/** Whether the caller is who the token was issued to. Nobody waives its key for it: a thief of the token would look the same (T16). */
+const isHolder = ({ client, subjectClient }: Facts): boolean =>
+  subjectClient === undefined || client.candidates.includes(subjectClient)
 
 /** A token of ours is brought by the client it was issued to, or by one that it is meant for (TE-70, T18); any other may have stolen it. */
 function mayBring({ subject, subjectAudiences, subjectClient }: Facts, client: Client): boolean {

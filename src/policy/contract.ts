@@ -38,6 +38,8 @@ export interface Facts {
   readonly subjectAudiences?: readonly string[]
   /** The client that it was issued to. */
   readonly subjectClient?: string
+  /** It is ours and bound to a key, and the request does not prove that key (TE-74). */
+  readonly subjectUnproven?: boolean
   /** The one client that may bring the subject's credential, where that is made out to one (IJ-32). */
   readonly madeFor?: string
   /** Scopes that the subject's credential conveys, where it says: nothing beyond them (IC-52). */

@@ -102,6 +102,7 @@ function limitsNothing(narrow: Policy, wide: Policy): boolean {
     (narrow.binding === 'none' || narrow.binding === wide.binding) &&
     (narrow.authentication.size === 0 ||
       (wide.authentication.size > 0 && wide.authentication.isSubsetOf(narrow.authentication))) &&
-    (!narrow.delegation.requireMayAct || wide.delegation.requireMayAct)
+    (!narrow.delegation.requireMayAct || wide.delegation.requireMayAct) &&
+    (narrow.subject?.proofOfPossession === 'waived' || wide.subject?.proofOfPossession !== 'waived')
   )
 }

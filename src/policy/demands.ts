@@ -18,6 +18,12 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
   let binding: Binding | undefined = profile.binding
   for (const rule of rules) {
     binding = binding === undefined ? undefined : strictest(binding, rule.binding)
+    if (!isConfirmed(rule, facts)) {
+      return {
+        reason: 'confirmation_unproven',
+        detail: `the subject token is bound to a key that the request does not prove, and rule ${rule.name} does not say subject.proofOfPossession: waived`,
+      }
+    }
     if (!isAuthenticated(rule, facts)) {
       return {
         reason: 'authentication_insufficient',
@@ -41,6 +47,14 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
 /** Every demand of a rule, met or not, in the order in which they are asked. */
 export function demandsOf(rule: Policy, facts: Facts): readonly Demand[] {
   const demands: Demand[] = []
+  if (facts.subjectUnproven) {
+    demands.push({
+      path: 'spec.subject.proofOfPossession',
+      demands: ['a proof of the key that the subject token is bound to'],
+      saw: { subjectUnproven: true },
+      met: isConfirmed(rule, facts),
+    })
+  }
   if (rule.authentication.size > 0) {
     demands.push({
       path: 'spec.authentication',
@@ -67,6 +81,10 @@ export function demandsOf(rule: Policy, facts: Facts): readonly Demand[] {
   }
   return demands
 }
+
+/** Whether the key that a token of ours is bound to was proven, or the rule takes it from others too (TE-74). */
+const isConfirmed = ({ subject }: Policy, { subjectUnproven }: Facts): boolean =>
+  !subjectUnproven || subject?.proofOfPossession === 'waived'
 
 const isAuthenticated = ({ authentication }: Policy, { client }: Facts): boolean =>
   authentication.size === 0 || authentication.has(client.authentication)

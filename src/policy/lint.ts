@@ -17,6 +17,7 @@ export function lintPolicy(policy: Policy): readonly Fault[] {
   if (policy.effect === 'permit') {
     generosity(policy, warn)
     delegationInVain(policy, warn)
+    waiver(policy, warn)
     changesInVain(policy, warn)
   }
   partyWarnings(policy.subject, 'spec.subject', warn)
@@ -67,6 +68,21 @@ function delegationInVain({ actor, delegation: { mode, maxDepth, requireMayAct }
     warn(
       'spec.delegation.requireMayAct',
       'has no effect: with mode none nobody acts for anybody; say mode: delegate, or leave it out',
+    )
+}
+
+/** A rule that takes bound tokens of ours from others than their holder. */
+function waiver({ subject, binding, changes }: Policy, warn: Warn): void {
+  if (subject?.proofOfPossession !== 'waived') return
+  const path = 'spec.subject.proofOfPossession'
+  if (subject.issuers !== undefined && !subject.issuers.has(SELF_ISSUER))
+    warn(path, 'has no effect: it is about tokens of ours alone, and `issuers` does not name self; leave it out')
+  else if (binding === 'none')
+    warn(
+      path,
+      changes.has('unbind')
+        ? 'a token that only its holder could use becomes one that anybody can who sees it, and the holder has no part in it; say `binding` too, so that the new one has a holder again (T16)'
+        : 'who brings such a token and proves no key of its own is refused by `changes`, and not told why; say `binding` too, which demands the proof',
     )
 }
 

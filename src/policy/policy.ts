@@ -34,11 +34,15 @@ const tokenKindNames = [
   'id-jag',
 ] as const
 
+const proofsOfPossession = ['required', 'waived'] as const
+
 /** Which subjects or actors a rule is about; an absent member does not restrict. */
 export interface Party extends Selector {
   readonly issuers: ReadonlySet<string> | undefined
   /** What a token of ours must hold (interfaces.md, "Narrowing"); undefined: the rule says nothing of it. */
   readonly scopes: readonly string[] | undefined
+  /** Whether a token of ours that is bound to a key comes with a proof of it alone, or from whom it was meant for as well (TE-74). */
+  readonly proofOfPossession: (typeof proofsOfPossession)[number]
   readonly condition: Condition | undefined
 }
 
@@ -127,6 +131,12 @@ export const policySchema = z.strictObject({
       scopes: scopes
         .optional()
         .describe('What a token of ours must hold to be exchanged for another audience; [] for nothing'),
+      proofOfPossession: z
+        .enum(proofsOfPossession, `is one of ${proofsOfPossession.join(', ')}`)
+        .optional()
+        .describe(
+          'waived: a token of ours that is bound to a key may come without a proof of it, from an audience of the token; required where nothing is said',
+        ),
     })
     .optional()
     .describe('For whom the token is'),
@@ -231,6 +241,11 @@ function forbidFaults(written: Written, faults: Fault[]): void {
         message: `a forbid has no \`${field}\`: it says what must not be; put limits into the permits`,
       })
   }
+  if (written.subject?.proofOfPossession !== undefined)
+    faults.push({
+      path: 'spec.subject.proofOfPossession',
+      message: 'a forbid has no `proofOfPossession`: it denies what it matches, proven or not; leave it out',
+    })
   if (written.scopes?.length === 0) faults.push({ path: 'spec.scopes', message: empty })
 }
 
@@ -258,6 +273,7 @@ function compileParty(written: Written['subject'], path: string, faults: Fault[]
     ...compileSelector(written, path, faults),
     issuers: optionalSet(written.issuers),
     scopes: written.scopes,
+    proofOfPossession: written.proofOfPossession ?? 'required',
     condition: compileWritten(written.condition, `${path}.condition`, faults),
   })
 }

@@ -82,11 +82,11 @@ describe('T14 certificate headers', () => {
     }
   })
 
-  it.each([...NAMES, ...ALIASES])('refuse %s from a peer that is no proxy of ours', async (name) => {
+  it.each([...NAMES, ...ALIASES])('HC-05: refuse %s from a peer that is no proxy of ours', async (name) => {
     expect(await refused(elsewhere, { [name]: leaf })).toContain('127.0.0.1, which is not in CAMBIST_TRUSTED_PROXIES')
   })
 
-  it.each([...NAMES, ...ALIASES])('refuse %s where no header is configured, whoever sends it', async (name) => {
+  it.each([...NAMES, ...ALIASES])('HC-05: refuse %s where no header is configured, whoever sends it', async (name) => {
     expect(await refused(without, { [name]: leaf })).toContain('CAMBIST_CLIENT_CERT_HEADER is not set')
   })
 
@@ -98,7 +98,7 @@ describe('T14 certificate headers', () => {
     },
   )
 
-  it('refuse a second line, the same or another, and two in one', async () => {
+  it('HC-04, HC-06: refuse a second line, the same or another, and two in one', async () => {
     expect(await refused(trusting, { 'Client-Cert': [leaf, leaf] })).toBe('client-cert came 2 times')
     expect(await refused(trusting, { 'client-cert': [leaf, `:${own.der[0]?.toString('base64')}:`] })).toContain(
       '2 times',
@@ -109,7 +109,7 @@ describe('T14 certificate headers', () => {
     )
   })
 
-  it('refuse a chain without a leaf', async () => {
+  it('HC-02: refuse a chain without a leaf', async () => {
     expect(await refused(trusting, { 'Client-Cert-Chain': leaf })).toBe('client-cert-chain came without client-cert')
   })
 
@@ -123,7 +123,7 @@ describe('T14 certificate headers', () => {
       'bytes behind the certificate',
       `:${Buffer.concat([client.der[0] ?? own.key, Buffer.of(0)] as Buffer[]).toString('base64')}:`,
     ],
-  ])('refuse %s', async (_what, value) => {
+  ])('HC-06: refuse %s', async (_what, value) => {
     expect(await refused(trusting, { 'Client-Cert': value })).toContain('Client-Cert')
   })
 

@@ -193,7 +193,7 @@ describe('T16 the key of a DPoP proof', () => {
   })
 })
 
-describe('T16 each header stands in one line', () => {
+describe('T16 each header stands in one line (AB-02, AB-03, DP-02)', () => {
   const lines = (body: string): Readonly<Record<string, Record<string, string>>> => ({
     DPoP: byDpop(server, holder),
     'Workload-Identity-Token': witAndWpt(server, holder, token, body),

@@ -53,7 +53,7 @@ describe('oauth4webapi with DPoP', () => {
     expect(as.dpop_signing_alg_values_supported).toEqual(expect.arrayContaining([...ALGORITHMS]))
   })
 
-  it.each(ALGORITHMS)('DP-05 obtains a token that is bound to its key, by %s', async (algorithm) => {
+  it.each(ALGORITHMS)('DP-04, DP-10 obtains a token that is bound to its key, by %s', async (algorithm) => {
     const pair = await oauth.generateKeyPair(algorithm)
     const answer = await exchanged(checkout, oauth.None(), oauth.DPoP({}, pair))
     expect(answer).toMatchObject({ token_type: 'dpop', issued_token_type: TYPE.accessToken, scope: 'orders:read' })
@@ -74,14 +74,14 @@ describe('oauth4webapi with DPoP', () => {
       expect(await exchanged(checkout, oauth.None(), handle)).toMatchObject({ token_type: 'dpop' })
   })
 
-  it('presents the token as a resource server wants it: with ath, by the key of cnf', async () => {
+  it('DP-05, DP-21 presents the token as a resource server wants it: with ath, by the key of cnf, and never as a bearer', async () => {
     const pair = await oauth.generateKeyPair('ES256')
     const handle = oauth.DPoP({}, pair)
     const { access_token: token } = await exchanged(checkout, oauth.None(), handle)
-    const presented = async (DPoP: oauth.DPoPHandle) => {
+    const presented = async (DPoP: oauth.DPoPHandle | undefined) => {
       let sent: Request | undefined
       await oauth.protectedResourceRequest(token, 'GET', new URL(AUDIENCE), undefined, undefined, {
-        DPoP,
+        ...(DPoP === undefined ? {} : { DPoP }),
         [oauth.customFetch]: async (url, init) => {
           sent = new Request(url, init as RequestInit)
           return new Response()
@@ -93,6 +93,7 @@ describe('oauth4webapi with DPoP', () => {
     expect(await presented(handle)).toMatchObject({ client_id: 'checkout', cnf: await thumbprint(pair) })
     const stranger = oauth.DPoP({}, await oauth.generateKeyPair('ES256'))
     await expect(presented(stranger)).rejects.toThrow(/confirmation mismatch/)
+    await expect(presented(undefined)).rejects.toThrow(/DPoP/)
   })
 
   it('is refused a bound token by another key, and understands it', async () => {
@@ -134,5 +135,42 @@ describe('openid-client with DPoP', () => {
     })
     expect(answer.token_type).toBe('dpop')
     expect(await boundTo(answer.access_token)).toEqual(await thumbprint(pair))
+  })
+})
+
+describe('a server that demands nonces (DP-13)', async () => {
+  const { server: demanding } = await serverForClients({ env: { CAMBIST_DPOP_NONCE: 'required' } })
+  const url = new URL(demanding.issuer)
+  const parameters = () => ({ ...asked(), subject_token: demanding.cluster.token() })
+
+  it('DP-13 oauth4webapi knows the error for what it is, and has the nonce for its next proof', async () => {
+    const discovered = await oauth.discoveryRequest(url, { ...insecure, algorithm: 'oauth2' })
+    const demandingAs = await oauth.processDiscoveryResponse(url, discovered)
+    const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'))
+    const request = async () => {
+      const options = { ...insecure, DPoP }
+      const sent = oauth.genericTokenEndpointRequest(
+        demandingAs,
+        checkout,
+        oauth.None(),
+        TYPE.exchange,
+        parameters(),
+        options,
+      )
+      return oauth.processGenericTokenEndpointResponse(demandingAs, checkout, await sent)
+    }
+    const refused = await request().catch((error: unknown) => error)
+    expect(oauth.isDPoPNonceError(refused)).toBe(true)
+    for (const _ of [1, 2]) expect(await request()).toMatchObject({ token_type: 'dpop' })
+  })
+
+  it('DP-13 openid-client asks once more by itself', async () => {
+    const configuration = await openid.discovery(url, 'checkout', undefined, openid.None(), {
+      execute: [openid.allowInsecureRequests],
+    })
+    const answer = await openid.genericGrantRequest(configuration, TYPE.exchange, parameters(), {
+      DPoP: openid.getDPoPHandle(configuration, await openid.randomDPoPKeyPair('ES256')),
+    })
+    expect(answer.token_type).toBe('dpop')
   })
 })

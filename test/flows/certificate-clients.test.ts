@@ -58,7 +58,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
   const clients = Object.keys(NAMES)
   const mismatch = { ...CLIENT, reason: 'client_mismatch' } as const
 
-  it.each(clients)('%s', async (client_id) => {
+  it.each(clients)('MT-01, MT-02, MT-03: %s', async (client_id) => {
     const leaf = await corporate.leaf(NAMED)
     const answer = await byTls(first, leaf, forPod(client_id))
     expect(answer.status, JSON.stringify(answer.body)).toBe(200)
@@ -66,7 +66,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     expect(await first.record(answer.id)).toMatchObject({ client: client_id, authentication: 'tls_client_auth' })
   })
 
-  it.each(clients)('%s is not who has the same names of another authority', async (client_id) => {
+  it.each(clients)('MT-02, MT-05: %s is not who has the same names of another authority', async (client_id) => {
     await expectRefusal(first, await byTls(first, await partner.leaf(NAMED), forPod(client_id)), mismatch)
     await expectRefusal(first, await byTls(first, await unknown.leaf(NAMED), forPod(client_id)), {
       ...CLIENT,
@@ -85,7 +85,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     ['by-ip', 'another address', { ips: ['2001:db8::8'] }],
     ['by-email', 'other capitals', { emails: ['Billing@example.com'] }],
     ['by-dns', 'the name in the place of an address', { emails: ['a@billing.example'], uris: ['billing.example'] }],
-  ])('%s is not who has %s', async (client_id, _, changed) => {
+  ])('MT-03, MT-05: %s is not who has %s', async (client_id, _, changed) => {
     const { subject, dns, uris, ips, emails }: IssueOptions = { subject: 'CN=other', ...changed }
     const leaf = await corporate.leaf({
       ...(subject === undefined ? {} : { subject }),
@@ -94,7 +94,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     await expectRefusal(first, await byTls(first, leaf, forPod(client_id)), mismatch)
   })
 
-  it('is nobody without client_id, or without the certificate (MT-01)', async () => {
+  it('MT-01, MT-05: is nobody without client_id, or without the certificate', async () => {
     const leaf = await corporate.leaf(NAMED)
     await expectRefusal(first, await byTls(first, leaf, forPod()), { ...CLIENT, reason: 'client_unknown' })
     await expectRefusal(first, await byTls(first, undefined, forPod('by-dn')), mismatch)
@@ -174,17 +174,20 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
 describe('self_signed_tls_client_auth (MT-04)', () => {
   const shown = (issued: Issued): Issued => ({ ...issued, chain: () => [issued.der] })
 
-  it.each([['self'], [undefined]])('is who holds the key of the certificate, with client_id %s', async (client_id) => {
-    for (const answer of [
-      await byTls(first, selfMade, forPod(client_id)),
-      await byHeader.present(shown(selfMade), forPod(client_id)),
-    ]) {
-      expect(claimsOf(answer)).toMatchObject({ client_id: 'self', cnf: boundTo(selfMade) })
-      expect(await first.record(answer.id)).toMatchObject({ authentication: 'self_signed_tls_client_auth' })
-    }
-  })
+  it.each([['self'], [undefined]])(
+    'MT-04: is who holds the key of the certificate, with client_id %s',
+    async (client_id) => {
+      for (const answer of [
+        await byTls(first, selfMade, forPod(client_id)),
+        await byHeader.present(shown(selfMade), forPod(client_id)),
+      ]) {
+        expect(claimsOf(answer)).toMatchObject({ client_id: 'self', cnf: boundTo(selfMade) })
+        expect(await first.record(answer.id)).toMatchObject({ authentication: 'self_signed_tls_client_auth' })
+      }
+    },
+  )
 
-  it('vouches for nobody else: neither a namesake, nor what it has issued, nor a client of another name', async () => {
+  it('MT-04, MT-05: vouches for nobody else: neither a namesake, nor what it has issued, nor a client of another name', async () => {
     const namesake = await createRoot({ subject: 'CN=self' })
     const renewed = await createRoot({
       ...{ subject: 'CN=self', serialNumber: '02' },

@@ -35,7 +35,7 @@ const attest = (changes: Claims = {}, header: Claims = {}, key = attester) =>
 const CLIENT = { status: 401, error: 'invalid_client' } as const
 
 describe('client attestation with a PoP JWT (AB-01 to AB-07)', () => {
-  it('authenticates the client, again and again with one attestation and a fresh proof', async () => {
+  it('AB-01, AB-02, AB-03: authenticates the client, again and again with one attestation and a fresh proof', async () => {
     const token = attest()
     for (const client_id of [undefined, 'wallet']) {
       const answer = await ask(server, { client_id }, () => byAttestation(server, instance, token))
@@ -79,7 +79,7 @@ describe('client attestation with a PoP JWT (AB-01 to AB-07)', () => {
     ['of typ JWT', 'token_type_mismatch', () => attest({}, { typ: 'JWT' })],
     ['signed with itself', 'key_unknown', () => attest({}, {}, instance)],
     ['unsigned', 'algorithm_refused', () => attest({}, { alg: 'none' })],
-  ] as const)('refuses an attestation %s', async (_, reason, token) => {
+  ] as const)('AB-01, AB-06: refuses an attestation %s', async (_, reason, token) => {
     const answer = await ask(server, { client_id: 'wallet' }, () => byAttestation(server, instance, token()))
     await expectRefusal(server, answer, { ...CLIENT, reason })
   })
@@ -93,7 +93,7 @@ describe('client attestation with a PoP JWT (AB-01 to AB-07)', () => {
     ['that is stale', () => byAttestation(server, instance, attest(), { iat: clock.seconds() - 61 })],
     ['from the future', () => byAttestation(server, instance, attest(), { iat: clock.seconds() + 11 })],
     ['of another type', () => byAttestation(server, instance, attest(), {}, { typ: 'dpop+jwt' })],
-  ] as const)('refuses a proof %s', async (_, headers) => {
+  ] as const)('AB-03, AB-07: refuses a proof %s', async (_, headers) => {
     await expectRefusal(server, await ask(server, {}, headers), { ...CLIENT, reason: 'proof_invalid' })
   })
 
@@ -112,7 +112,7 @@ describe('client attestation with a PoP JWT (AB-01 to AB-07)', () => {
 describe('client attestation with DPoP: the combined mode (AB-04, AB-05)', () => {
   const combined = (token: string, key = instance) => ({ 'OAuth-Client-Attestation': token, ...byDpop(server, key) })
 
-  it('authenticates by the attested key, and binds the token to it', async () => {
+  it('AB-05: authenticates by the attested key, and binds the token to it', async () => {
     const answer = await ask(server, {}, () => combined(attest()))
     expect(answer.body['token_type']).toBe('DPoP')
     expect(await server.record(answer.id)).toMatchObject({

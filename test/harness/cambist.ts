@@ -89,7 +89,13 @@ export interface TestServerOptions {
   readonly resolve?: Resolve
   /** Documents instead of the base ones. */
   readonly documents?: readonly object[]
+  /** The cluster of the base documents. */
+  readonly cluster?: Cluster
+  /** 32 bytes each; the first makes, all are taken. */
+  readonly keyEncryptionKeys?: readonly Buffer[]
 }
+
+const KEY_ENCRYPTION_KEYS = [Buffer.alloc(32, 7)]
 
 export const document = (kind: string, name: string, spec: object) => ({
   apiVersion: 'cambist/v1',
@@ -153,7 +159,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const app = await openApp({
     config,
     secrets: {
-      keyEncryptionKeys: [Buffer.alloc(32, 7)],
+      keyEncryptionKeys: options.keyEncryptionKeys ?? KEY_ENCRYPTION_KEYS,
       adminToken: new Secret(adminToken),
       adminTokenFile: 'admin-token',
       tls: options.mtls,
@@ -185,7 +191,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   })
 
   const authorization = { Authorization: `Bearer ${adminToken}` }
-  const cluster = new Cluster({ audience: issuer, now: clock.seconds })
+  const cluster = options.cluster ?? new Cluster({ audience: issuer, now: clock.seconds })
   const server: TestServer = {
     issuer,
     workloads: workloads.url,
@@ -247,9 +253,21 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     project: () => projectEntities(app.database.pool),
     adminGet: (path) => fetch(`${administrators.url}${path}`, { headers: authorization }),
   }
-  await server.apply(...(options.documents ?? baseDocuments(cluster)))
+  const documents = options.documents ?? baseDocuments(cluster)
+  if (documents.length > 0) await server.apply(...documents)
   return server
 }
+
+/** Another node of the same deployment: one issuer, one database with the documents that are there, one clock. */
+export const anotherNode = (
+  { issuer, database, clock, cluster }: TestServer,
+  { env, keyEncryptionKeys }: Pick<TestServerOptions, 'env' | 'keyEncryptionKeys'> = {},
+): Promise<TestServer> =>
+  startCambist({
+    ...{ database, clock, cluster, documents: [] },
+    env: { ...env, CAMBIST_ISSUER: issuer },
+    ...(keyEncryptionKeys === undefined ? {} : { keyEncryptionKeys }),
+  })
 
 function encode(form: Form): URLSearchParams {
   const body = new URLSearchParams()

@@ -1,10 +1,13 @@
 import type { Carried, VerifyTools } from '../../src/credentials/contract.ts'
+import { dpopNonces } from '../../src/credentials/dpop-nonces.ts'
 import { possessionOf } from '../../src/credentials/possession.ts'
 import type { VerificationKey } from '../../src/lib/jwk.ts'
 import { Refusal } from '../../src/refusal.ts'
 import { keySet } from '../../src/trust/key-set.ts'
 
 const US = 'https://cambist.example'
+/** Nonces that may come and need not. */
+export const NONCES = dpopNonces([Buffer.alloc(32, 7)], { required: false })
 
 /** What a kind is handed to verify with: keys of one set, and what the request carries, which is nothing where it is not said. */
 export function verifyTools(options: {
@@ -37,7 +40,7 @@ export function verifyTools(options: {
     },
     possession: possessionOf(
       { bodyDigest: () => '', ...carried },
-      { endpoints: [`${US}/token`], ourIssuer: US, now },
+      { endpoints: [`${US}/token`], nonces: NONCES, ourIssuer: US, now },
       () => {},
     ),
     ourIssuer: US,

@@ -41,6 +41,7 @@ function settingsOf(config: Config): readonly (readonly [string, string])[] {
     ['CAMBIST_ADMIN_LISTEN', `${admin.listen.host}:${admin.listen.port}${admin.tls === undefined ? '' : ' (TLS)'}`],
     ['CAMBIST_ADMIN_HOSTS', [...admin.hosts].join(',')],
     ['CAMBIST_ADMIN_AUDIENCE', admin.audience],
+    ['CAMBIST_DPOP_NONCE', config.dpopNonce],
     [
       'DATABASE_URL',
       'url' in config.database ? withoutPassword(config.database.url) : `embedded in ${config.database.embeddedIn}`,

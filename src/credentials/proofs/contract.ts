@@ -27,6 +27,16 @@ export interface AtEndpoint {
   bodyDigest(hash: 'sha256' | 'sha512'): string
 }
 
+/** Nonces that we hand out for DPoP proofs: who puts one in shows that the proof was made for us, and not before (RFC 9449 §8, DP-13). */
+export interface DpopNonces {
+  /** Whether a proof without one is refused. */
+  readonly required: boolean
+  /** The one for a client's next proof. Times are seconds since the epoch. */
+  fresh(now: number): string
+  /** Until when a proof with it may be taken; undefined where it is none of ours, or its time is over. */
+  lastSecond(nonce: string, now: number): number | undefined
+}
+
 /** A proof that holds, and the mark by which it is taken once. */
 export interface Proven {
   readonly mark: ProofMark

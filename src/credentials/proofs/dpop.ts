@@ -1,13 +1,15 @@
 import { isJsonObject, type JsonObject } from '../../lib/json.ts'
 import type { VerificationKey } from '../../lib/jwk.ts'
-import { checkHeader, requiredText, shown } from '../jwt-checks.ts'
-import type { AtEndpoint, Proven } from './contract.ts'
+import { Refusal } from '../../refusal.ts'
+import { checkHeader, numericDate, requiredText, shown } from '../jwt-checks.ts'
+import type { AtEndpoint, DpopNonces, Proven } from './contract.ts'
 import { readProvenKey } from './proven-key.ts'
 import { checkedAge, checkSignature, judged, markId, readProof, refuse } from './signed-proof.ts'
 
 /** The endpoint, and the method by which it is asked. */
 export interface DpopAt extends Pick<AtEndpoint, 'endpoints' | 'now'> {
   readonly method: 'POST'
+  readonly nonces: DpopNonces
 }
 
 /** A DPoP proof that holds. */
@@ -19,11 +21,12 @@ export interface ProvenDpop extends Proven {
 }
 
 /**
- * Verifies a DPoP proof as a token endpoint does (RFC 9449 §4.3, DP-01 to DP-06). No access token is presented here and
- * no nonce is handed out, so `ath` and `nonce` say nothing to us. Throws Refusal `dpop_invalid`.
+ * Verifies a DPoP proof as a token endpoint does (RFC 9449 §4.3, DP-01 to DP-06). No access token is presented here as
+ * one is to a resource, so `ath` says nothing to us. Throws Refusal `dpop_invalid`, or `dpop_nonce` where all of the proof
+ * holds but its nonce.
  */
-export const verifyDpop = (proof: string, at: DpopAt): ProvenDpop =>
-  judged('dpop_invalid', 'DPoP proof', () => {
+export function verifyDpop(proof: string, at: DpopAt): ProvenDpop {
+  const { jkt, provenKey, id, claims } = judgedAsDpop(() => {
     const { header, claims, signingInput, signature } = readProof(proof, 'dpop+jwt', at.now)
     const { key, jwk } = keyIn(header)
     const algorithm = header['alg']
@@ -33,13 +36,27 @@ export const verifyDpop = (proof: string, at: DpopAt): ProvenDpop =>
     const url = normalUrl(requiredText(claims, 'htu'))
     if (url === undefined || !at.endpoints.some((endpoint) => normalUrl(endpoint) === url))
       refuse(`htu ${shown(claims['htu'])} is not this endpoint`)
-    const until = checkedAge(claims, at.now)
-    return {
-      jkt: key.thumbprint,
-      provenKey: { jwk, algorithm },
-      mark: { purpose: 'dpop', issuer: key.thumbprint, id: markId(claims), until },
-    }
+    if (numericDate(claims, 'iat') === undefined) refuse('iat is missing')
+    return { jkt: key.thumbprint, provenKey: { jwk, algorithm }, id: markId(claims), claims }
   })
+  return { jkt, provenKey, mark: { purpose: 'dpop', issuer: jkt, id, until: lastSecond(claims, at) } }
+}
+
+const judgedAsDpop = <T>(judge: () => T): T => judged('dpop_invalid', 'DPoP proof', judge)
+
+/** The last second at which the proof could be accepted. A nonce tells how old it is at most, whatever the client's clock says (DP-02). */
+function lastSecond(claims: JsonObject, { nonces, now }: DpopAt): number {
+  const { nonce } = claims
+  if (nonce === undefined && !nonces.required) return judgedAsDpop(() => checkedAge(claims, now))
+  const until = typeof nonce === 'string' ? nonces.lastSecond(nonce, now) : undefined
+  if (until !== undefined) return until
+  throw new Refusal(
+    'dpop_nonce',
+    nonce === undefined
+      ? 'the DPoP proof has no nonce, and CAMBIST_DPOP_NONCE is required'
+      : 'the nonce of the DPoP proof is none of ours, or its time is over',
+  )
+}
 
 /** The one JWT that may bring its own key: it says only that the sender holds it (T5). */
 function keyIn({ jwk, ...others }: JsonObject): { readonly key: VerificationKey; readonly jwk: JsonObject } {

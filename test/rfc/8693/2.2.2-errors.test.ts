@@ -7,6 +7,7 @@ import { document, type Form, startCambist } from '../../harness/cambist.ts'
 import { freePorts } from '../../harness/ports.ts'
 import { answerOf, expectRefusal, expectWire } from '../../harness/refusal.ts'
 import { type Claims, Cluster, clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
+import { byDpop } from '../../harness/workload.ts'
 
 /** RFC 8693 §2.2.2, RFC 6749 §5.2: every reason of the closed list that a request can give. */
 const [deadPort = 0] = await freePorts(1)
@@ -140,6 +141,12 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 
   ['certificate_header', REQUEST, ask(() => ({}), { 'Client-Cert': ':AAAA:' })],
   ['dpop_invalid', [400, 'invalid_dpop_proof'], ask(() => ({}), { DPoP: 'eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.c2ln' })],
+
+  [
+    'dpop_nonce',
+    [400, 'use_dpop_nonce'],
+    () => server.exchange({}, byDpop(server, edgeKey, { nonce: 'none-of-ours' })),
+  ],
 
   ['proof_invalid', CLIENT, ask(() => ({}), { Authorization: 'WPT e30.e30.e30' })],
 

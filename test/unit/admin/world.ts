@@ -22,6 +22,7 @@ import { Refusal } from '../../../src/refusal.ts'
 import { trustIndex } from '../../../src/trust/trust-index.ts'
 import { MemoryActionLog } from '../../fakes/memory-action-log.ts'
 import { MemoryStateStore } from '../../fakes/memory-state-store.ts'
+import { NONCES } from '../../harness/verify-tools.ts'
 import { compiler, context, ISSUER, key, newKeys } from '../documents/world.ts'
 
 export const TOKEN = 'cambist_admin_0123456789012345678901234567890123456789012'
@@ -34,6 +35,7 @@ const unreached = (): never => {
 const road: RoadToDecision = {
   issuer: 'https://cambist.example',
   endpoints: [],
+  nonces: NONCES,
   trustDomain: 'cambist.example',
   clock: { now: () => NOW, monotonic: () => 0 },
   keys: { find: unreached, anchors: unreached },

@@ -27,6 +27,7 @@ describe('readConfig', () => {
       trustDomain: '127.0.0.1',
       listen: { host: '127.0.0.1', port: 8400 },
       admin: { listen: { host: '127.0.0.1', port: 8401 }, audience: 'cambist-admin' },
+      dpopNonce: 'offered',
       quickstart: true,
       workers: 2,
       logLevel: 'info',
@@ -44,6 +45,7 @@ describe('readConfig', () => {
       CAMBIST_TLS_CERT: 'a.pem',
       CAMBIST_LOG_LEVEL: 'loud',
       CAMBIST_QUICKSTART: 'maybe',
+      CAMBIST_DPOP_NONCE: 'off',
       CAMBIST_INSECURE_FETCH: 'localhost',
       CAMBIST_TRUST_DOMAIN: 'Prod Example',
     })
@@ -58,11 +60,16 @@ describe('readConfig', () => {
         'CAMBIST_TLS_KEY',
         'CAMBIST_LOG_LEVEL',
         'CAMBIST_QUICKSTART',
+        'CAMBIST_DPOP_NONCE',
         'CAMBIST_INSECURE_FETCH',
         'CAMBIST_TRUST_DOMAIN',
       ]),
     )
     expect(faults.find(({ path }) => path === 'CAMBIST_LISTEN')?.message).toContain('HOST:PORT')
+  })
+
+  it.each(['offered', 'required'] as const)('has nonces of DPoP proofs %s (DP-13)', (dpopNonce) => {
+    expect(readConfig({ CAMBIST_DPOP_NONCE: dpopNonce })).toMatchObject({ dpopNonce })
   })
 
   it.each([

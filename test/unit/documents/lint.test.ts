@@ -147,6 +147,31 @@ describe('a delegation that contradicts itself', () => {
   })
 })
 
+describe('a waived proof of possession', () => {
+  const waiving = (more: object) => warned(...withThese(permit('p', more))).join('\n')
+  const own = { issuers: ['self'], scopes: [], proofOfPossession: 'waived' }
+  const all = ['format', 'scope', 'authority', 'unbind']
+
+  it.each([
+    ['of others alone', { subject: { ...own, issuers: ['prod'] } }, 'has no effect: it is about tokens of ours alone'],
+    ['without a binding', { subject: own }, 'who brings such a token and proves no key of its own is refused'],
+    ['for a bearer token', { subject: own, changes: all }, 'a token that only its holder could use becomes one'],
+  ])('%s is doubted', (_, more, expected) => {
+    expect(waiving(more)).toContain(`Policy p spec.subject.proofOfPossession: ${expected}`)
+  })
+
+  it('with a binding is not, nor is one that is required', () => {
+    const { issuers, scopes } = own
+    for (const more of [
+      { subject: own, binding: 'any' },
+      { subject: { scopes, proofOfPossession: 'waived' }, binding: 'dpop' },
+      { subject: { issuers, scopes, proofOfPossession: 'required' } },
+      { subject: { issuers, scopes } },
+    ])
+      expect(waiving(more)).not.toContain('proofOfPossession')
+  })
+})
+
 describe('rules that add nothing', () => {
   it.each<Row>([
     [
@@ -222,6 +247,11 @@ describe('rules that add nothing', () => {
       'other subjects',
       { subject: { issuers: ['prod'], ids: ['a/c'] } },
       { subject: { issuers: ['prod'], ids: ['a/b'] } },
+    ],
+    [
+      'a proof of the key of bound tokens',
+      { subject: { issuers: ['self'], scopes: [] } },
+      { subject: { issuers: ['self'], scopes: [], proofOfPossession: 'waived' } },
     ],
     ['whoever the other has conditions for', {}, { condition: "request.grant == 'token-exchange'" }],
     ['other kinds of token', {}, { tokenTypes: ['access-token'] }],

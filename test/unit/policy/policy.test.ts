@@ -32,6 +32,21 @@ describe('a Policy document', () => {
     ['* among others', { ...READ, clients: ['*', 'checkout'] }, 'spec.clients: * means all, so it stands alone'],
     ['a forbid with ceilings', { effect: 'forbid', lifetime: '1m' }, 'spec.lifetime: a forbid has no `lifetime`'],
     ['a forbid that delegates', { effect: 'forbid', delegation: {} }, 'spec.delegation: a forbid has no `delegation`'],
+    [
+      'a forbid that waives a proof',
+      { effect: 'forbid', subject: { proofOfPossession: 'waived' } },
+      'spec.subject.proofOfPossession: a forbid has no `proofOfPossession`: it denies what it matches',
+    ],
+    [
+      'a misspelt waiver',
+      { ...READ, subject: { proofOfPossession: 'none' } },
+      'spec.subject.proofOfPossession: is one of required, waived',
+    ],
+    [
+      'a waiver for the actor',
+      { ...READ, actor: { proofOfPossession: 'waived' } },
+      'spec.actor.proofOfPossession: there is no field `proofOfPossession` here',
+    ],
     ['a forbid of no scope', { effect: 'forbid', scopes: [] }, 'spec.scopes: is an empty list'],
     [
       'ids of no issuer',

@@ -92,7 +92,13 @@ export const strictPermit = record(
   seldom('condition', condition),
   seldom(
     'subject',
-    fc.constantFrom({ issuers: ['prod'] }, { issuers: ['people'] }, { scopes: ['pay'] }, { scopes: [] }),
+    fc.constantFrom<object>(
+      { issuers: ['prod'] },
+      { issuers: ['people'] },
+      { scopes: ['pay'] },
+      { scopes: [] },
+      { scopes: [], proofOfPossession: 'waived' },
+    ),
   ),
   seldom('changes', some('format', 'scope', 'authority', 'unbind', 'identity')),
   seldom('mode', fc.constant('shadow')),
@@ -141,8 +147,9 @@ export const fullRequest: fc.Arbitrary<Facts> = fc
       { sub: 'checkout', iss: 'https://idp.example' },
     ),
     path: fc.constantFrom(undefined, [], ['gateway'], ['gateway', 'checkout']),
+    subjectUnproven: fc.boolean(),
   })
-  .map(({ facts: { actor: _, ...facts }, authentication, actor, mayAct, path, ...more }) => ({
+  .map(({ facts: { actor: _, ...facts }, authentication, actor, mayAct, path, subjectUnproven, ...more }) => ({
     ...facts,
     ...more,
     client: { ...facts.client, authentication },
@@ -151,4 +158,7 @@ export const fullRequest: fc.Arbitrary<Facts> = fc
       ? {}
       : { mayAct: { members: mayAct, issuer: 'https://idp.example', actorIssuer: 'https://idp.example' } }),
     ...(path === undefined ? {} : { path }),
+    ...(subjectUnproven && facts.subject.issuer === 'self'
+      ? { subjectUnproven, subject: { ...facts.subject, key: false } }
+      : {}),
   }))

@@ -1,17 +1,20 @@
 import fc from 'fast-check'
 import { calculateJwkThumbprint, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { dpopNonces } from '../../../../src/credentials/dpop-nonces.ts'
 import { verifyDpop } from '../../../../src/credentials/proofs/dpop.ts'
 import { algorithms } from '../../../../src/lib/algorithms.ts'
 import { dpop, proofJwk, sha256 } from '../../../harness/proofs.ts'
 import { type Claims, hmacToken, SigningKey, segment } from '../../../harness/tokens.ts'
+import { NONCES } from '../../../harness/verify-tools.ts'
 import { ALIAS, ENDPOINT, ISSUER, mutated, NOW, refused, verificationKey } from './refused.ts'
 
 const key = new SigningKey('ES256')
 const { thumbprint } = verificationKey(key)
 const good = (changes: Claims = {}, header: Claims = {}, by = key) =>
   dpop(by, { url: ENDPOINT, now: NOW }, changes, header)
-const verify = (proof: string, now = NOW) => verifyDpop(proof, { endpoints: [ENDPOINT, ALIAS], now, method: 'POST' })
+const verify = (proof: string, now = NOW) =>
+  verifyDpop(proof, { endpoints: [ENDPOINT, ALIAS], nonces: NONCES, now, method: 'POST' })
 
 describe('verifyDpop takes', () => {
   it('a proof of this request, and answers its key and the mark that spends it (DP-04, DP-06)', async () => {
@@ -47,7 +50,7 @@ describe('verifyDpop takes', () => {
   })
 
   it('an empty path, where the endpoint has none', () => {
-    const at = { endpoints: ['https://cambist.test.example/'], now: NOW, method: 'POST' } as const
+    const at = { endpoints: ['https://cambist.test.example/'], nonces: NONCES, now: NOW, method: 'POST' } as const
     expect(verifyDpop(good({ htu: 'https://cambist.test.example' }), at).jkt).toBe(thumbprint)
   })
 
@@ -57,13 +60,55 @@ describe('verifyDpop takes', () => {
     expect(verify(good({ iat: NOW - 59.5 })).mark.until).toBe(NOW + 1)
   })
 
-  it('ath and nonce, which say nothing here', () => {
-    expect(verify(good({ ath: sha256('x'), nonce: 'n' })).jkt).toBe(thumbprint)
+  it('ath, which says nothing where no resource is asked', () => {
+    expect(verify(good({ ath: sha256('x') })).jkt).toBe(thumbprint)
   })
 
   it('a long jti, and keeps its digest (T10)', () => {
     const jti = 'j'.repeat(1000)
     expect(verify(good({ jti })).mark.id).toBe(`sha256:${sha256(jti)}`)
+  })
+})
+
+describe('verifyDpop and nonces (DP-13)', () => {
+  const required = dpopNonces([Buffer.alloc(32, 7)], { required: true })
+  const verifyStrictly = (proof: string, now = NOW) =>
+    verifyDpop(proof, { endpoints: [ENDPOINT], nonces: required, now, method: 'POST' })
+  const nonce = NONCES.fresh(NOW)
+
+  it('takes one of ours, and then asks the nonce and not the clock of the client how old the proof is (DP-02)', () => {
+    const end = NONCES.lastSecond(nonce, NOW)
+    for (const check of [verify, verifyStrictly])
+      for (const iat of [NOW, 0, NOW - 3600, NOW + 3600]) expect(check(good({ nonce, iat })).mark.until).toBe(end)
+  })
+
+  it.each([
+    ['one that is none', 'n'],
+    ['an empty one', ''],
+    ['one of another server', dpopNonces([Buffer.alloc(32, 8)], { required: true }).fresh(NOW)],
+    ['one of an hour ago', NONCES.fresh(NOW - 3600)],
+    ['a number', 7],
+    ['null', null],
+    ['a list', [nonce]],
+  ])('refuses %s, required or not', (_, other) => {
+    for (const check of [verify, verifyStrictly])
+      expect(refused(() => check(good({ nonce: other }))).reason).toBe('dpop_nonce')
+  })
+
+  it('refuses a proof without one only where it is required, whatever its iat', () => {
+    expect(verify(good()).jkt).toBe(thumbprint)
+    for (const iat of [NOW, NOW - 3600])
+      expect(refused(() => verifyStrictly(good({ iat })))).toMatchObject({ reason: 'dpop_nonce' })
+  })
+
+  it('says so of proofs alone that hold but for the nonce', () => {
+    const bad = [{ htm: 'GET' }, { htu: ISSUER }, { jti: undefined }, { iat: undefined }, { iat: 'now' }]
+    for (const changes of bad) {
+      expect(refused(() => verifyStrictly(good(changes))).reason).toBe('dpop_invalid')
+      expect(refused(() => verifyStrictly(good({ ...changes, nonce }))).reason).toBe('dpop_invalid')
+    }
+    const stolen = good({ nonce }, { jwk: proofJwk(new SigningKey('ES256')) })
+    expect(refused(() => verifyStrictly(stolen)).reason).toBe('dpop_invalid')
   })
 })
 
