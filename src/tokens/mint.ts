@@ -3,13 +3,14 @@
  * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
  */
 import type { Identified } from '../credentials/identify.ts'
-import type { Keyring, Signer } from '../keys/contract.ts'
+import type { Keyring } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
 import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import type { Mintable, TokenKind, TokenUsage } from './contract.ts'
+import { signedJwt } from './signed-jwt.ts'
 
 /** A token kind by the name that a target's profile gives. */
 export type TokenKinds = ReadonlyMap<string, TokenKind>
@@ -66,8 +67,7 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     confirmation: request.confirmation,
     claims: mappedClaims(request),
   })
-  const header = { ...written.header, alg: signer.algorithm, kid: signer.kid }
-  const signed = sign(signer, `${encode(header)}.${encode(written.claims)}`)
+  const signed = signedJwt(signer, written.header, written.claims)
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
@@ -124,13 +124,4 @@ function mappedClaims({ permission, facts }: MintRequest): Record<string, unknow
     }
   }
   return claims
-}
-
-const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-function sign(signer: Signer, input: string): string | Promise<string> {
-  const complete = (signature: Uint8Array) =>
-    `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
-  const signature = signer.sign(Buffer.from(input))
-  return signature instanceof Promise ? signature.then(complete) : complete(signature)
 }
