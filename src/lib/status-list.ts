@@ -18,16 +18,16 @@ export interface StatusList {
 const MAX_BYTES = 2 ** 24
 const deflated = promisify(deflate)
 
-/** Statuses of one bit, all valid but those at the indexes. @throws RangeError for an index beyond the list */
-export function revokedAt(indexes: Iterable<number>, size: number): Uint8Array {
-  const bytes = new Uint8Array(Math.ceil(size / 8))
-  for (const index of indexes) {
-    if (!Number.isInteger(index) || index < 0 || index >= size)
-      throw new RangeError(`a list of ${size} has no index ${index}`)
-    // Bits are counted from the least significant one (§4.1).
-    bytes[index >> 3] = (bytes[index >> 3] ?? 0) | (1 << (index & 7))
-  }
-  return bytes
+/** So many statuses of one bit, all valid. */
+export const validStatuses = (size: number): Uint8Array => new Uint8Array(Math.ceil(size / 8))
+
+/** @throws RangeError for an index beyond the list */
+export function revokeAt(bytes: Uint8Array, index: number): void {
+  const [at, bit] = [index >> 3, 1 << (index & 7)]
+  const byte = Number.isInteger(index) && index >= 0 ? bytes[at] : undefined
+  if (byte === undefined) throw new RangeError(`a list of ${bytes.length * 8} has no index ${index}`)
+  // Bits are counted from the least significant one (§4.1).
+  bytes[at] = byte | bit
 }
 
 /** Off this thread, for the highest compression takes its time. */

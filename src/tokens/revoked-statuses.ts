@@ -1,0 +1,107 @@
+import { revokeAt, validStatuses } from '../lib/status-list.ts'
+import { GOES_ON, nameOf, type Revocation } from './revocations.ts'
+import { LIST_SIZE, type StatusIndex } from './status-indexes.ts'
+
+/** The status of a token that counts no longer. */
+export interface RevokedStatus extends StatusIndex {
+  /** When the token has expired, or a little later. Seconds since the epoch. */
+  readonly until: number
+}
+
+/** Finds statuses in the record. Implemented by storage/. */
+export interface StatusSearch {
+  /** Those of all tokens that the revocations mean, and that have not expired. `now` is milliseconds since the epoch. */
+  revokedStatuses(revocations: readonly Revocation[], now: number): Promise<readonly RevokedStatus[]>
+}
+
+/** The statuses of one list. */
+export interface RevokedInList {
+  /** Undefined where all are valid. */
+  readonly bytes: Uint8Array | undefined
+  /** Another number whenever something has changed. */
+  readonly revision: number
+}
+
+/**
+ * Seconds after which no token comes any more that was issued up to the moment of a revocation: what is issued later within
+ * its second is meant as well, and the clocks of our nodes may differ.
+ */
+const SETTLED_AFTER = 10
+const NONE: RevokedInList = Object.freeze({ bytes: undefined, revision: 0 })
+
+/**
+ * What is revoked, by list and index. The record is asked once for each revocation, since all that it means has been issued
+ * when it is committed (documents/contract.ts, StateStore); of a client or subject once more, whose tokens of the same second
+ * it means too. A process that begins asks for all at once.
+ */
+export class RevokedStatuses {
+  readonly #search: StatusSearch
+  /** Up to which moment the tokens of a revocation were looked for, and when to look again. */
+  #known: ReadonlyMap<string, { readonly at: number; readonly again: number }> = new Map()
+  /** What was looked for last, and until when that is all; seconds since the epoch. */
+  #covered: { readonly revocations: readonly Revocation[]; readonly until: number } | undefined
+  readonly #lists = new Map<number, { readonly bytes: Uint8Array; revision: number; until: number }>()
+  #revision = 0
+  #searching: Promise<void> = Promise.resolve()
+
+  constructor(search: StatusSearch) {
+    this.#search = search
+  }
+
+  /** Whether all that these revocations mean has been found. `now` is milliseconds since the epoch. */
+  covers(revocations: readonly Revocation[], now: number): boolean {
+    return this.#covered?.revocations === revocations && now < this.#covered.until * 1000
+  }
+
+  /** Resolves when all that they mean has been found. One search at a time: what it finds, the next does not look for again. */
+  find(revocations: readonly Revocation[], now: number): Promise<void> {
+    const found = this.#searching.then(() => this.#find(revocations, now))
+    this.#searching = found.catch(() => undefined)
+    return found
+  }
+
+  in(list: number): RevokedInList {
+    return this.#lists.get(list) ?? NONE
+  }
+
+  async #find(revocations: readonly Revocation[], now: number): Promise<void> {
+    if (this.covers(revocations, now)) return
+    const known = new Map<string, { at: number; again: number }>()
+    const missing: Revocation[] = []
+    let until = Number.POSITIVE_INFINITY
+    for (const revocation of revocations) {
+      const { what, value, at } = revocation
+      const name = nameOf(what, value)
+      const before = this.#known.get(name)
+      const again = before === undefined || before.at < at || now >= before.again * 1000
+      if (again) missing.push(revocation)
+      const entry = again ? { at, again: settledFrom(revocation, now) } : before
+      known.set(name, entry)
+      until = Math.min(until, entry.again)
+    }
+    if (missing.length > 0) this.#add(await this.#search.revokedStatuses(missing, now))
+    this.#known = known
+    this.#covered = { revocations, until }
+    this.#forget(now)
+  }
+
+  #add(statuses: readonly RevokedStatus[]): void {
+    const revision = ++this.#revision
+    for (const { list, index, until } of statuses) {
+      const known = this.#lists.get(list) ?? { bytes: validStatuses(LIST_SIZE), revision, until }
+      revokeAt(known.bytes, index)
+      known.revision = revision
+      known.until = Math.max(known.until, until)
+      this.#lists.set(list, known)
+    }
+  }
+
+  /** A list whose last revoked token has expired says nothing more of any: expired is expired (§7.1). */
+  #forget(now: number): void {
+    for (const [list, { until }] of this.#lists) if (until * 1000 < now) this.#lists.delete(list)
+  }
+}
+
+/** From when a further search finds what this one could not yet, in seconds since the epoch. */
+const settledFrom = ({ what, at }: Revocation, now: number): number =>
+  GOES_ON.has(what) && now <= (at + SETTLED_AFTER) * 1000 ? at + SETTLED_AFTER + 1 : Number.POSITIVE_INFINITY
