@@ -29,6 +29,9 @@ import { createEvents, type Events } from './telemetry/events.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
+import { tokenKinds } from './tokens/mint.ts'
+import { StatusIndexes } from './tokens/status-indexes.ts'
+import { StatusLists } from './tokens/status-lists.ts'
 import { bundlesDir } from './trust/bundles-dir.ts'
 import { PlatformService } from './trust/credential-source.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
@@ -162,19 +165,21 @@ export async function openWorkloads(
 ): Promise<{ door: RequestListener; ledger: PostgresLedger }> {
   // Each door is loaded by the process that opens it: the engine alone takes a third of a second.
   const { workloadsDoor } = await import('./oauth/door.ts')
-  const { config, clock, events } = app
+  const { config, clock, database, events, snapshots } = app
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
     ...roadToDecision(app),
-    snapshots: app.snapshots,
-    tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
+    snapshots,
     ledger,
+    statuses: new StatusIndexes(database.statusBlocks),
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  const { hosts, clientCertificates: certificates } = config
-  return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
+  const { hosts, clientCertificates: certificates, issuer } = config
+  const { statusBlocks: blocks, statusSearch: search } = database
+  const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search })
+  return { door: await workloadsDoor({ road, statusLists, hosts, certificates, onFailure: events.failed }), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */
@@ -187,6 +192,7 @@ const roadToDecision = ({ config, clock, ...app }: App) => ({
   source: app.platformService,
   status: app.onlineChecks,
   credentialKinds: credentialKinds(app.formats.credentialKinds),
+  tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
 
 /** Our own URLs of the token endpoint, which proofs of possession are made for. */

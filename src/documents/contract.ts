@@ -105,6 +105,8 @@ export interface Snapshot {
   readonly keyring: Keyring
   /** Why a token of ours counts no longer; undefined where it does. */
   readonly revoked: Revoked
+  /** What that is judged by. */
+  readonly revocations: readonly Revocation[]
   readonly blocked: Blocks
 }
 

@@ -17,7 +17,9 @@ export class PostgresStatusBlocks implements IndexBlocks {
   }
 
   taken(): Promise<number> {
-    return this.#ask('SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END AS number FROM cambist.status_blocks')
+    return this.#ask(
+      'SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END AS number FROM cambist.status_blocks',
+    )
   }
 
   async #ask(text: string): Promise<number> {

@@ -22,6 +22,12 @@ export interface RevokedInList {
   readonly revision: number
 }
 
+/** Up to which moment the tokens of a revocation were looked for, and when to look again. Seconds since the epoch. */
+interface Searched {
+  readonly at: number
+  readonly again: number
+}
+
 /**
  * Seconds after which no token comes any more that was issued up to the moment of a revocation: what is issued later within
  * its second is meant as well, and the clocks of our nodes may differ.
@@ -36,9 +42,9 @@ const NONE: RevokedInList = Object.freeze({ bytes: undefined, revision: 0 })
  */
 export class RevokedStatuses {
   readonly #search: StatusSearch
-  /** Up to which moment the tokens of a revocation were looked for, and when to look again. */
-  #known: ReadonlyMap<string, { readonly at: number; readonly again: number }> = new Map()
-  /** What was looked for last, and until when that is all; seconds since the epoch. */
+  /** By the name of the revocation. */
+  #known = new Map<string, Searched>()
+  /** What was looked for last, and until when that is all. */
   #covered: { readonly revocations: readonly Revocation[]; readonly until: number } | undefined
   readonly #lists = new Map<number, { readonly bytes: Uint8Array; revision: number; until: number }>()
   #revision = 0
@@ -50,7 +56,11 @@ export class RevokedStatuses {
 
   /** Whether all that these revocations mean has been found. `now` is milliseconds since the epoch. */
   covers(revocations: readonly Revocation[], now: number): boolean {
-    return this.#covered?.revocations === revocations && now < this.#covered.until * 1000
+    if (this.#covered?.revocations !== revocations || now >= this.#covered.until * 1000) {
+      if (this.#unsearched(revocations, now).length > 0) return false
+      this.#cover(revocations)
+    }
+    return true
   }
 
   /** Resolves when all that they mean has been found. One search at a time: what it finds, the next does not look for again. */
@@ -65,24 +75,36 @@ export class RevokedStatuses {
   }
 
   async #find(revocations: readonly Revocation[], now: number): Promise<void> {
-    if (this.covers(revocations, now)) return
-    const known = new Map<string, { at: number; again: number }>()
-    const missing: Revocation[] = []
-    let until = Number.POSITIVE_INFINITY
-    for (const revocation of revocations) {
+    const unsearched = this.#unsearched(revocations, now)
+    if (unsearched.length > 0) this.#add(await this.#search.revokedStatuses(unsearched, now))
+    for (const revocation of unsearched) {
       const { what, value, at } = revocation
-      const name = nameOf(what, value)
-      const before = this.#known.get(name)
-      const again = before === undefined || before.at < at || now >= before.again * 1000
-      if (again) missing.push(revocation)
-      const entry = again ? { at, again: settledFrom(revocation, now) } : before
-      known.set(name, entry)
-      until = Math.min(until, entry.again)
+      this.#known.set(nameOf(what, value), { at, again: settledFrom(revocation, now) })
     }
-    if (missing.length > 0) this.#add(await this.#search.revokedStatuses(missing, now))
+    this.#cover(revocations)
+    this.#forget(now)
+  }
+
+  #unsearched(revocations: readonly Revocation[], now: number): readonly Revocation[] {
+    return revocations.filter(({ what, value, at }) => {
+      const known = this.#known.get(nameOf(what, value))
+      return known === undefined || known.at < at || now >= known.again * 1000
+    })
+  }
+
+  /** What is in force no longer is known no longer. */
+  #cover(revocations: readonly Revocation[]): void {
+    const known = new Map<string, Searched>()
+    let until = Number.POSITIVE_INFINITY
+    for (const { what, value } of revocations) {
+      const name = nameOf(what, value)
+      const searched = this.#known.get(name)
+      if (searched === undefined) continue
+      known.set(name, searched)
+      until = Math.min(until, searched.again)
+    }
     this.#known = known
     this.#covered = { revocations, until }
-    this.#forget(now)
   }
 
   #add(statuses: readonly RevokedStatus[]): void {

@@ -87,7 +87,11 @@ export class StatusLists {
     const { clock, snapshots } = this.#options
     const now = clock.now()
     const young = now >= signedAt && now < signedAt + SERVED_MS
-    return young && this.#revoked.covers(snapshots.current().revocations, now) && this.#revoked.in(list).revision === revision
+    return (
+      young &&
+      this.#revoked.covers(snapshots.current().revocations, now) &&
+      this.#revoked.in(list).revision === revision
+    )
   }
 
   async #made(list: number): Promise<StatusListToken | undefined> {
@@ -105,7 +109,11 @@ export class StatusLists {
     const written = await this.#written(list, revoked)
     const uri = statusListUri(issuer, list)
     const times = { iat: issuedAt, exp: issuedAt + LIFETIME, ttl: TTL }
-    const token = await signedJwt(signer, { typ: 'statuslist+jwt' }, { iss: issuer, sub: uri, ...times, status_list: written })
+    const token = await signedJwt(
+      signer,
+      { typ: 'statuslist+jwt' },
+      { iss: issuer, sub: uri, ...times, status_list: written },
+    )
     const kept = { token, signedAt: now, revision: revoked.revision, written }
     this.#keep(list, kept)
     return kept
@@ -115,7 +123,10 @@ export class StatusLists {
     try {
       await this.#revoked.find(revocations, now)
     } catch (cause) {
-      throw new Refusal('record_unavailable', 'the record cannot be searched for what was revoked', { retryAfter: 1, cause })
+      throw new Refusal('record_unavailable', 'the record cannot be searched for what was revoked', {
+        retryAfter: 1,
+        cause,
+      })
     }
   }
 

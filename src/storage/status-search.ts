@@ -1,0 +1,84 @@
+import type pg from 'pg'
+import type { Revocable, Revocation } from '../tokens/revocations.ts'
+import type { RevokedStatus, StatusSearch } from '../tokens/revoked-statuses.ts'
+import { type Reach, reach, SEARCH_LIMIT } from './lineages.ts'
+import { inTransaction } from './transaction.ts'
+
+/** Revocations that one statement is asked about: a block makes one for each of the lineages that it takes back. */
+const TOGETHER = 5000
+
+/**
+ * The records `r` of the tokens that a revocation `v` means, as tokens/revocations.ts judges them. What has no index is looked
+ * for among the `recent`, which is everything that can still live.
+ */
+const MEANT: Readonly<Record<Revocable, string>> = {
+  jti: 'v JOIN cambist.records r ON r.jti = v.value',
+  tokenHash: 'v JOIN recent r ON r.token_hash = v.value',
+  // The first record of a lineage has it in its id alone.
+  lineage: `v CROSS JOIN LATERAL (
+      SELECT outcome, decided_at, granted FROM cambist.records WHERE lineage = v.value
+      UNION ALL
+      SELECT outcome, decided_at, granted FROM cambist.records
+      WHERE id = CASE WHEN v.value ~ '^[0-9a-f-]{36}$' THEN v.value::uuid END
+    ) r`,
+  client: 'v JOIN recent r ON r.client = v.value AND r.issued_at <= v.at',
+  subject: `v JOIN recent r ON coalesce(r.granted::json ->> 'subject', r.subject_id) = v.value AND r.issued_at <= v.at`,
+}
+
+/** `$1` values, `$2` the moments they were revoked at; `$3` to `$5` the reach; `$6` now. */
+const statement = (what: Revocable): string => `
+  WITH v AS (
+    SELECT * FROM unnest($1::text[], $2::bigint[]) AS v (value, at)
+  ), recent AS (
+    SELECT *, (body::json #>> '{facts,time}')::numeric AS issued_at FROM cambist.records
+    WHERE (at >= $3::timestamptz OR (seq > $4::bigint AND at >= $5::timestamptz))
+      AND outcome = 'granted' AND strpos(granted, '"status":') > 0
+  ), meant AS (
+    SELECT g.granted -> 'status' AS status, r.decided_at + make_interval(secs => (g.granted ->> 'lifetime')::int) AS ends
+    FROM ${MEANT[what]} CROSS JOIN LATERAL (SELECT r.granted::json) g (granted)
+    WHERE r.outcome = 'granted' AND strpos(r.granted, '"status":') > 0
+  )
+  SELECT (status ->> 'list')::int AS list, (status ->> 'index')::int AS index, ceil(extract(epoch FROM ends))::float8 AS until
+  FROM meant WHERE ends > $6::timestamptz`
+
+/** Statuses in the record: of the tokens that were granted, and have not expired, those that name one. */
+export class PostgresStatusSearch implements StatusSearch {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  revokedStatuses(revocations: readonly Revocation[], now: number): Promise<readonly RevokedStatus[]> {
+    const byName = Map.groupBy(revocations, ({ what }) => what)
+    return inTransaction(this.#pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (client) => {
+      await client.query(SEARCH_LIMIT)
+      const searched = await reach(client, now)
+      const found: RevokedStatus[] = []
+      for (const [what, all] of byName) {
+        for (let from = 0; from < all.length; from += TOGETHER)
+          for (const status of await meantBy(client, what, all.slice(from, from + TOGETHER), searched, now))
+            found.push(status)
+      }
+      return found
+    })
+  }
+}
+
+async function meantBy(
+  client: pg.ClientBase,
+  what: Revocable,
+  revocations: readonly Revocation[],
+  { since, place, oldest }: Reach,
+  now: number,
+): Promise<readonly RevokedStatus[]> {
+  const { rows } = await client.query<RevokedStatus & pg.QueryResultRow>(statement(what), [
+    revocations.map(({ value }) => value),
+    revocations.map(({ at }) => at),
+    new Date(since),
+    place,
+    new Date(oldest),
+    new Date(now),
+  ])
+  return rows
+}
