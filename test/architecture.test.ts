@@ -157,6 +157,7 @@ describe('architecture', () => {
     expect(files.filter((file) => /\bsignedJwt\(/.test(textOf(file)))).toEqual([
       'src/tokens/mint.ts',
       'src/tokens/signed-jwt.ts',
+      'src/tokens/status-lists.ts',
     ])
     expect(files.filter((file) => /\bmint\(\{/.test(textOf(file)))).toEqual(['src/exchange/exchange.ts'])
   })

@@ -122,13 +122,12 @@ describe('snapshots', () => {
     await snapshots.start()
     store.failing = true
     await put(store.inner, [later])
-    await until(() => told.length === 2)
+    await until(() => told.length >= 2)
     expect(told[1]).toBe('trouble the database is away')
     expect(snapshots.current().version).toBe(1)
     expect(((await rejection(snapshots.atLeast(2))) as Refusal).reason).toBe('snapshot_unavailable')
     store.failing = false
-    await until(() => told.length === 3)
-    expect(told[2]).toBe('in force 2')
+    await until(() => told.at(-1) === 'in force 2')
     await snapshots.close()
   })
 
