@@ -19,7 +19,7 @@ const MEANT: Readonly<Record<Revocable, string>> = {
       SELECT outcome, decided_at, granted FROM cambist.records WHERE lineage = v.value
       UNION ALL
       SELECT outcome, decided_at, granted FROM cambist.records
-      WHERE id = CASE WHEN v.value ~ '^[0-9a-f-]{36}$' THEN v.value::uuid END
+      WHERE id = CASE WHEN v.value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN v.value::uuid END
     ) r`,
   client: 'v JOIN recent r ON r.client = v.value AND r.issued_at <= v.at',
   subject: `v JOIN recent r ON coalesce(r.granted::json ->> 'subject', r.subject_id) = v.value AND r.issued_at <= v.at`,
