@@ -8,6 +8,13 @@ import { inTransaction } from './transaction.ts'
 const TOGETHER = 5000
 
 /**
+ * A token has the time at which its request was read, to the second, and that is in the facts; it was decided a little later.
+ * What was decided within the second or before was read before: the others alone are worth reading their facts.
+ */
+const ISSUED_BEFORE = `(r.decided_at < to_timestamp(v.at + 1)
+    OR (r.decided_at < to_timestamp(v.at + 300) AND (r.body::json #>> '{facts,time}')::numeric <= v.at))`
+
+/**
  * The records `r` of the tokens that a revocation `v` means, as tokens/revocations.ts judges them. What has no index is looked
  * for among the `recent`, which is everything that can still live.
  */
@@ -21,8 +28,8 @@ const MEANT: Readonly<Record<Revocable, string>> = {
       SELECT outcome, decided_at, granted FROM cambist.records
       WHERE id = CASE WHEN v.value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN v.value::uuid END
     ) r`,
-  client: 'v JOIN recent r ON r.client = v.value AND r.issued_at <= v.at',
-  subject: `v JOIN recent r ON coalesce(r.granted::json ->> 'subject', r.subject_id) = v.value AND r.issued_at <= v.at`,
+  client: `v JOIN recent r ON r.client = v.value AND ${ISSUED_BEFORE}`,
+  subject: `v JOIN recent r ON coalesce(r.granted::json ->> 'subject', r.subject_id) = v.value AND ${ISSUED_BEFORE}`,
 }
 
 /** `$1` values, `$2` the moments they were revoked at; `$3` to `$5` the reach; `$6` now. */
@@ -30,7 +37,7 @@ const statement = (what: Revocable): string => `
   WITH v AS (
     SELECT * FROM unnest($1::text[], $2::bigint[]) AS v (value, at)
   ), recent AS (
-    SELECT *, (body::json #>> '{facts,time}')::numeric AS issued_at FROM cambist.records
+    SELECT * FROM cambist.records
     WHERE (at >= $3::timestamptz OR (seq > $4::bigint AND at >= $5::timestamptz))
       AND outcome = 'granted' AND strpos(granted, '"status":') > 0
   ), meant AS (

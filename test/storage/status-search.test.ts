@@ -99,7 +99,11 @@ describe('the search for revoked statuses', () => {
     await issued(11)
     const { client, subject } = await issued(10)
     await issued(9)
-    expect(await find(what, what === 'client' ? client : (subject?.id ?? ''), SECOND - 10)).toEqual([0, 1])
+    // Read within the second, and decided after it.
+    const slow = { facts: { time: SECOND - 10 } }
+    await issued(9, { decidedAt: NOW - 8000, ...slow })
+    await issued(9, { decidedAt: NOW - 8000 })
+    expect(await find(what, what === 'client' ? client : (subject?.id ?? ''), SECOND - 10)).toEqual([0, 1, 3])
   })
 
   it('by subject means the sub that was issued, where it is another than the id of the subject', async () => {
