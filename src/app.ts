@@ -178,7 +178,8 @@ export async function openWorkloads(
   }
   const { hosts, clientCertificates: certificates, issuer } = config
   const { statusBlocks: blocks, statusSearch: search } = database
-  const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search })
+  const onTrouble = (error: unknown) => events.databaseTrouble('looking for what was revoked', error)
+  const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search, onTrouble })
   return { door: await workloadsDoor({ road, statusLists, hosts, certificates, onFailure: events.failed }), ledger }
 }
 

@@ -6,6 +6,8 @@ import { inTransaction } from './transaction.ts'
 
 /** Revocations that one statement is asked about: a block makes one for each of the lineages that it takes back. */
 const TOGETHER = 5000
+/** Statuses that are read at once. */
+const PAGE = 2000
 
 /**
  * A token has the time at which its request was read, to the second, and that is in the facts; it was decided a little later.
@@ -56,30 +58,29 @@ export class PostgresStatusSearch implements StatusSearch {
     this.#pool = pool
   }
 
-  revokedStatuses(revocations: readonly Revocation[], now: number): Promise<readonly RevokedStatus[]> {
+  revokedStatuses(...[revocations, now, found]: Parameters<StatusSearch['revokedStatuses']>): Promise<void> {
     const byName = Map.groupBy(revocations, ({ what }) => what)
     return inTransaction(this.#pool, 'ISOLATION LEVEL READ COMMITTED READ ONLY', async (client) => {
       await client.query(SEARCH_LIMIT)
       const searched = await reach(client, now)
-      const found: RevokedStatus[] = []
       for (const [what, all] of byName) {
-        for (let from = 0; from < all.length; from += TOGETHER)
-          for (const status of await meantBy(client, what, all.slice(from, from + TOGETHER), searched, now))
-            found.push(status)
+        for (let from = 0; from < all.length; from += TOGETHER) {
+          await openCursor(client, what, all.slice(from, from + TOGETHER), searched, now)
+          await readCursor(client, found)
+        }
       }
-      return found
     })
   }
 }
 
-async function meantBy(
+async function openCursor(
   client: pg.ClientBase,
   what: Revocable,
   revocations: readonly Revocation[],
   { since, place, oldest }: Reach,
   now: number,
-): Promise<readonly RevokedStatus[]> {
-  const { rows } = await client.query<RevokedStatus & pg.QueryResultRow>(statement(what), [
+): Promise<void> {
+  await client.query(`DECLARE statuses NO SCROLL CURSOR FOR ${statement(what)}`, [
     revocations.map(({ value }) => value),
     revocations.map(({ at }) => at),
     new Date(since),
@@ -87,5 +88,13 @@ async function meantBy(
     new Date(oldest),
     new Date(now),
   ])
-  return rows
+}
+
+async function readCursor(client: pg.ClientBase, found: (statuses: readonly RevokedStatus[]) => void): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<RevokedStatus & pg.QueryResultRow>(`FETCH ${PAGE} FROM statuses`)
+    if (rows.length > 0) found(rows)
+    if (rows.length < PAGE) break
+  }
+  await client.query('CLOSE statuses')
 }

@@ -10,8 +10,15 @@ export interface RevokedStatus extends StatusIndex {
 
 /** Finds statuses in the record. Implemented by storage/. */
 export interface StatusSearch {
-  /** Those of all tokens that the revocations mean, and that have not expired. `now` is milliseconds since the epoch. */
-  revokedStatuses(revocations: readonly Revocation[], now: number): Promise<readonly RevokedStatus[]>
+  /**
+   * Tells those of all tokens that the revocations mean, and that have not expired, some at a time: they may be a million.
+   * `now` is milliseconds since the epoch.
+   */
+  revokedStatuses(
+    revocations: readonly Revocation[],
+    now: number,
+    found: (statuses: readonly RevokedStatus[]) => void,
+  ): Promise<void>
 }
 
 /** The statuses of one list. */
@@ -76,7 +83,7 @@ export class RevokedStatuses {
 
   async #find(revocations: readonly Revocation[], now: number): Promise<void> {
     const unsearched = this.#unsearched(revocations, now)
-    if (unsearched.length > 0) this.#add(await this.#search.revokedStatuses(unsearched, now))
+    if (unsearched.length > 0) await this.#search.revokedStatuses(unsearched, now, (statuses) => this.#add(statuses))
     for (const revocation of unsearched) {
       const { what, value, at } = revocation
       this.#known.set(nameOf(what, value), { at, again: settledFrom(revocation, now) })

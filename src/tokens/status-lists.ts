@@ -24,6 +24,8 @@ export interface StatusListsOptions {
   }
   readonly blocks: Pick<IndexBlocks, 'taken'>
   readonly search: StatusSearch
+  /** Takes what goes wrong; whoever has asked is refused. */
+  readonly onTrouble: (error: unknown) => void
   /** How long whoever asks waits for the search of what was revoked. */
   readonly deadlineMs?: number
 }
@@ -123,6 +125,7 @@ export class StatusLists {
     try {
       await this.#revoked.find(revocations, now)
     } catch (cause) {
+      this.#options.onTrouble(cause)
       throw new Refusal('record_unavailable', 'the record cannot be searched for what was revoked', {
         retryAfter: 1,
         cause,

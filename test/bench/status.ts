@@ -111,7 +111,8 @@ function listsWith(revoked: number) {
     clock: { now: () => now, monotonic: systemClock.monotonic },
     snapshots: { current: () => inForce, newest: async () => inForce },
     blocks: { taken: async () => LIST_SIZE / BLOCK_SIZE },
-    search: { revokedStatuses: async () => statuses },
+    search: { revokedStatuses: async (_, __, found) => found(statuses) },
+    onTrouble: () => {},
   })
   const expire = () => {
     now += 31_000

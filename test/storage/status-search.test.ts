@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/storage/database.ts'
 import { projectEntities } from '../../src/storage/entity-projection.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import type { Revocable, Revocation } from '../../src/tokens/revocations.ts'
+import type { RevokedStatus } from '../../src/tokens/revoked-statuses.ts'
 import { testDatabase } from '../harness/database.ts'
 import { sampleRecord } from '../harness/records.ts'
 
@@ -12,7 +13,7 @@ const NOW = 1_750_000_000_000
 const SECOND = NOW / 1000
 
 async function open() {
-  const { address } = await testDatabase()
+  const { address, query } = await testDatabase()
   const [database, ledger] = await Promise.all([openDatabase({ address }), openLedger({ address })])
   onTestFinished(async () => {
     await ledger.close()
@@ -38,10 +39,14 @@ async function open() {
         ...{ what, value, at, until: at + 86_400, reason: '', author: '' },
       }),
     )
-    const found = await database.statusSearch.revokedStatuses(revocations, NOW)
-    return found.map((one) => one.index).toSorted((one, other) => one - other)
+    return (await search(revocations)).map((one) => one.index).toSorted((one, other) => one - other)
   }
-  return { database, issued, find }
+  const search = async (revocations: readonly Revocation[]) => {
+    const all: RevokedStatus[] = []
+    await database.statusSearch.revokedStatuses(revocations, NOW, (statuses) => all.push(...statuses))
+    return all
+  }
+  return { query, search, database, issued, find }
 }
 
 const CASES = [
@@ -67,7 +72,7 @@ describe('the search for revoked statuses', () => {
   })
 
   it('finds what lives, and says until when', async () => {
-    const { database, issued } = await open()
+    const { database, issued, search } = await open()
     const long = { lifetime: 86_400 }
     await issued(301)
     await issued(299)
@@ -76,7 +81,7 @@ describe('the search for revoked statuses', () => {
     await projectEntities(database.pool)
     await issued(70_000, {}, long)
     const revocation = { what: 'client', value: 'checkout', at: SECOND, until: SECOND, reason: '', author: '' } as const
-    const found = await database.statusSearch.revokedStatuses([revocation], NOW)
+    const found = await search([revocation])
     expect(
       found.map(({ index, until }) => [index, until - SECOND]).toSorted(([one = 0], [other = 0]) => one - other),
     ).toEqual([
@@ -128,5 +133,19 @@ describe('the search for revoked statuses', () => {
     const { issued, find } = await open()
     const lineages = [(await issued(1)).lineage, ...Array.from({ length: 11_000 }, newId), (await issued(1)).lineage]
     expect(await find('lineage', lineages)).toEqual([0, 1])
+  })
+
+  it('tells many some at a time', async () => {
+    const { query, issued, database } = await open()
+    await issued(1)
+    await query(`INSERT INTO cambist.records (at, decided_at, snapshot_version, id, outcome, reason, client, targets, detail, granted, body)
+      SELECT at, decided_at, snapshot_version, gen_random_uuid(), outcome, reason, client, targets, detail,
+        replace(granted, '"index":0', '"index":' || n), body
+      FROM cambist.records CROSS JOIN generate_series(1, 4999) n`)
+    const revocation = { what: 'client', value: 'checkout', at: SECOND, until: SECOND, reason: '', author: '' } as const
+    const pages: (readonly RevokedStatus[])[] = []
+    await database.statusSearch.revokedStatuses([revocation], NOW, (statuses) => pages.push(statuses))
+    expect(pages.map((page) => page.length)).toEqual([2000, 2000, 1000])
+    expect(new Set(pages.flat().map(({ index }) => index)).size).toBe(5000)
   })
 })
