@@ -39,7 +39,7 @@ export interface StatusListToken {
 export const TTL = 60
 /** Seconds: as long as one that cannot ask may go on with what it has. */
 const LIFETIME = 300
-/** Of one list, and what a node answers with that cannot hear the database: no more than 30 s old. */
+/** How long a list is answered with: a node that cannot hear the database has no newer one. */
 const SERVED_MS = 30_000
 /** Every target can have a list, whatever its tokens are signed with: all relying parties know this one. */
 export const STATUS_ALGORITHM = 'ES256'
@@ -107,8 +107,9 @@ export class StatusLists {
     const signer = keyring.signer(STATUS_ALGORITHM, issuedAt)
     // The last target has asked for no more than a day: all tokens have expired (§13.1).
     if (signer === undefined) return undefined
-    const revoked = this.#revoked.in(list)
-    const written = await this.#written(list, revoked)
+    // As it is now: what another search finds while this is compressed makes another revision.
+    const { bytes, revision } = this.#revoked.in(list)
+    const written = await this.#written(list, { bytes, revision })
     const uri = statusListUri(issuer, list)
     const times = { iat: issuedAt, exp: issuedAt + LIFETIME, ttl: TTL }
     const token = await signedJwt(
@@ -116,7 +117,7 @@ export class StatusLists {
       { typ: 'statuslist+jwt' },
       { iss: issuer, sub: uri, ...times, status_list: written },
     )
-    const kept = { token, signedAt: now, revision: revoked.revision, written }
+    const kept = { token, signedAt: now, revision, written }
     this.#keep(list, kept)
     return kept
   }
@@ -179,7 +180,11 @@ async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const refuse = () =>
-      reject(new Refusal('record_unavailable', `the record was not searched within ${ms} ms`, { retryAfter: 5 }))
+      reject(
+        new Refusal('record_unavailable', `the record was not searched for what was revoked within ${ms} ms`, {
+          retryAfter: 5,
+        }),
+      )
     timer = setTimeout(refuse, ms)
   })
   try {

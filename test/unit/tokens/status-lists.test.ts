@@ -130,6 +130,28 @@ describe('status lists of a process', () => {
     expect(state.searches).toHaveLength(1)
   })
 
+  it('say what is found while they are made in the next that is made', async () => {
+    const { state, lists, revoke, revoked } = world()
+    state.taken = 512
+    revoke('jti', 'a', 1)
+    let other: Promise<unknown> | undefined
+    state.keyring = {
+      ...keyring,
+      signer(algorithm, now) {
+        // The first list is about to be compressed, and is in nobody's hands while it is.
+        process.nextTick(() => {
+          state.keyring = keyring
+          revoke('jti', 'b', 2)
+          other = lists.get('1')
+        })
+        return keyring.signer(algorithm, now)
+      },
+    }
+    expect(await revoked(1)).toBe(true)
+    await other
+    expect(await revoked(2)).toBe(true)
+  })
+
   it('are refused where the record cannot be searched, and looked for again by who asks next', async () => {
     const { state, lists, revoke, revoked } = world()
     revoke('jti', 'a', 1)
