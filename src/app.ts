@@ -33,6 +33,8 @@ import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
 import { tokenKinds } from './tokens/mint.ts'
+import { StatusIndexes } from './tokens/status-indexes.ts'
+import { StatusLists } from './tokens/status-lists.ts'
 import { bundlesDir } from './trust/bundles-dir.ts'
 import { PlatformService } from './trust/credential-source.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
@@ -114,15 +116,14 @@ export async function openApp(options: AppOptions): Promise<App> {
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
   const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
-  const snapshots = new Snapshots(database.states, compiler, {
-    inForce: (snapshot) => {
-      events.snapshotInForce(snapshot.version)
-      keySets.retain(snapshot.issuers.all())
-      void keySets.prefetch(snapshot.issuers.all())
-    },
-    refused: events.snapshotRefused,
-    trouble: (error) => events.databaseTrouble('loading documents', error),
-  })
+  const inForce = (snapshot: Snapshot) => {
+    events.snapshotInForce(snapshot.version)
+    keySets.retain(snapshot.issuers.all())
+    void keySets.prefetch(snapshot.issuers.all())
+  }
+  const trouble = (error: unknown) => events.databaseTrouble('loading documents', error)
+  const told = { inForce, refused: events.snapshotRefused, trouble }
+  const snapshots = new Snapshots(database.states, compiler, told, { clock })
   await snapshots.start()
   return {
     config,
@@ -167,18 +168,22 @@ export async function openWorkloads(
 ): Promise<{ door: RequestListener; ledger: PostgresLedger }> {
   // Each door is loaded by the process that opens it: the engine alone takes a third of a second.
   const { workloadsDoor } = await import('./oauth/door.ts')
-  const { config, clock, events } = app
+  const { config, clock, database, events, snapshots } = app
   const ledger = await openLedger({ address })
   const unverified = new RateByKey(clock, { perSecond: 5, burst: 50, keys: 10_000 })
   const road: Road = {
     ...roadToDecision(app),
-    snapshots: app.snapshots,
+    snapshots,
     ledger,
+    statuses: new StatusIndexes(database.statusBlocks),
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  const { hosts, clientCertificates: certificates } = config
-  return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
+  const { hosts, clientCertificates: certificates, issuer } = config
+  const { statusBlocks: blocks, statusSearch: search } = database
+  const onTrouble = (error: unknown) => events.databaseTrouble('looking for what was revoked', error)
+  const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search, onTrouble })
+  return { door: await workloadsDoor({ road, statusLists, hosts, certificates, onFailure: events.failed }), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */

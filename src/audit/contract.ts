@@ -39,6 +39,10 @@ export interface ExchangeRecord {
     readonly tokenType: string
     readonly lifetime: number
     readonly binding: string
+    /** The issued `sub`, where it is not the id of the subject. */
+    readonly subject?: string
+    /** Where the status of a revocable token stands (tokens/status-indexes.ts). */
+    readonly status?: { readonly list: number; readonly index: number }
   } | null
   readonly rules: readonly string[]
   readonly shadow: readonly { readonly rule: string; readonly outcome: string }[]

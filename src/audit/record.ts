@@ -203,6 +203,8 @@ export class OpenRecord {
               tokenType: granted.token.tokenType,
               lifetime: granted.token.expiresIn,
               binding: granted.permission.binding,
+              ...(granted.permission.subject === principal?.id ? {} : { subject: granted.permission.subject }),
+              ...(granted.token.status === undefined ? {} : { status: granted.token.status }),
             },
       rules: decision?.rules ?? [],
       shadow: decision?.shadow ?? [],

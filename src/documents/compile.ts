@@ -131,7 +131,9 @@ export class Compiler {
     const { issuers, clients, targets, policies, nouns } = compiled
     const administrators = roleBindings(nouns.administrators.values())
     const blocked = blockIndex(blocks, this.#namedBy(issuers))
-    return Object.freeze({ version, issuers, clients, targets, policies, administrators, keyring, revoked, blocked })
+    return Object.freeze({
+      ...{ version, issuers, clients, targets, policies, administrators, keyring, revoked, revocations, blocked },
+    })
   }
 
   *#compile(

@@ -1,13 +1,19 @@
 import type { StoredKey } from '../keys/contract.ts'
 import type { Keys } from '../keys/keyring.ts'
 import { planRotation } from '../keys/rotation.ts'
+import { STATUS_ALGORITHM } from '../tokens/status-lists.ts'
 import type { Compiled } from './compile.ts'
 import type { Snapshot, StateStore } from './contract.ts'
 
-/** The algorithms that targets sign with: for each of them there must be a key. */
+/** The algorithms that targets have something signed with, tokens or the lists of their statuses: for each there must be a key. */
 export function algorithmsOf({ targets }: Pick<Compiled | Snapshot, 'targets'>): ReadonlySet<string> {
   const algorithms = new Set<string>()
-  for (const target of targets.all()) for (const { algorithm } of target.tokens) algorithms.add(algorithm)
+  for (const target of targets.all()) {
+    for (const { algorithm, revocable } of target.tokens) {
+      algorithms.add(algorithm)
+      if (revocable) algorithms.add(STATUS_ALGORITHM)
+    }
+  }
   return algorithms
 }
 

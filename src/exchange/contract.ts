@@ -12,6 +12,7 @@ import type { Snapshot } from '../documents/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Minted, TokenKinds } from '../tokens/mint.ts'
+import type { StatusIndexes } from '../tokens/status-indexes.ts'
 import type { CredentialSource, KeyFinder, StatusChecks } from '../trust/contract.ts'
 
 /** Parameters of a request: every name once, `audience` and `resource` as often as they came; empty values are left out (TE-08, TE-15). */
@@ -44,7 +45,7 @@ export interface Snapshots {
 }
 
 /** The documents as far as a decision needs them: signing keys are for the token after it. */
-export type DecidingSnapshot = Omit<Snapshot, 'keyring' | 'administrators'>
+export type DecidingSnapshot = Omit<Snapshot, 'keyring' | 'administrators' | 'revocations'>
 
 /** What is told of the business as it happens: one call per event (telemetry/events.ts). */
 export interface ExchangeEvents {
@@ -72,6 +73,8 @@ export interface Road {
   readonly status: StatusChecks
   readonly credentialKinds: CredentialKinds
   readonly tokenKinds: TokenKinds
+  /** Where the statuses of revocable tokens stand. */
+  readonly statuses: Pick<StatusIndexes, 'take'>
   readonly ledger: Ledger
   /** Whether a refusal of an unverified caller at this address still gets a row. */
   readonly admitsUnverified: (remote: string) => boolean

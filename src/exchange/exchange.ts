@@ -44,7 +44,11 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
     record.under(snapshot.version)
     const identified = await identifyRequest(asked, snapshot, road, record)
     const permission = decide(identified.facts, snapshot, record)
-    const token = await mint({ ...madeOf(identified, permission, asked, road), keyring: snapshot.keyring })
+    const token = await mint({
+      ...madeOf(identified, permission, asked, road),
+      keyring: snapshot.keyring,
+      statuses: road.statuses,
+    })
     record.granted(permission, token)
     return { granted: true, id: asked.id, grant: identified.facts.grant, token }
   } catch (error) {

@@ -3,6 +3,8 @@
  * exchange/, and decides nothing itself. The engine behind it is engine.ts and nothing else.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { ClientCertificates } from '../config/client-certificates.ts'
@@ -12,6 +14,7 @@ import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
+import { type StatusLists, type StatusListToken, TTL } from '../tokens/status-lists.ts'
 import { bundle, REFRESH_HINT } from './bundle.ts'
 import { endpoints } from './endpoints.ts'
 import { createEngine } from './engine.ts'
@@ -21,6 +24,7 @@ import { tokenEndpoint } from './token-endpoint.ts'
 
 export interface WorkloadsDoor {
   readonly road: Road
+  readonly statusLists: Pick<StatusLists, 'get'>
   /** Lower-case `Host` values that are answered. */
   readonly hosts: ReadonlySet<string>
   /** How client certificates come in. */
@@ -36,9 +40,15 @@ const ids = new WeakMap<IncomingMessage, string>()
  * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export async function workloadsDoor({ road, hosts, certificates, onFailure }: WorkloadsDoor): Promise<RequestListener> {
+export async function workloadsDoor({
+  road,
+  statusLists,
+  hosts,
+  certificates,
+  onFailure,
+}: WorkloadsDoor): Promise<RequestListener> {
   const exchangeToken = tokenEndpoint(road, certificates)
-  const throughEngine = await application(road, certificates, onFailure)
+  const throughEngine = await application(routesOf(road, statusLists, certificates), road.issuer, onFailure)
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
@@ -68,12 +78,11 @@ const TOKEN_PATH = endpoints.token_endpoint
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 async function application(
-  road: Road,
-  certificates: ClientCertificates,
+  routes: Router,
+  issuer: string,
   onFailure: WorkloadsDoor['onFailure'],
 ): Promise<RequestListener> {
-  const engine = await createEngine(road.issuer)
-  const routes = routesOf(road, certificates)
+  const engine = await createEngine(issuer)
   engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
   engine.use(closed(routes))
@@ -104,7 +113,7 @@ function refused(ctx: Context, refusal: Refusal): void {
 
 const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
 
-function routesOf(road: Road, certificates: ClientCertificates): Router {
+function routesOf(road: Road, statusLists: WorkloadsDoor['statusLists'], certificates: ClientCertificates): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
@@ -128,6 +137,9 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
   router.get('/bundle', (ctx) =>
     publish(ctx as unknown as Context, bundleOf(road.snapshots.current()), 'application/json', REFRESH_HINT),
   )
+  router.get('/status-lists/:id', (ctx) =>
+    publishStatusList(ctx as unknown as Context, ctx.params['id'] ?? '', statusLists),
+  )
   router.get('/authorize', (ctx) =>
     problem(
       ctx as unknown as Context,
@@ -140,17 +152,32 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
 }
 
 /** Texts are made once for each set of signing keys, or each snapshot, that they change with. */
-function once<Of extends object>(text: (of: Of) => string): (of: Of) => string {
-  const made = new WeakMap<Of, string>()
+function once<Of extends object, Made>(make: (of: Of) => Made): (of: Of) => Made {
+  const made = new WeakMap<Of, Made>()
   return (of) => {
-    const known = made.get(of) ?? text(of)
+    const known = made.get(of) ?? make(of)
     made.set(of, known)
     return known
   }
 }
 
+const gzipped = once(({ token }: StatusListToken) => promisify(gzip)(token))
+
+/** Of the list there is the present alone, whenever somebody wants it to be of (draft-ietf-oauth-status-list-20 §8). */
+async function publishStatusList(ctx: Context, id: string, lists: WorkloadsDoor['statusLists']): Promise<void> {
+  if (new URLSearchParams(ctx.querystring).has('time'))
+    return problem(ctx, 501, 'A status list is served as it is now. Leave the parameter time out.')
+  const list = await lists.get(id)
+  if (list === undefined)
+    return problem(ctx, 404, 'There is no such status list. A token names its own in status.status_list.uri.')
+  ctx.vary('Accept-Encoding')
+  const compressed = ctx.acceptsEncodings('gzip', 'identity') === 'gzip'
+  if (compressed) ctx.set('Content-Encoding', 'gzip')
+  publish(ctx, compressed ? await gzipped(list) : list.token, 'application/statuslist+jwt', TTL)
+}
+
 /** What anybody may read from anywhere, for so many seconds (MD-08). */
-function publish(ctx: Context, body: string, type: string, maxAge: number): void {
+function publish(ctx: Context, body: string | Buffer, type: string, maxAge: number): void {
   ctx.set({
     'Access-Control-Allow-Origin': '*',
     'Cache-Control': `public, max-age=${maxAge}`,
@@ -162,10 +189,9 @@ function publish(ctx: Context, body: string, type: string, maxAge: number): void
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
 function closed(router: Router): Middleware {
-  const methods = new Map<string, string>([[TOKEN_PATH, 'POST']])
-  for (const { path, methods: allowed } of router.stack) methods.set(String(path), allowed.join(', '))
   return (ctx) => {
-    const allow = methods.get(ctx.path)
+    const allow =
+      ctx.path === TOKEN_PATH ? 'POST' : router.stack.find((layer) => layer.match(ctx.path))?.methods.join(', ')
     if (allow === undefined) return problem(ctx, 404, 'Nothing is served at this path. The metadata names the paths.')
     ctx.set('Allow', allow)
     return problem(ctx, 405, `This path answers ${allow} only.`)

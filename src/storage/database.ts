@@ -3,9 +3,13 @@ import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { StateStore } from '../documents/contract.ts'
 import type { EntityStore } from '../entities/contract.ts'
+import type { StatusSearch } from '../tokens/revoked-statuses.ts'
+import type { IndexBlocks } from '../tokens/status-indexes.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
 import { PostgresEntityStore } from './entity-store.ts'
 import { PostgresStateStore } from './state-store.ts'
+import { PostgresStatusBlocks } from './status-blocks.ts'
+import { PostgresStatusSearch } from './status-search.ts'
 
 export interface DatabaseOptions {
   readonly address: DatabaseAddress
@@ -19,6 +23,8 @@ export interface Database {
   readonly records: RecordReader
   readonly entities: EntityStore
   readonly actions: ActionLog
+  readonly statusBlocks: IndexBlocks
+  readonly statusSearch: StatusSearch
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -53,6 +59,8 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
     records: recordsWhenAsked(pool),
     entities: new PostgresEntityStore(pool),
     actions: actionsWhenAsked(pool),
+    statusBlocks: new PostgresStatusBlocks(pool),
+    statusSearch: new PostgresStatusSearch(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),

@@ -5,7 +5,7 @@ import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 import { inTransaction } from './transaction.ts'
 
 /** A search reads as much as was granted while the longest-lived token could live: it may take its time, off the road. */
-const SEARCH_LIMIT = `SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1min'`
+export const SEARCH_LIMIT = `SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '1min'`
 const PAGE = 500
 const LINEAGES = 5000
 /** Seconds by which a token may end later than its row says: what the clocks of our nodes may differ by, and more. */
@@ -35,7 +35,7 @@ export function liveLineages(pool: pg.Pool, search: LineageSearch, now: number):
   })
 }
 
-interface Reach {
+export interface Reach {
   /** Times are milliseconds since the epoch. Nothing lives that is older than this. */
   readonly oldest: number
   /** Nor that is older than this, of the records up to the place; how long those after it live has not been looked at. */
@@ -47,7 +47,7 @@ interface Reach {
  * The first exchange of a lineage has the token that lives longest, since no later one can make a longer one (I4). So a living
  * lineage began in an hour whose longest-lived token lives.
  */
-async function reach(client: pg.ClientBase, now: number): Promise<Reach> {
+export async function reach(client: pg.ClientBase, now: number): Promise<Reach> {
   const { rows } = await client.query<{ since: Date | null; place: string }>(
     `SELECT p.seq AS place, (
        SELECT min(l.hour) FROM cambist.longest_lives l

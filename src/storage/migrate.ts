@@ -153,6 +153,7 @@ async function grant(client: pg.Client, role: string): Promise<void> {
     'INSERT ON cambist.entities, cambist.entity_records, cambist.entity_changes, cambist.longest_lives',
     'UPDATE ON cambist.projections, cambist.entities, cambist.longest_lives',
     'DELETE ON cambist.longest_lives',
+    'USAGE, SELECT ON SEQUENCE cambist.status_blocks',
     'EXECUTE ON ALL FUNCTIONS IN SCHEMA cambist',
   ]
   const quoted = client.escapeIdentifier(role)

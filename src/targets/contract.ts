@@ -16,6 +16,8 @@ export interface TokenProfile {
   readonly algorithm: string
   /** Proof of possession that the target demands. */
   readonly binding: Binding
+  /** Whether each of its tokens has a place in a status list, where its audience reads that it was revoked. */
+  readonly revocable: boolean
   /** The issued `sub`, where it is not `subject.id`. */
   readonly subject: Mapping | undefined
   readonly claims: readonly (readonly [name: string, mapping: Mapping])[]

@@ -42,6 +42,7 @@ const OUR_CLAIMS: ReadonlySet<string> = new Set([
   'cnf',
   'txn',
   'azp',
+  'status',
 ])
 
 const name = z
@@ -78,6 +79,10 @@ const profileFields = {
     .enum(bindings, `a binding is one of ${bindings.join(', ')}`)
     .optional()
     .describe('Proof of a key that the request must bring'),
+  revocable: z
+    .boolean()
+    .optional()
+    .describe('Whether each token names its place in a status list, which says whether it was revoked'),
   subject: z.string().optional().describe('CEL: the issued sub; subject.id where nothing is said'),
   claims: z
     .record(
@@ -173,6 +178,7 @@ interface WrittenProfile {
   readonly lifetime?: string | undefined
   readonly algorithm?: string | undefined
   readonly binding?: TokenProfile['binding'] | undefined
+  readonly revocable?: boolean | undefined
   readonly subject?: string | undefined
   readonly claims?: Readonly<Record<string, string>> | undefined
 }
@@ -183,7 +189,7 @@ function compileProfile(
   path: string,
   faults: Fault[],
 ): TokenProfile {
-  const { kind, lifetime: life, algorithm, binding, subject, claims, ...settings } = written
+  const { kind, lifetime: life, algorithm, binding, revocable, subject, claims, ...settings } = written
   const form = tokenKinds.find((each) => each.name === kind)
   if (form === undefined)
     faults.push({
@@ -210,6 +216,7 @@ function compileProfile(
     lifetime: parseDuration(life ?? '') ?? DEFAULT_LIFETIME,
     algorithm: algorithm ?? 'ES256',
     binding: binding ?? 'none',
+    revocable: revocable ?? false,
     subject: subject === undefined ? undefined : compileWritten(subject, `${path}.subject`, faults),
     claims: Object.freeze(mapped),
     settings: Object.freeze(readSettings(form, settings)),

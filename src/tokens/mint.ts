@@ -11,6 +11,8 @@ import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import type { Mintable, TokenKind, TokenUsage, Written } from './contract.ts'
+import { signedJwt } from './signed-jwt.ts'
+import { type StatusIndex, type StatusIndexes, statusListUri } from './status-indexes.ts'
 
 /** A token kind by the name that a target's profile gives. */
 export type TokenKinds = ReadonlyMap<string, TokenKind>
@@ -39,6 +41,8 @@ export interface DraftRequest {
 
 export interface MintRequest extends DraftRequest {
   readonly keyring: Keyring
+  /** Where the statuses of revocable tokens stand. */
+  readonly statuses: Pick<StatusIndexes, 'take'>
 }
 
 export interface Minted {
@@ -52,9 +56,11 @@ export interface Minted {
   /** Seconds. */
   readonly expiresIn: number
   readonly scopes: readonly string[]
+  /** Where its status stands; undefined where its target asked for none. */
+  readonly status: StatusIndex | undefined
 }
 
-/** A token without its signature: what explain() shows, and mint() signs. */
+/** A token without its signature and the place of its status: what explain() shows, and mint() signs. */
 export interface Draft extends Written {
   readonly kind: TokenKind
   readonly expiresAt: number
@@ -65,14 +71,31 @@ export interface Draft extends Written {
  * `token_unfit` where the kind cannot make one of it.
  */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
-  const { permission, keyring, id, now } = request
+  const { permission, keyring, now } = request
   if (!isPermission(permission))
     throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
   const signer = keyring.signer(permission.profile.algorithm, now)
   if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
 
-  const { kind, expiresAt, header, claims } = draft(request)
-  const signed = sign(signer, `${encode({ ...header, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`)
+  const written = draft(request)
+  const status = permission.profile.revocable ? request.statuses.take() : undefined
+  return status instanceof Promise
+    ? status.then((one) => issue(written, request, signer, one))
+    : issue(written, request, signer, status)
+}
+
+/** Signs it, with the place of its status where it has one (draft-ietf-oauth-status-list-20 §6.2). */
+function issue(
+  { kind, expiresAt, header, claims }: Draft,
+  { permission, issuer, id, now }: MintRequest,
+  signer: Signer,
+  status: StatusIndex | undefined,
+): Minted | Promise<Minted> {
+  const signed = signedJwt(
+    signer,
+    header,
+    status === undefined ? claims : { ...claims, status: statusClaim(status, issuer) },
+  )
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
@@ -83,9 +106,14 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
+    status,
   })
   return signed instanceof Promise ? signed.then(answer) : answer(signed)
 }
+
+const statusClaim = ({ list, index }: StatusIndex, issuer: string) => ({
+  status_list: { idx: index, uri: statusListUri(issuer, list) },
+})
 
 /** Writes the token that a permission gives. Throws Refusal as mint() does. */
 export function draft(request: DraftRequest): Draft {
@@ -152,13 +180,4 @@ function mappedClaims({ permission, facts }: DraftRequest): Record<string, unkno
     }
   }
   return claims
-}
-
-const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-function sign(signer: Signer, input: string): string | Promise<string> {
-  const complete = (signature: Uint8Array) =>
-    `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
-  const signature = signer.sign(Buffer.from(input))
-  return signature instanceof Promise ? signature.then(complete) : complete(signature)
 }

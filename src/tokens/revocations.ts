@@ -19,7 +19,7 @@ export interface Revocation {
 }
 
 /** What names tokens that will be issued, too: only those of before are meant. A lineage has none, since each is made from one that is revoked. */
-const GOES_ON: ReadonlySet<Revocable> = new Set<Revocable>(['client', 'subject'])
+export const GOES_ON: ReadonlySet<Revocable> = new Set<Revocable>(['client', 'subject'])
 
 /** Why a token counts no longer, in a sentence for the administrator; undefined where it does. */
 export type Revoked = (token: OwnToken, tokenHash: string, subject: string) => string | undefined
@@ -39,4 +39,4 @@ export function revokedBy(revocations: readonly Revocation[]): Revoked {
   }
 }
 
-const nameOf = (what: Revocable, value: string): string => `${what}:${value}`
+export const nameOf = (what: Revocable, value: string): string => `${what}:${value}`

@@ -1,9 +1,9 @@
 /**
- * npm run bench [-- --only exchange,kinds,workloads,fetches,replay,decision,documents] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
+ * npm run bench [-- --only exchange,kinds,workloads,fetches,replay,decision,documents,status] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
  *
  * What an exchange costs, beside what it must cost: one exchange at two numbers of connections; each kind of input beside
  * its own floor; ten thousand workloads under one Client; how often keys are fetched; what a decision costs, and what
- * documents cost as they come into force, by how many there are. Each round runs what is compared one
+ * documents cost as they come into force, by how many there are; how large status lists are, and what they cost. Each round runs what is compared one
  * after the other; a ratio is taken within a round, and the median over the rounds is reported, since the machine may
  * have other things to do. CPU is the operating system's accounting of the server's processes.
  */
@@ -19,6 +19,7 @@ import { measureKinds } from './per-kind.ts'
 import { residentMiB } from './processes.ts'
 import { measureReplay } from './replay.ts'
 import { type Server, startFloor, startServer } from './servers.ts'
+import { measureRevocable, measureStatusLists } from './status.ts'
 import { measureWorkloads } from './workloads.ts'
 import { makeWorld, serverIdentity } from './world.ts'
 
@@ -33,7 +34,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
-const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay', 'decision', 'documents']
+const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay', 'decision', 'documents', 'status']
 /** Those that measure in this process, and need no server. */
 const HERE = new Set(['fetches', 'decision', 'documents'])
 // To name kinds, or a number of workloads, is to ask for that part.
@@ -67,6 +68,7 @@ async function main(stack: AsyncDisposableStack): Promise<Record<string, unknown
   if (parts.has('fetches')) figures['fetches'] = await measureFetches()
   if (parts.has('decision')) figures['decision'] = await measureDecision(rounds(15))
   if (parts.has('documents')) figures['documents'] = await measureDocuments(rounds(7))
+  if (parts.has('status')) figures['statusLists'] = await measureStatusLists(rounds(7))
   return figures
 }
 
@@ -121,6 +123,10 @@ async function askServers(stack: AsyncDisposableStack): Promise<Record<string, u
     }
     if (parts.has('workloads'))
       figures['workloads'] = await measureWorkloads(plain, world, Number(values.workloads ?? 10_000))
+  }
+  if (parts.has('status')) {
+    const measuring = { rounds: rounds(7), milliseconds: milliseconds(2) }
+    figures['revocable'] = await measureRevocable(plain, rs256, measuring, Number(values.records ?? 100_000))
   }
   // Last, because it leaves a large record behind.
   if (parts.has('replay')) figures['replay'] = await measureReplay(plain, rs256, Number(values.records ?? 100_000))

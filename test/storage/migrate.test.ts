@@ -112,6 +112,8 @@ describe('migrations', () => {
       'UPDATE cambist.state SET version = version',
       'DELETE FROM cambist.one_use_marks',
       'DELETE FROM cambist.signing_keys',
+      `SELECT nextval('cambist.status_blocks')`,
+      'SELECT last_value, is_called FROM cambist.status_blocks',
       `INSERT INTO cambist.revisions (version, author, message, changes) VALUES (1000, '', '', '[]')`,
       `INSERT INTO cambist.administrator_actions (id, at, administrator, action, about)
        VALUES (gen_random_uuid(), now(), '', '', '{}')`,
@@ -124,6 +126,7 @@ describe('migrations', () => {
       'DELETE FROM cambist.entities',
       'DELETE FROM cambist.records',
       'DELETE FROM cambist.revisions',
+      `SELECT setval('cambist.status_blocks', 1)`,
       'DELETE FROM cambist.administrator_actions',
       `UPDATE cambist.administrator_actions SET about = '{}'`,
       'UPDATE cambist.document_history SET document = NULL',

@@ -43,6 +43,19 @@ describe('one token for several targets', () => {
   })
 })
 
+describe('a token for two targets', () => {
+  it.each([
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('is revocable where one of them asks for that: %s and %s', (one, other) => {
+    expect(decide({ ...both, targets: targets({ revocable: one }, { revocable: other }) }, twice)).toMatchObject({
+      profile: { revocable: one || other },
+    })
+  })
+})
+
 describe('demands', () => {
   it('that no one proof meets are met by none, whatever a third rule demands', () => {
     const policies = {

@@ -30,6 +30,7 @@ describe('a Target document', () => {
           lifetime: 300,
           algorithm: 'ES256',
           binding: 'none',
+          revocable: false,
           subject: undefined,
           claims: [],
           settings: { typ: 'at+jwt' },
@@ -46,10 +47,17 @@ describe('a Target document', () => {
       algorithm: 'RS256',
       binding: 'any',
       subject: 'subject.subject',
+      revocable: true,
       claims: { team: 'subject.namespace' },
     }
     const [profile] = target({ tokens: [token] }).tokens
-    expect(profile).toMatchObject({ lifetime: 3600, algorithm: 'RS256', binding: 'any', settings: { typ: 'JWT' } })
+    expect(profile).toMatchObject({
+      lifetime: 3600,
+      algorithm: 'RS256',
+      binding: 'any',
+      revocable: true,
+      settings: { typ: 'JWT' },
+    })
     expect(profile?.claims[0]?.[1].value({ subject: { namespace: 'shop' } })).toBe('shop')
   })
 
