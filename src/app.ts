@@ -111,15 +111,14 @@ export async function openApp(options: AppOptions): Promise<App> {
   const keys = new Keys(Object.values(backendRegister), keyEncryption(secrets.keyEncryptionKeys))
   const compiler = new Compiler(compileContext(config, joined, keys))
   const database = await openDatabase({ address, ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }) })
-  const snapshots = new Snapshots(database.states, compiler, {
-    inForce: (snapshot) => {
-      events.snapshotInForce(snapshot.version)
-      keySets.retain(snapshot.issuers.all())
-      void keySets.prefetch(snapshot.issuers.all())
-    },
-    refused: events.snapshotRefused,
-    trouble: (error) => events.databaseTrouble('loading documents', error),
-  })
+  const inForce = (snapshot: Snapshot) => {
+    events.snapshotInForce(snapshot.version)
+    keySets.retain(snapshot.issuers.all())
+    void keySets.prefetch(snapshot.issuers.all())
+  }
+  const trouble = (error: unknown) => events.databaseTrouble('loading documents', error)
+  const told = { inForce, refused: events.snapshotRefused, trouble }
+  const snapshots = new Snapshots(database.states, compiler, told, { clock })
   await snapshots.start()
   return {
     config,

@@ -191,6 +191,12 @@ export interface StateStore {
   history(limit: number, before?: number): Promise<readonly Revision[]>
   /** The version that is in force now, whatever has been told of it. */
   currentVersion(): Promise<number>
-  /** Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. */
-  watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }>
+  /**
+   * Calls back with a version number whenever a change was committed anywhere; also polls, as the net beneath. `onLook` is
+   * told of every look at the version, new or not, and how many milliseconds ago the look began: who hears of none may be behind.
+   */
+  watch(
+    onVersion: (version: number) => void,
+    onLook?: (version: number, ageMs: number) => void,
+  ): Promise<{ close(): Promise<void> }>
 }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { Refusal } from '../refusal.ts'
 import type { Compiler } from './compile.ts'
 import type { Snapshot, StateStore, StoredState } from './contract.ts'
@@ -12,6 +13,12 @@ export interface SnapshotEvents {
   trouble(error: unknown): void
 }
 
+export interface SnapshotTiming {
+  readonly clock?: Pick<Clock, 'monotonic'>
+  /** How long after a load that failed the next one is tried. */
+  readonly retryMs?: number
+}
+
 const LOADS = 3
 
 /**
@@ -23,26 +30,38 @@ export class Snapshots {
   readonly #store: StateStore
   readonly #compiler: Compiler
   readonly #events: SnapshotEvents
+  readonly #clock: Pick<Clock, 'monotonic'>
   readonly #retryMs: number
+  /** When the snapshot in force was last known to be what the database has, by the monotonic clock. */
+  #freshAt = Number.NEGATIVE_INFINITY
   #current: Snapshot | undefined
   #refused: { readonly version: number; readonly why: string } | undefined
   #loading: Promise<void> | undefined
+  #asking: Promise<void> | undefined
   #watch: { close(): Promise<void> } | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
-  /** `retryMs`: how long after a load that failed the next one is tried. */
-  constructor(store: StateStore, compiler: Compiler, events: SnapshotEvents, retryMs = 1000) {
+  constructor(
+    store: StateStore,
+    compiler: Compiler,
+    events: SnapshotEvents,
+    { clock = systemClock, retryMs = 1000 }: SnapshotTiming = {},
+  ) {
     this.#store = store
     this.#compiler = compiler
     this.#events = events
+    this.#clock = clock
     this.#retryMs = retryMs
   }
 
   /** Loads the state and follows its changes. Rejects where it cannot be loaded; resolves where it does not compile, with nothing in force. */
   async start(): Promise<void> {
     await this.#load()
-    this.#watch = await this.#store.watch((version) => this.#onVersion(version))
+    this.#watch = await this.#store.watch(
+      (version) => this.#onVersion(version),
+      (version, ageMs) => this.#confirm(version, this.#clock.monotonic() - ageMs),
+    )
   }
 
   /** Throws Refusal `snapshot_unavailable` where nothing is in force. */
@@ -75,6 +94,42 @@ export class Snapshots {
         )
   }
 
+  /**
+   * A snapshot that was what the database had no longer ago than so many milliseconds: for what is answered without a commit,
+   * where no ledger tells that it is stale. At once where the watch has told lately; else the database is asked. Refuses with
+   * `snapshot_unavailable` where it cannot be heard: no answer outlives its lease.
+   */
+  async freshWithin(ms: number): Promise<Snapshot> {
+    if (this.#clock.monotonic() - this.#freshAt > ms) await this.#ask()
+    return this.current()
+  }
+
+  /** One question at a time; who comes while one is under way shares it. */
+  #ask(): Promise<void> {
+    const asked = this.#clock.monotonic()
+    this.#asking ??= this.#store
+      .currentVersion()
+      .catch((error: unknown) => {
+        throw new Refusal('snapshot_unavailable', 'the database cannot be asked whether its documents have changed', {
+          retryAfter: 1,
+          cause: error,
+        })
+      })
+      .then(async (version) => {
+        await this.atLeast(version)
+        this.#confirm(version, asked)
+      })
+      .finally(() => {
+        this.#asking = undefined
+      })
+    return this.#asking
+  }
+
+  /** The database had this version at a moment after `asked`. */
+  #confirm(version: number, asked: number): void {
+    if (this.#current !== undefined && this.#current.version >= version) this.#freshAt = Math.max(this.#freshAt, asked)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#retry)
@@ -105,9 +160,13 @@ export class Snapshots {
 
   /** One load at a time; who comes while one is under way shares it. */
   #load(): Promise<void> {
+    const asked = this.#clock.monotonic()
     this.#loading ??= this.#store
       .load()
-      .then((state) => this.#install(state))
+      .then(async (state) => {
+        await this.#install(state)
+        this.#confirm(state.version, asked)
+      })
       .finally(() => {
         this.#loading = undefined
       })

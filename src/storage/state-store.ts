@@ -27,6 +27,8 @@ UPDATE cambist.state SET version = version + 1;
 COMMIT`
 
 const CHANNEL = 'cambist_state'
+/** How long whoever asks for the version waits for it. */
+const SILENCE_MS = 1000
 
 type Planner = Parameters<StateStore['change']>[0]
 
@@ -85,12 +87,17 @@ export class PostgresStateStore implements StateStore {
   }
 
   async currentVersion(): Promise<number> {
-    const { rows } = await this.#options.pool.query<{ version: string }>('SELECT version FROM cambist.state')
+    // The limit is ours and not the server's, because a server that is stopped keeps no time.
+    const query: pg.QueryConfig & { query_timeout: number } = {
+      text: 'SELECT version FROM cambist.state',
+      query_timeout: SILENCE_MS,
+    }
+    const { rows } = await this.#options.pool.query<{ version: string }>(query)
     return Number(rows[0]?.version)
   }
 
-  watch(onVersion: (version: number) => void): Promise<{ close(): Promise<void> }> {
+  watch(...[onVersion, onLook = () => {}]: Parameters<StateStore['watch']>): Promise<{ close(): Promise<void> }> {
     const { address, pollMs } = this.#options
-    return followVersion({ address, pollMs, channel: CHANNEL, onVersion })
+    return followVersion({ address, pollMs, channel: CHANNEL, onVersion, onLook })
   }
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { systemClock } from '../lib/clock.ts'
 import type { DatabaseAddress } from './address.ts'
 import { ReconnectingClient } from './reconnecting.ts'
 
@@ -8,6 +9,8 @@ export interface VersionWatchOptions {
   /** The channel of LISTEN; a constant of ours. */
   readonly channel: string
   readonly onVersion: (version: number) => void
+  /** Told of every look, also of one that finds what was known, and how many milliseconds ago it began. */
+  readonly onLook: (version: number, ageMs: number) => void
 }
 
 /** How long the server may be silent before the connection counts as lost, in milliseconds. */
@@ -19,7 +22,7 @@ const SILENCE_MS = 2000
  * @throws what the first connection threw.
  */
 export async function followVersion(options: VersionWatchOptions): Promise<{ close(): Promise<void> }> {
-  const { address, pollMs, channel, onVersion } = options
+  const { address, pollMs, channel, onVersion, onLook } = options
   let told: number | undefined
   let current: pg.Client | undefined
   const tell = (version: number) => {
@@ -28,8 +31,11 @@ export async function followVersion(options: VersionWatchOptions): Promise<{ clo
     onVersion(version)
   }
   const look = async (client: pg.Client) => {
+    const began = systemClock.monotonic()
     const { rows } = await client.query<{ version: string }>({ text: 'SELECT version FROM cambist.state' })
-    tell(Number(rows[0]?.version))
+    const version = Number(rows[0]?.version)
+    tell(version)
+    onLook(version, systemClock.monotonic() - began)
   }
   const connection = new ReconnectingClient({
     address,

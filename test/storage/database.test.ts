@@ -46,6 +46,26 @@ describe('a watch', () => {
     await vi.waitFor(() => expect(seen).toEqual([0, 7]), 5000)
   })
 
+  it('tells of every look that was answered, and of none while nobody answers', async () => {
+    const { url } = await testDatabase()
+    const proxy = await databaseProxy(url)
+    onTestFinished(() => proxy.close())
+    const database = await open({ address: new Secret(proxy.url), pollMs: 10 })
+    const looks: [version: number, ageMs: number][] = []
+    const watch = await database.states.watch(
+      () => {},
+      (...look) => looks.push(look),
+    )
+    onTestFinished(() => watch.close())
+    await vi.waitFor(() => expect(looks.length).toBeGreaterThan(3), 5000)
+    expect(looks.every(([version, ageMs]) => version === 0 && ageMs > 0 && ageMs < 2000)).toBe(true)
+    proxy.mode = 'mute'
+    await proxy.swallowed()
+    const before = looks.length
+    await expect(database.states.currentVersion()).rejects.toThrow('timeout')
+    expect(looks.length).toBe(before)
+  })
+
   it('finds what happened while its connection was lost', async () => {
     const { url } = await testDatabase()
     const proxy = await databaseProxy(url)

@@ -39,8 +39,18 @@ class SlowStore implements StateStore {
   change: StateStore['change'] = (plan) => this.inner.change(plan)
   at: StateStore['at'] = (version) => this.inner.at(version)
   history: StateStore['history'] = (limit, before) => this.inner.history(limit, before)
-  watch: StateStore['watch'] = (onVersion) => this.inner.watch(onVersion)
-  currentVersion: StateStore['currentVersion'] = () => this.inner.currentVersion()
+  /** What the watch is told of its looks, as a test has them happen. */
+  look: (version: number, ageMs: number) => void = () => {}
+  asked = 0
+  watch: StateStore['watch'] = (onVersion, onLook) => {
+    this.look = onLook ?? this.look
+    return this.inner.watch(onVersion)
+  }
+  currentVersion: StateStore['currentVersion'] = async () => {
+    this.asked++
+    if (this.failing) throw new Error('the database is away')
+    return this.inner.currentVersion()
+  }
 }
 
 const put = (store: StateStore, documents = whole) => apply({ store, compiler: compiler(), newKeys }, documents, author)
@@ -108,7 +118,7 @@ describe('snapshots', () => {
     const store = new SlowStore()
     await put(store.inner)
     const { told, events } = recorded()
-    const snapshots = new Snapshots(store, compiler(), events, 1)
+    const snapshots = new Snapshots(store, compiler(), events, { retryMs: 1 })
     await snapshots.start()
     store.failing = true
     await put(store.inner, [later])
@@ -155,5 +165,80 @@ describe('snapshots', () => {
     await until(() => told.length === 3)
     expect(snapshots.current().version).toBe(3)
     await snapshots.close()
+  })
+
+  describe('freshWithin', () => {
+    const LEASE = 30_000
+
+    async function started() {
+      const store = new SlowStore()
+      await put(store.inner)
+      let now = 0
+      const snapshots = new Snapshots(store, compiler(), recorded().events, { clock: { monotonic: () => now } })
+      await snapshots.start()
+      const pass = (ms: number) => {
+        now += ms
+      }
+      return { store, snapshots, pass }
+    }
+
+    it('asks nobody while the database was heard within the lease, and once for all who come after it', async () => {
+      const { store, snapshots, pass } = await started()
+      pass(LEASE)
+      expect((await snapshots.freshWithin(LEASE)).version).toBe(1)
+      expect(store.asked).toBe(0)
+      pass(1)
+      await Promise.all([snapshots.freshWithin(LEASE), snapshots.freshWithin(LEASE), snapshots.freshWithin(LEASE)])
+      expect(store.asked).toBe(1)
+      pass(LEASE)
+      await snapshots.freshWithin(LEASE)
+      expect(store.asked).toBe(1)
+      await snapshots.close()
+    })
+
+    it('counts from the moment at which a look of the watch began', async () => {
+      const { store, snapshots, pass } = await started()
+      pass(LEASE)
+      store.look(1, 2000)
+      pass(LEASE - 2000)
+      await snapshots.freshWithin(LEASE)
+      expect(store.asked).toBe(0)
+      pass(1)
+      await snapshots.freshWithin(LEASE)
+      expect(store.asked).toBe(1)
+      await snapshots.close()
+    })
+
+    it('refuses while the database cannot be heard, though documents are in force', async () => {
+      const { store, snapshots, pass } = await started()
+      store.failing = true
+      pass(LEASE + 1)
+      expect(await rejection(snapshots.freshWithin(LEASE))).toMatchObject({ reason: 'snapshot_unavailable' })
+      expect(snapshots.current().version).toBe(1)
+      store.failing = false
+      expect((await snapshots.freshWithin(LEASE)).version).toBe(1)
+      await snapshots.close()
+    })
+
+    it('takes a look at a version that is not in force here for no confirmation of the one that is', async () => {
+      const { store, snapshots, pass } = await started()
+      pass(LEASE)
+      store.look(2, 0)
+      pass(1)
+      await snapshots.freshWithin(LEASE)
+      expect(store.asked).toBe(1)
+      await snapshots.close()
+    })
+
+    it('brings the newer version that it hears of', async () => {
+      const { store, snapshots } = await started()
+      store.watch = async () => ({ close: async () => {} })
+      const deaf = new Snapshots(store, compiler(), recorded().events, { clock: { monotonic: () => 0 } })
+      await deaf.start()
+      await put(store.inner, [later])
+      expect((await deaf.freshWithin(LEASE)).version).toBe(1)
+      expect((await deaf.freshWithin(-1)).version).toBe(2)
+      await snapshots.close()
+    })
   })
 })
