@@ -152,7 +152,11 @@ describe('architecture', () => {
       'src/cli/sample-tokens.ts',
       'src/keys/backends/local.ts',
       'src/quickstart.ts',
+      'src/tokens/signed-jwt.ts',
+    ])
+    expect(files.filter((file) => /\bsignedJwt\(/.test(textOf(file)))).toEqual([
       'src/tokens/mint.ts',
+      'src/tokens/signed-jwt.ts',
     ])
     expect(files.filter((file) => /\bmint\(\{/.test(textOf(file)))).toEqual(['src/exchange/exchange.ts'])
   })

@@ -4,13 +4,14 @@
  */
 import type { Possession } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
-import type { Keyring, Signer } from '../keys/contract.ts'
+import type { Keyring } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
 import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
 import type { Mintable, TokenKind, TokenUsage, Written } from './contract.ts'
+import { signedJwt } from './signed-jwt.ts'
 
 /** A token kind by the name that a target's profile gives. */
 export type TokenKinds = ReadonlyMap<string, TokenKind>
@@ -72,7 +73,7 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
   if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
 
   const { kind, expiresAt, header, claims } = draft(request)
-  const signed = sign(signer, `${encode({ ...header, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`)
+  const signed = signedJwt(signer, header, claims)
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
@@ -152,13 +153,4 @@ function mappedClaims({ permission, facts }: DraftRequest): Record<string, unkno
     }
   }
   return claims
-}
-
-const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-function sign(signer: Signer, input: string): string | Promise<string> {
-  const complete = (signature: Uint8Array) =>
-    `${input}.${Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('base64url')}`
-  const signature = signer.sign(Buffer.from(input))
-  return signature instanceof Promise ? signature.then(complete) : complete(signature)
 }
