@@ -37,7 +37,7 @@ export class Snapshots {
   #current: Snapshot | undefined
   #refused: { readonly version: number; readonly why: string } | undefined
   #loading: Promise<void> | undefined
-  #asking: Promise<void> | undefined
+  #asking: Promise<unknown> | undefined
   #watch: { close(): Promise<void> } | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
@@ -100,29 +100,28 @@ export class Snapshots {
    * `snapshot_unavailable` where it cannot be heard: no answer outlives its lease.
    */
   async freshWithin(ms: number): Promise<Snapshot> {
-    if (this.#clock.monotonic() - this.#freshAt > ms) await this.#ask()
+    if (this.#clock.monotonic() - this.#freshAt > ms) {
+      // One question at a time; who comes while one is under way shares it.
+      this.#asking ??= this.newest().finally(() => {
+        this.#asking = undefined
+      })
+      await this.#asking
+    }
     return this.current()
   }
 
-  /** One question at a time; who comes while one is under way shares it. */
-  #ask(): Promise<void> {
+  /** The snapshot of what the database has when it is asked, now. Rejects with Refusal `snapshot_unavailable` where it cannot be heard. */
+  async newest(): Promise<Snapshot> {
     const asked = this.#clock.monotonic()
-    this.#asking ??= this.#store
-      .currentVersion()
-      .catch((error: unknown) => {
-        throw new Refusal('snapshot_unavailable', 'the database cannot be asked whether its documents have changed', {
-          retryAfter: 1,
-          cause: error,
-        })
+    const version = await this.#store.currentVersion().catch((cause: unknown) => {
+      throw new Refusal('snapshot_unavailable', 'the database cannot be asked whether its documents have changed', {
+        retryAfter: 1,
+        cause,
       })
-      .then(async (version) => {
-        await this.atLeast(version)
-        this.#confirm(version, asked)
-      })
-      .finally(() => {
-        this.#asking = undefined
-      })
-    return this.#asking
+    })
+    const snapshot = await this.atLeast(version)
+    this.#confirm(version, asked)
+    return snapshot
   }
 
   /** The database had this version at a moment after `asked`. */
