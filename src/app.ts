@@ -186,6 +186,7 @@ const roadToDecision = ({ config, clock, ...app }: App) => ({
   keys: app.keySets,
   source: app.platformService,
   status: app.onlineChecks,
+  references: app.database.references,
   credentialKinds: credentialKinds(app.formats.credentialKinds),
   tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
@@ -274,7 +275,7 @@ function unreachable(cause: unknown): never {
 
 /** The trust of the documents of a snapshot, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
 function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot): AdministratorTrust {
-  const { config, keySets, platformService, onlineChecks, clock } = app
+  const { config, keySets, platformService, onlineChecks, database, clock } = app
   const { version, issuers, administrators, revoked, blocked } = snapshot
   return {
     version,
@@ -284,6 +285,7 @@ function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot
     keys: keySets,
     source: platformService,
     status: onlineChecks,
+    references: database.references,
     revoked,
     blocked,
     ourIssuer: config.issuer,

@@ -9,7 +9,16 @@ import { type ExchangeRequest, readRequest } from './request.ts'
 /** As much of the road as lies before the decision: nothing of it mints, marks or records. */
 export type RoadToDecision = Pick<
   Road,
-  'issuer' | 'endpoints' | 'trustDomain' | 'clock' | 'keys' | 'source' | 'status' | 'credentialKinds' | 'tokenKinds'
+  | 'issuer'
+  | 'endpoints'
+  | 'trustDomain'
+  | 'clock'
+  | 'keys'
+  | 'source'
+  | 'status'
+  | 'references'
+  | 'credentialKinds'
+  | 'tokenKinds'
 > & { readonly events: Pick<ExchangeEvents, 'unknownParameter'> }
 
 /** Told of everything as soon as it is known, so that a refusal further on can say how far the request came. */
@@ -54,6 +63,7 @@ const trustOf = (road: RoadToDecision, { issuers, revoked, blocked }: DecidingSn
   keys: road.keys,
   source: road.source,
   status: road.status,
+  references: road.references,
   revoked,
   blocked,
   endpoints: road.endpoints,

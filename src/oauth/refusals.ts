@@ -98,6 +98,7 @@ const table: Readonly<Record<Reason, Wire>> = {
     'The keys of the issuer of the # cannot be had now. Try again after the time in Retry-After.',
   ),
   signature_invalid: UNVERIFIED,
+  token_unknown: UNVERIFIED,
   claim_missing: invalidRequest('The # lacks a claim that is required here: iss, sub, aud, exp and iat.'),
   claim_malformed: invalidRequest('The # holds a claim that cannot be read.'),
   expired: invalidRequest('The # has expired. Get a fresh one.'),

@@ -1,10 +1,12 @@
 import pg from 'pg'
 import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
+import type { References } from '../credentials/contract.ts'
 import type { StateStore } from '../documents/contract.ts'
 import type { EntityStore } from '../entities/contract.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
 import { PostgresEntityStore } from './entity-store.ts'
+import { ReferenceTokens } from './reference-tokens.ts'
 import { PostgresStateStore } from './state-store.ts'
 
 export interface DatabaseOptions {
@@ -19,6 +21,7 @@ export interface Database {
   readonly records: RecordReader
   readonly entities: EntityStore
   readonly actions: ActionLog
+  readonly references: References
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -53,6 +56,7 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
     records: recordsWhenAsked(pool),
     entities: new PostgresEntityStore(pool),
     actions: actionsWhenAsked(pool),
+    references: new ReferenceTokens(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),

@@ -2,10 +2,11 @@
  * The only road to a signature. It takes a permission, which only policy/evaluate.ts makes, and credentials, which only
  * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
  */
-import type { Possession } from '../credentials/contract.ts'
+import { type Possession, REFERENCE_PREFIX } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
+import { newOpaqueText } from '../lib/opaque-text.ts'
 import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
@@ -53,6 +54,8 @@ export interface Minted {
   /** Seconds. */
   readonly expiresIn: number
   readonly scopes: readonly string[]
+  /** Of a reference: its claims, and when it has expired (seconds since the epoch). They are kept with its record. */
+  readonly standsFor?: { readonly claims: Written['claims']; readonly until: number }
 }
 
 /** A token without its signature: what explain() shows, and mint() signs. */
@@ -62,18 +65,17 @@ export interface Draft extends Written {
 }
 
 /**
- * Signs what draft() wrote. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
+ * Signs what draft() wrote, or makes a reference that stands for it. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
  * `token_unfit` where the kind cannot make one of it.
  */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
-  const { permission, keyring, id, now } = request
+  const { permission, id, now } = request
   if (!isPermission(permission))
     throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
-  const signer = keyring.signer(permission.profile.algorithm, now)
-  if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
 
-  const { kind, expiresAt, header, claims } = draft(request)
-  const signed = signedJwt(signer, header, claims)
+  const written = draft(request)
+  const { kind, expiresAt, claims } = written
+  const made = kind.form === 'reference' ? newOpaqueText(REFERENCE_PREFIX) : sign(written, request)
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
@@ -84,8 +86,16 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
+    ...(kind.form === 'reference' ? { standsFor: { claims, until: expiresAt } } : {}),
   })
-  return signed instanceof Promise ? signed.then(answer) : answer(signed)
+  return made instanceof Promise ? made.then(answer) : answer(made)
+}
+
+function sign({ header, claims }: Draft, { permission, keyring, now }: MintRequest): string | Promise<string> {
+  const { algorithm } = permission.profile
+  const signer = keyring.signer(algorithm, now)
+  if (signer === undefined) throw new Error(`no signing key of algorithm ${algorithm} is active`)
+  return signedJwt(signer, header, claims)
 }
 
 /** Writes the token that a permission gives. Throws Refusal as mint() does. */
