@@ -174,13 +174,23 @@ export async function openWorkloads(
     events,
   }
   const { hosts, clientCertificates: certificates } = config
-  return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
+  const introspection = { ...road, events, snapshots: app.snapshots, endpoints: endpointsOf(config, 'introspect') }
+  const revocations = new RateByKey(clock, { perSecond: 10, burst: 100, keys: 10_000 })
+  const revocation = {
+    ...introspection,
+    endpoints: endpointsOf(config, 'revoke'),
+    store: app.database.states,
+    records: app.database.records,
+    admitsRevocation: (client: string) => revocations.admits(client),
+  }
+  const onFailure = events.failed
+  return { door: await workloadsDoor({ road, introspection, revocation, hosts, certificates, onFailure }), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */
 const roadToDecision = ({ config, clock, ...app }: App) => ({
   issuer: config.issuer,
-  endpoints: endpointsOf(config),
+  endpoints: endpointsOf(config, 'token'),
   trustDomain: config.trustDomain,
   clock,
   keys: app.keySets,
@@ -191,9 +201,11 @@ const roadToDecision = ({ config, clock, ...app }: App) => ({
   tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
 
-/** Our own URLs of the token endpoint, which proofs of possession are made for. */
-const endpointsOf = ({ issuer, clientCertificates: { url } }: Config): readonly string[] =>
-  [issuer, url].flatMap((base) => (base === undefined ? [] : `${base}/token`))
+/** Our own URLs of one place where clients come, which proofs of possession are made for. */
+const endpointsOf = (
+  { issuer, clientCertificates: { url } }: Config,
+  name: 'token' | 'introspect' | 'revoke',
+): readonly string[] => [issuer, url].flatMap((base) => (base === undefined ? [] : `${base}/${name}`))
 
 /** Where the workloads' door is listened at: one place, and one more that asks for client certificates where it is configured. */
 export function workloadsListeners(

@@ -57,7 +57,8 @@ function requestOf(asked: Asked, { events }: RoadToDecision): ExchangeRequest {
   return readRequest(asked.parameters, asked.carried, events.unknownParameter)
 }
 
-const trustOf = (road: RoadToDecision, { issuers, revoked, blocked }: DecidingSnapshot, now: number): Trust => ({
+/** The trust of a snapshot, for requests to the endpoints of the road. */
+export const trustOf = (road: RoadToDecision, { issuers, revoked, blocked }: DecidingSnapshot, now: number): Trust => ({
   kinds: road.credentialKinds,
   issuers,
   keys: road.keys,

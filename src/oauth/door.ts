@@ -14,12 +14,16 @@ import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import { bundle, REFRESH_HINT } from './bundle.ts'
 import { createEngine } from './engine.ts'
+import { type Endpoint, introspectionEndpoint, revocationEndpoint } from './inquiry-endpoints.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
 
 export interface WorkloadsDoor {
   readonly road: Road
+  /** What answers about tokens that are out. */
+  readonly introspection: Parameters<typeof introspectionEndpoint>[0]
+  readonly revocation: Parameters<typeof revocationEndpoint>[0]
   /** Lower-case `Host` values that are answered. */
   readonly hosts: ReadonlySet<string>
   /** How client certificates come in. */
@@ -32,11 +36,16 @@ const ids = new WeakMap<IncomingMessage, string>()
 
 /**
  * First of all, for every request: an id, an origin-form target, a Host that is ours. Koa believes an absolute target and
- * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
+ * any Host, and would name them in metadata (T6, T32, engine.md §3.1). What is posted is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export async function workloadsDoor({ road, hosts, certificates, onFailure }: WorkloadsDoor): Promise<RequestListener> {
-  const exchangeToken = tokenEndpoint(road, certificates)
+export async function workloadsDoor(door: WorkloadsDoor): Promise<RequestListener> {
+  const { road, hosts, certificates, onFailure } = door
+  const endpoints: ReadonlyMap<string, Endpoint> = new Map([
+    [TOKEN_PATH, tokenEndpoint(road, certificates)],
+    [INTROSPECTION_PATH, introspectionEndpoint(door.introspection, certificates)],
+    [REVOCATION_PATH, revocationEndpoint(door.revocation, certificates)],
+  ])
   const throughEngine = await application(road, certificates, onFailure)
   return (message, response) => {
     const id = newId()
@@ -50,8 +59,9 @@ export async function workloadsDoor({ road, hosts, certificates, onFailure }: Wo
         'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.',
       )
     }
-    if (method === 'POST' && (url === TOKEN_PATH || url.startsWith(`${TOKEN_PATH}?`))) {
-      exchangeToken(message, response, id).catch((error: unknown) => {
+    const endpoint = method === 'POST' ? endpoints.get(pathOf(url)) : undefined
+    if (endpoint !== undefined) {
+      endpoint(message, response, id).catch((error: unknown) => {
         onFailure(id, error)
         if (response.headersSent) response.destroy()
         else say(response, id, 500, FAILURE, 'server_error')
@@ -64,6 +74,14 @@ export async function workloadsDoor({ road, hosts, certificates, onFailure }: Wo
 }
 
 const TOKEN_PATH = '/token'
+const INTROSPECTION_PATH = '/introspect'
+const REVOCATION_PATH = '/revoke'
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 async function application(
@@ -161,7 +179,7 @@ function publish(ctx: Context, body: string, type: string, maxAge: number): void
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
 function closed(router: Router): Middleware {
-  const methods = new Map([[TOKEN_PATH, 'POST']])
+  const methods = new Map([TOKEN_PATH, INTROSPECTION_PATH, REVOCATION_PATH].map((path) => [path, 'POST']))
   for (const { path, methods: allowed } of router.stack) methods.set(String(path), allowed.join(', '))
   return (ctx) => {
     const allow = methods.get(ctx.path)

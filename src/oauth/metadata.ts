@@ -1,5 +1,6 @@
 import { registeredMethods } from '../clients/contract.ts'
 import { GRANTS } from '../exchange/grants.ts'
+import { algorithmOfAnswers } from '../issued/signed-answer.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
 
@@ -27,6 +28,9 @@ export function metadata(
   { issuer, subjectTokenTypes, issuedTokenTypes, authenticationMethods, certificates, mtlsUrl }: MetadataInput,
   keyring: Keyring,
 ): Record<string, unknown> {
+  const methods = STANDARD_METHODS.filter(
+    (name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name)),
+  )
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
   return {
     issuer,
@@ -34,17 +38,15 @@ export function metadata(
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: GRANTS.map(({ type }) => type),
     // `none`: a workload whose subject token proves which client it is authenticates with nothing else.
-    token_endpoint_auth_methods_supported: [
-      ...STANDARD_METHODS.filter((name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name))),
-      'none',
-    ],
+    token_endpoint_auth_methods_supported: [...methods, 'none'],
     token_endpoint_auth_signing_alg_values_supported: [...algorithms.keys()],
+    ...aboutTokens(issuer, methods, keyring),
     client_attestation_signing_alg_values_supported: [...algorithms.keys()],
     client_attestation_pop_signing_alg_values_supported: [...algorithms.keys()],
     dpop_signing_alg_values_supported: [...algorithms.keys()],
     // CB-06, CB-07. The issuer is the same at the alias, and so is the audience of assertions (CB-08).
     ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
-    ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: { token_endpoint: `${mtlsUrl}/token` } }),
+    ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: endpointsAt(mtlsUrl) }),
     cambist_subject_token_types_supported: subjectTokenTypes,
     cambist_issued_token_types_supported: issuedTokenTypes,
     authorization_endpoint: `${issuer}/authorize`,
@@ -53,3 +55,25 @@ export function metadata(
     id_token_signing_alg_values_supported: signing.length > 0 ? signing : ['ES256'],
   }
 }
+
+/** What is asked of tokens that are out, and done to them: by authenticated clients alone (MD-04, MD-05, JI-05). */
+function aboutTokens(issuer: string, methods: readonly string[], keyring: Keyring): Record<string, unknown> {
+  const { introspection_endpoint, revocation_endpoint } = endpointsAt(issuer)
+  const signing = [...algorithms.keys()]
+  return {
+    introspection_endpoint,
+    introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: signing,
+    introspection_signing_alg_values_supported: [algorithmOfAnswers(keyring) ?? 'ES256'],
+    revocation_endpoint,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: signing,
+  }
+}
+
+/** Where clients come with what authenticates them. */
+const endpointsAt = (base: string) => ({
+  token_endpoint: `${base}/token`,
+  introspection_endpoint: `${base}/introspect`,
+  revocation_endpoint: `${base}/revoke`,
+})

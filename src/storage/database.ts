@@ -63,7 +63,7 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
   }
 }
 
-/** The query builder is loaded by the first question, which workers never ask. */
+/** The query builder is loaded by the first question, which workers do not ask before somebody revokes. */
 function recordsWhenAsked(pool: pg.Pool): RecordReader {
   const store = async () => new (await import('./record-store.ts')).RecordStore(pool)
   return {
@@ -72,6 +72,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     walk: async (period) => (await store()).walk(period),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
     liveLineages: async (search, now) => (await store()).liveLineages(search, now),
+    livingIn: async (lineage, now) => (await store()).livingIn(lineage, now),
     clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
   }
 }

@@ -158,6 +158,7 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
       walk: async () => ({ atMost: 1, whole: true, batches: Readable.from([[record]]) }),
       unexpired: async () => 3,
       liveLineages: async () => [{ lineage: RECORD_ID, tokens: 2, until: NOW / 1000 + 300 }],
+      livingIn: async () => [],
       clientsGrantedSince: async () => new Set(['checkout']),
     },
     entities: noEntities,
