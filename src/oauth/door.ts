@@ -127,7 +127,7 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
     issuer: road.issuer,
     subjectTokenTypes: [...road.credentialKinds.ofTokens.keys()].sort(),
     authenticationMethods: authenticationMethodsOf(road.credentialKinds),
-    issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
+    issuedTokenTypes: [...new Set([...road.tokenKinds.values()].map((kind) => kind.tokenType))].sort(),
     certificates: certificates.listen !== undefined || certificates.header !== undefined,
     mtlsUrl: certificates.url,
   }

@@ -61,15 +61,18 @@ describe('RFC 9701 §5: the answer', () => {
     expect(payload['token_introspection']).toMatchObject({ active: true, client_id: 'web' })
   })
 
-  it.each(['web', 'stranger'] as const)('JI-04, IN-05: tells %s inside that it is inactive, and no more', async (by) => {
-    const { text } = await introspect(await issued(), by)
-    expect(decode(text).claims).toEqual({
-      iss: issuer,
-      aud: by,
-      iat: clock.seconds(),
-      token_introspection: { active: false },
-    })
-  })
+  it.each(['web', 'stranger'] as const)(
+    'JI-04, IN-05: tells %s inside that it is inactive, and no more',
+    async (by) => {
+      const { text } = await introspect(await issued(), by)
+      expect(decode(text).claims).toEqual({
+        iss: issuer,
+        aud: by,
+        iat: clock.seconds(),
+        token_introspection: { active: false },
+      })
+    },
+  )
 
   it('JI-05: is signed by the algorithm that the metadata names, RS256 where there is such a key', async () => {
     const named = async () => {
