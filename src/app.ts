@@ -183,13 +183,23 @@ export async function openWorkloads(
   const { statusBlocks: blocks, statusSearch: search } = database
   const onTrouble = (error: unknown) => events.databaseTrouble('looking for what was revoked', error)
   const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search, onTrouble })
-  return { door: await workloadsDoor({ road, statusLists, hosts, certificates, onFailure: events.failed }), ledger }
+  const introspection = { ...road, events, snapshots, endpoints: endpointsOf(config, 'introspection_endpoint') }
+  const revocations = new RateByKey(clock, { perSecond: 10, burst: 100, keys: 10_000 })
+  const revocation = {
+    ...introspection,
+    endpoints: endpointsOf(config, 'revocation_endpoint'),
+    store: database.states,
+    records: database.records,
+    admitsRevocation: (client: string) => revocations.admits(client),
+  }
+  const doors = { road, introspection, revocation, statusLists, hosts, certificates, onFailure: events.failed }
+  return { door: await workloadsDoor(doors), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */
 const roadToDecision = ({ config, secrets, clock, ...app }: App) => ({
   issuer: config.issuer,
-  endpoints: urlsOf(endpoints.token_endpoint, { issuer: config.issuer, mtlsUrl: config.clientCertificates.url }),
+  endpoints: endpointsOf(config, 'token_endpoint'),
   // Of our issuer alone, also where another deployment has the same keys.
   nonces: dpopNonces(derivedKeys(secrets.keyEncryptionKeys, `dpop nonce of ${config.issuer}`), {
     required: config.dpopNonce === 'required',
@@ -199,9 +209,14 @@ const roadToDecision = ({ config, secrets, clock, ...app }: App) => ({
   keys: app.keySets,
   source: app.platformService,
   status: app.onlineChecks,
+  references: app.database.references,
   credentialKinds: credentialKinds(app.formats.credentialKinds),
   tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
+
+/** Our own URLs of one place where clients come, which proofs of possession are made for. */
+const endpointsOf = ({ issuer, clientCertificates: { url } }: Config, name: keyof typeof endpoints) =>
+  urlsOf(endpoints[name], { issuer, mtlsUrl: url })
 
 /** Where the workloads' door is listened at: one place, and one more that asks for client certificates where it is configured. */
 export function workloadsListeners(
@@ -283,7 +298,7 @@ function unreachable(cause: unknown): never {
 
 /** The trust of the documents of a snapshot, for administrators' tokens: the same pipeline as on the road, with the audience of their own door. */
 function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot): AdministratorTrust {
-  const { config, keySets, platformService, onlineChecks, clock } = app
+  const { config, keySets, platformService, onlineChecks, database, clock } = app
   const { version, issuers, administrators, revoked, blocked } = snapshot
   return {
     version,
@@ -293,6 +308,7 @@ function administratorTrust(app: App, kinds: CredentialKinds, snapshot: Snapshot
     keys: keySets,
     source: platformService,
     status: onlineChecks,
+    references: database.references,
     revoked,
     blocked,
     ourIssuer: config.issuer,

@@ -40,6 +40,7 @@ export const reasons = [
   'key_unknown',
   'keys_unavailable',
   'signature_invalid',
+  'token_unknown',
   'claim_missing',
   'claim_malformed',
   'expired',

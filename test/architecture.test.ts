@@ -24,6 +24,7 @@ const RANKS: Readonly<Record<string, number>> = {
   documents: 5,
   entities: 6,
   exchange: 6,
+  issued: 6.5,
   storage: 7,
   telemetry: 7,
   server: 7,
@@ -155,6 +156,7 @@ describe('architecture', () => {
       'src/tokens/signed-jwt.ts',
     ])
     expect(files.filter((file) => /\bsignedJwt\(/.test(textOf(file)))).toEqual([
+      'src/issued/signed-answer.ts',
       'src/tokens/mint.ts',
       'src/tokens/signed-jwt.ts',
       'src/tokens/status-lists.ts',

@@ -77,6 +77,20 @@ export type { Mark }
 export interface Entry {
   readonly record: ExchangeRecord
   readonly marks: readonly Mark[]
+  /** What the opaque token stands for that the record says was issued: kept in the same commit. */
+  readonly standsFor?: StandsFor | undefined
+}
+
+/** The claims of an opaque token, and when it has expired (seconds since the epoch). */
+export interface StandsFor {
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly until: number
+}
+
+/** Marks that are claimed without a record, and the version of the documents under which that was decided. */
+export interface Spending {
+  readonly marks: readonly Mark[]
+  readonly snapshotVersion: number
 }
 
 export type Committed =
@@ -90,4 +104,6 @@ export type Committed =
 export interface Ledger {
   /** Resolves when the entry is durable. Rejects with Refusal `record_unavailable` where it cannot be written in time. */
   commit(entry: Entry): Promise<Committed>
+  /** The same without a row, for what is answered from memory to whoever authenticated by something of one use. */
+  spend(spending: Spending): Promise<Committed>
 }

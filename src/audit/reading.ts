@@ -68,6 +68,15 @@ export interface LiveLineage {
   readonly until: number
 }
 
+/** A token that was issued in a lineage and has not expired. */
+export interface LivingToken {
+  readonly id: string
+  /** Ids of the tokens that it was made from. */
+  readonly parents: readonly string[]
+  /** When it ends, or a little later. Seconds since the epoch. */
+  readonly until: number
+}
+
 /** Reads what the ledger wrote. Implemented by storage/. */
 export interface RecordReader {
   /**
@@ -82,6 +91,8 @@ export interface RecordReader {
   unexpired(what: Revocable, value: string, now: number): Promise<number>
   /** Every lineage with a living token in which a record is meant. `now` is milliseconds since the epoch. */
   liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]>
+  /** The living tokens of a lineage, each after those that it was made from. `now` is milliseconds since the epoch. */
+  livingIn(lineage: string, now: number): Promise<readonly LivingToken[]>
   /** Names of the clients that were granted something at this moment or later; milliseconds since the epoch. */
   clientsGrantedSince(since: number): Promise<ReadonlySet<string>>
 }

@@ -161,7 +161,7 @@ export class OpenRecord {
 
   close(): Entry {
     this.#durationMs = Math.max(0, this.#clock.monotonic() - this.#opening.startedAt)
-    return { record: this.#row(), marks: this.#marks }
+    return { record: this.#row(), marks: this.#marks, standsFor: this.#granted?.token.standsFor }
   }
 
   #row(): ExchangeRecord {

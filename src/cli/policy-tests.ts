@@ -139,6 +139,7 @@ class Runner {
       source: { present: nobodyAsked },
       // An issuer that is asked says yes: its word is not what a policy test is about.
       status: { check: () => undefined },
+      references: { claimsOf: () => undefined },
       credentialKinds: this.#kinds,
       tokenKinds: this.#tokenKinds,
       events: { unknownParameter: () => undefined },

@@ -148,6 +148,18 @@ export interface Possession {
   checkAllUsed(): void
 }
 
+/** What opaque tokens of ours begin with: `cambist_at_`, 256 random bits, and a checksum (lib/opaque-text.ts). */
+export const REFERENCE_PREFIX = 'cambist_at_'
+
+/** What tokens of ours stand for that say nothing by themselves. Implemented by storage/. */
+export interface References {
+  /**
+   * The claims of the token with this hash (base64url SHA-256); undefined where none was issued, or it has long expired. At
+   * once where they are in memory. Rejects with Refusal `record_unavailable` where they cannot be read.
+   */
+  claimsOf(tokenHash: string): JsonObject | undefined | Promise<JsonObject | undefined>
+}
+
 export interface VerifyTools {
   /** The credential as presented. */
   readonly token: string
@@ -158,6 +170,7 @@ export interface VerifyTools {
   readonly keys: KeyFinder
   readonly source: CredentialSource
   readonly possession: Possession
+  readonly references: References
   /** Who we are: what credentials without an audience are made for. */
   readonly ourIssuer: string
 }

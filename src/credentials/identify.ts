@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
-import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
+import type { Leniency, Mark, OwnToken, Possession, Presented, References, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
 import { checkConnection } from './presented-certificate.ts'
@@ -24,6 +24,7 @@ export interface Trusting extends LookUp {
   readonly keys: KeyFinder
   readonly source: CredentialSource
   readonly status: StatusChecks
+  readonly references: References
   /** Why a token of ours counts no longer, though its time is not over; undefined where it does. */
   revoked(token: OwnToken, tokenHash: string, subject: string): string | undefined
   readonly blocked: Blocks
@@ -164,10 +165,10 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
 function factsOf(
   { kind, issuer, reading }: Found,
   { position, token }: Presented,
-  { now, keys, source, ourIssuer, adminAudience, possession }: Trusting,
+  { now, keys, source, references, ourIssuer, adminAudience, possession }: Trusting,
 ): VerifiedFacts | Promise<VerifiedFacts> {
   const accepted = acceptedAudiences(issuer, position, { ourIssuer, adminAudience, now })
-  return kind.verify(reading, issuer, { token, now, accepted, keys, source, possession, ourIssuer })
+  return kind.verify(reading, issuer, { token, now, accepted, keys, source, references, possession, ourIssuer })
 }
 
 /** Past the check of audiences, each of these is there because a document says so. */

@@ -3,6 +3,7 @@ import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping } from '../lib/cel.ts'
 import { readJwks } from '../lib/jwk.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
+import { REFERENCE_PREFIX } from './contract.ts'
 import { ACCESS_TOKEN_TYPE, type OwnSettings } from './kinds/own-access-token.ts'
 
 /** Seconds: no target's tokens live longer (targets/), and a token that says it does is none of ours. */
@@ -19,6 +20,7 @@ const CLIENT = compileMapping('assertion.client_id', VARIABLES)
  */
 export const ownIssuers = (ourIssuer: string, published: unknown): readonly TrustedIssuer[] => [
   ownAccessTokens(ourIssuer, published),
+  ownOpaqueTokens(ourIssuer, published),
 ]
 
 /**
@@ -55,6 +57,15 @@ function ownAccessTokens(ourIssuer: string, published: unknown): TrustedIssuer<O
     renameable: {},
   })
 }
+
+/** The same of our opaque tokens: trusted by what is kept with the record of their exchanges, and by no key. */
+const ownOpaqueTokens = (ourIssuer: string, published: unknown): TrustedIssuer<unknown> =>
+  Object.freeze({
+    ...ownAccessTokens(ourIssuer, published),
+    credential: 'opaque',
+    settings: {},
+    lookUp: [REFERENCE_PREFIX],
+  })
 
 const ALGORITHMS: ReadonlySet<string> = new Set(algorithms.keys())
 /** Its audience is a resource server: what is looked up is the issuer alone, and who may bring the token is the decision's. */

@@ -5,7 +5,7 @@
 
 import type { Ledger } from '../audit/contract.ts'
 import type { Grant } from '../clients/contract.ts'
-import type { Carried } from '../credentials/contract.ts'
+import type { Carried, References } from '../credentials/contract.ts'
 import type { CredentialKinds } from '../credentials/look-up.ts'
 import type { DpopNonces } from '../credentials/proofs/contract.ts'
 import type { Snapshot } from '../documents/contract.ts'
@@ -71,6 +71,7 @@ export interface Road {
   readonly keys: KeyFinder
   readonly source: CredentialSource
   readonly status: StatusChecks
+  readonly references: References
   readonly credentialKinds: CredentialKinds
   readonly tokenKinds: TokenKinds
   /** Where the statuses of revocable tokens stand. */

@@ -69,7 +69,7 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     case 'stale':
       return { answer, stale: committed.version }
     case 'replayed': {
-      const refusal = refusalOf(committed.mark)
+      const refusal = replayOf(committed.mark)
       road.events.closed('refused', refusal.reason, record.grant, record.durationMs)
       return { answer: { granted: false, id: answer.id, refusal } }
     }
@@ -81,7 +81,7 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
 }
 
 /** A mark that somebody else has: by an earlier use, or as another holder of what was first used with another key. */
-function refusalOf({ purpose, issuer, id, holder, about }: Mark): Refusal {
+export function replayOf({ purpose, issuer, id, holder, about }: Mark): Refusal {
   const refusal =
     holder === undefined
       ? new Refusal('replayed', `${purpose} ${id} of ${issuer} was used before`)

@@ -17,6 +17,7 @@ export type RoadToDecision = Pick<
   | 'keys'
   | 'source'
   | 'status'
+  | 'references'
   | 'credentialKinds'
   | 'tokenKinds'
 > & { readonly events: Pick<ExchangeEvents, 'unknownParameter'> }
@@ -57,12 +58,14 @@ function requestOf(asked: Asked, { events }: RoadToDecision): ExchangeRequest {
   return readRequest(asked.parameters, asked.carried, events.unknownParameter)
 }
 
-const trustOf = (road: RoadToDecision, { issuers, revoked, blocked }: DecidingSnapshot, now: number): Trust => ({
+/** The trust of a snapshot, for requests to the endpoints of the road. */
+export const trustOf = (road: RoadToDecision, { issuers, revoked, blocked }: DecidingSnapshot, now: number): Trust => ({
   kinds: road.credentialKinds,
   issuers,
   keys: road.keys,
   source: road.source,
   status: road.status,
+  references: road.references,
   revoked,
   blocked,
   endpoints: road.endpoints,

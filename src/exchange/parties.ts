@@ -15,7 +15,7 @@ import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
 import { candidatesOf, type KnownClients } from './candidates.ts'
 import type { DecidingSnapshot } from './contract.ts'
-import type { DeclaredToken, ExchangeRequest } from './request.ts'
+import type { CallerRequest, DeclaredToken, ExchangeRequest } from './request.ts'
 
 /** Everybody who takes part in an exchange, verified, and what the request proves of keys. */
 export interface Parties {
@@ -56,25 +56,11 @@ export async function identifyParties(
   trust: Trust,
   witness: Witness,
 ): Promise<Parties> {
-  const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
-  witness.proves(possession.keys)
-  const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
-  const known: KnownClients = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
-  const identified = async (position: Exclude<Position, 'administrator'>, declared: DeclaredToken) => {
-    const party = await identify({ position, ...declared }, trusting)
-    toldOf(party, witness)
-    for (const mark of party.marks) witness.mark(mark)
-    for (const leniency of party.leniencies) witness.lenient(position, leniency)
-    return party
-  }
-
-  const credential = request.authentication ?? certificateAsClient(request, snapshot, trusting)
-  const authenticated = credential === undefined ? undefined : await identified('client', credential)
-  let client = authenticated === undefined ? undefined : authenticatedClient(authenticated, request, known)
-  if (client !== undefined) {
-    witness.client(client)
-    checkNotBlocked(client, snapshot.blocked, trust.now)
-  }
+  const meeting = meetingOf(carried, snapshot, trust, witness)
+  const { possession, known, identified } = meeting
+  const caller = await authenticate(request, snapshot, meeting, witness)
+  const authenticated = caller?.authenticated
+  let client = caller?.client
 
   const subject = await subjectOf(request, authenticated, identified, witness)
   const actor = request.actor === undefined ? undefined : await identified('actor', request.actor)
@@ -93,6 +79,63 @@ export async function identifyParties(
     actorIssuer: acting.issuer.name === CLIENTS_ISSUER ? undefined : acting.issuer.authority,
     possession,
   }
+}
+
+/** Who asks, where nobody is asked for: the client that authenticates. Rejects with a Refusal. */
+export async function identifyClient(
+  request: CallerRequest,
+  carried: Carried,
+  snapshot: DecidingSnapshot,
+  trust: Trust,
+  witness: Witness,
+): Promise<Facts['client']> {
+  const meeting = meetingOf(carried, snapshot, trust, witness)
+  const caller = await authenticate(request, snapshot, meeting, witness)
+  meeting.possession.checkAllUsed()
+  if (caller === undefined) throw new Refusal('client_required', 'the request came without client authentication')
+  return caller.client
+}
+
+/** A request whose parties are being met, one after the other. */
+interface Meeting {
+  readonly possession: Possession
+  readonly trusting: Trusting
+  readonly known: KnownClients
+  identified(position: Exclude<Position, 'administrator'>, declared: DeclaredToken): Promise<Identified>
+}
+
+function meetingOf(carried: Carried, snapshot: DecidingSnapshot, trust: Trust, witness: Witness): Meeting {
+  const possession = possessionOf(carried, trust, (mark) => witness.mark(mark))
+  witness.proves(possession.keys)
+  const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
+  return {
+    possession,
+    trusting,
+    known: { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) },
+    async identified(position, declared) {
+      const party = await identify({ position, ...declared }, trusting)
+      toldOf(party, witness)
+      for (const mark of party.marks) witness.mark(mark)
+      for (const leniency of party.leniencies) witness.lenient(position, leniency)
+      return party
+    },
+  }
+}
+
+/** The client by a credential of its own; undefined where the request brings none. */
+async function authenticate(
+  request: CallerRequest,
+  snapshot: DecidingSnapshot,
+  { trusting, known, identified }: Meeting,
+  witness: Witness,
+): Promise<{ readonly authenticated: Identified; readonly client: Facts['client'] } | undefined> {
+  const credential = request.authentication ?? certificateAsClient(request, snapshot, trusting)
+  if (credential === undefined) return undefined
+  const authenticated = await identified('client', credential)
+  const client = authenticatedClient(authenticated, request, known)
+  witness.client(client)
+  checkNotBlocked(client, snapshot.blocked, trusting.now)
+  return { authenticated, client }
 }
 
 /** For whom the token is to be: whose credential the request brings for that; else the client itself. */
@@ -133,7 +176,7 @@ function checkNotBlocked({ candidates }: Facts['client'], blocked: Blocks, now: 
  * nothing more: it binds what is issued (CB-03), and vouches for nobody.
  */
 function certificateAsClient(
-  { certificate, clientId }: ExchangeRequest,
+  { certificate, clientId }: CallerRequest,
   snapshot: DecidingSnapshot,
   trusting: Trusting,
 ): DeclaredToken | undefined {
@@ -149,11 +192,7 @@ function certificateAsClient(
 const BY_CERTIFICATE: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509'])
 
 /** The client that a credential proves: a registered one, or every client that the workload is. */
-function authenticatedClient(
-  authenticated: Identified,
-  request: ExchangeRequest,
-  known: KnownClients,
-): Facts['client'] {
+function authenticatedClient(authenticated: Identified, request: CallerRequest, known: KnownClients): Facts['client'] {
   const { principal, authentication } = authenticated
   if (principal.issuer === CLIENTS_ISSUER) {
     const client = known.clients.byName(principal.subject)
@@ -198,7 +237,7 @@ const isRegisteredBy = ({ issuer, certificate }: Identified, { authentication }:
 function foundClient(
   subject: Identified,
   actor: Identified | undefined,
-  request: ExchangeRequest,
+  request: CallerRequest,
   known: KnownClients,
 ): Facts['client'] {
   const bearer = actor ?? subject
@@ -242,7 +281,7 @@ const candidates = (workload: Identified, authentication: string, known: KnownCl
 function selected(
   workload: Identified,
   authentication: string,
-  request: ExchangeRequest,
+  request: CallerRequest,
   known: KnownClients,
 ): Facts['client'] {
   const { principal } = workload
@@ -266,7 +305,7 @@ function asClient(
   clients: readonly Client[],
   authentication: string,
   principal: Principal,
-  { clientId }: ExchangeRequest,
+  { clientId }: CallerRequest,
 ): Facts['client'] {
   const names = [...new Set(clients.map((client) => client.name))]
   if (clientId === undefined || (clientId === principal.id && parseSpiffeId(clientId) !== undefined))

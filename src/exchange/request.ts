@@ -13,17 +13,21 @@ export interface DeclaredToken {
   readonly tokenType: string
 }
 
-/** What a request asks: parsed once, here; nobody inside looks at parameters again. */
-export interface ExchangeRequest {
-  readonly grant: Grant
-  /** The subject token or the assertion; undefined in client credentials, where the client is the subject itself. */
-  readonly subject: (DeclaredToken & { readonly position: 'subject' | 'assertion' }) | undefined
-  readonly actor: DeclaredToken | undefined
+/** Who asks, whatever is asked. */
+export interface CallerRequest {
   /** What authenticates the client: an assertion, or a credential that the request carries beside its form. */
   readonly authentication: DeclaredToken | undefined
   /** The certificate of the connection. It authenticates the client where nothing else does and somebody here trusts it (parties.ts); else it is a key and nothing more (CB-03). */
   readonly certificate: DeclaredToken | undefined
   readonly clientId: string | undefined
+}
+
+/** What a request asks: parsed once, here; nobody inside looks at parameters again. */
+export interface ExchangeRequest extends CallerRequest {
+  readonly grant: Grant
+  /** The subject token or the assertion; undefined in client credentials, where the client is the subject itself. */
+  readonly subject: (DeclaredToken & { readonly position: 'subject' | 'assertion' }) | undefined
+  readonly actor: DeclaredToken | undefined
   readonly audiences: readonly string[]
   readonly resources: readonly string[]
   readonly scopes: readonly string[]
@@ -60,9 +64,7 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
     grant: grant.name,
     subject: subjectOf(grant.name, parameters, carried),
     actor: declared(parameters, 'actor_token', 'actor_token_type'),
-    authentication: authenticationOf(parameters, carried),
-    certificate: certificateOf(carried),
-    clientId: single(parameters, 'client_id', LIMITS.name),
+    ...readCaller(parameters, carried),
     audiences: several(parameters, 'audience'),
     resources: several(parameters, 'resource').map(checkedResource),
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
@@ -70,6 +72,16 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
     transaction: transactionOf(parameters, requestedTokenType),
   }
 }
+
+/** Who asks. Throws Refusal. */
+export const readCaller = (parameters: Parameters, carried: Carried): CallerRequest => ({
+  authentication: authenticationOf(parameters, carried),
+  certificate: certificateOf(carried),
+  clientId: single(parameters, 'client_id', LIMITS.name),
+})
+
+/** A token that somebody asks about. Throws Refusal. */
+export const readToken = (parameters: Parameters): string => required(parameters, 'token', MAX_TOKEN_LENGTH)
 
 /** For whom the token is to be: what the grant brings for that, with the position in which it stands. */
 function subjectOf(grant: Grant, parameters: Parameters, carried: Carried): ExchangeRequest['subject'] {

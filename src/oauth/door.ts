@@ -18,6 +18,7 @@ import { type StatusLists, type StatusListToken, TTL } from '../tokens/status-li
 import { bundle, REFRESH_HINT } from './bundle.ts'
 import { endpoints } from './endpoints.ts'
 import { createEngine } from './engine.ts'
+import { type Endpoint, introspectionEndpoint, revocationEndpoint } from './inquiry-endpoints.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
@@ -25,6 +26,9 @@ import { tokenEndpoint } from './token-endpoint.ts'
 export interface WorkloadsDoor {
   readonly road: Road
   readonly statusLists: Pick<StatusLists, 'get'>
+  /** What answers about tokens that are out. */
+  readonly introspection: Parameters<typeof introspectionEndpoint>[0]
+  readonly revocation: Parameters<typeof revocationEndpoint>[0]
   /** Lower-case `Host` values that are answered. */
   readonly hosts: ReadonlySet<string>
   /** How client certificates come in. */
@@ -37,18 +41,17 @@ const ids = new WeakMap<IncomingMessage, string>()
 
 /**
  * First of all, for every request: an id, an origin-form target, a Host that is ours. Koa believes an absolute target and
- * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
+ * any Host, and would name them in metadata (T6, T32, engine.md §3.1). What is posted is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export async function workloadsDoor({
-  road,
-  statusLists,
-  hosts,
-  certificates,
-  onFailure,
-}: WorkloadsDoor): Promise<RequestListener> {
-  const exchangeToken = tokenEndpoint(road, certificates)
-  const throughEngine = await application(routesOf(road, statusLists, certificates), road.issuer, onFailure)
+export async function workloadsDoor(door: WorkloadsDoor): Promise<RequestListener> {
+  const { road, hosts, certificates, onFailure } = door
+  const posted: ReadonlyMap<string, Endpoint> = new Map([
+    [endpoints.token_endpoint, tokenEndpoint(road, certificates)],
+    [endpoints.introspection_endpoint, introspectionEndpoint(door.introspection, certificates)],
+    [endpoints.revocation_endpoint, revocationEndpoint(door.revocation, certificates)],
+  ])
+  const throughEngine = await application(routesOf(road, door.statusLists, certificates), road.issuer, onFailure)
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
@@ -61,8 +64,9 @@ export async function workloadsDoor({
         'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.',
       )
     }
-    if (method === 'POST' && (url === TOKEN_PATH || url.startsWith(`${TOKEN_PATH}?`))) {
-      exchangeToken(message, response, id).catch((error: unknown) => {
+    const endpoint = method === 'POST' ? posted.get(pathOf(url)) : undefined
+    if (endpoint !== undefined) {
+      endpoint(message, response, id).catch((error: unknown) => {
         onFailure(id, error)
         if (response.headersSent) response.destroy()
         else say(response, id, 500, FAILURE, 'server_error')
@@ -74,7 +78,13 @@ export async function workloadsDoor({
   }
 }
 
-const TOKEN_PATH = endpoints.token_endpoint
+const POSTED: ReadonlySet<string> = new Set(Object.values(endpoints))
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 async function application(
@@ -119,7 +129,7 @@ function routesOf(road: Road, statusLists: WorkloadsDoor['statusLists'], certifi
     issuer: road.issuer,
     subjectTokenTypes: [...road.credentialKinds.ofTokens.keys()].sort(),
     authenticationMethods: authenticationMethodsOf(road.credentialKinds),
-    issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
+    issuedTokenTypes: [...new Set([...road.tokenKinds.values()].map((kind) => kind.tokenType))].sort(),
     certificates: certificates.listen !== undefined || certificates.header !== undefined,
     mtlsUrl: certificates.url,
   }
@@ -190,8 +200,9 @@ function publish(ctx: Context, body: string | Buffer, type: string, maxAge: numb
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
 function closed(router: Router): Middleware {
   return (ctx) => {
-    const allow =
-      ctx.path === TOKEN_PATH ? 'POST' : router.stack.find((layer) => layer.match(ctx.path))?.methods.join(', ')
+    const allow = POSTED.has(ctx.path)
+      ? 'POST'
+      : router.stack.find((layer) => layer.match(ctx.path))?.methods.join(', ')
     if (allow === undefined) return problem(ctx, 404, 'Nothing is served at this path. The metadata names the paths.')
     ctx.set('Allow', allow)
     return problem(ctx, 405, `This path answers ${allow} only.`)

@@ -1,5 +1,9 @@
 /** Where clients come to with what authenticates them, by the names that metadata has for it: the paths at the issuer, and at its mTLS alias. */
-export const endpoints = { token_endpoint: '/token' } as const
+export const endpoints = {
+  token_endpoint: '/token',
+  introspection_endpoint: '/introspect',
+  revocation_endpoint: '/revoke',
+} as const
 
 export type EndpointPath = (typeof endpoints)[keyof typeof endpoints]
 

@@ -1,5 +1,6 @@
 import { registeredMethods } from '../clients/contract.ts'
 import { GRANTS } from '../exchange/grants.ts'
+import { algorithmOfAnswers } from '../issued/signed-answer.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
 import { type Bases, endpointsAt } from './endpoints.ts'
@@ -26,6 +27,9 @@ export function metadata(
   { issuer, subjectTokenTypes, issuedTokenTypes, authenticationMethods, certificates, mtlsUrl }: MetadataInput,
   keyring: Keyring,
 ): Record<string, unknown> {
+  const methods = STANDARD_METHODS.filter(
+    (name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name)),
+  )
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
   return {
     issuer,
@@ -33,11 +37,9 @@ export function metadata(
     jwks_uri: `${issuer}/jwks`,
     grant_types_supported: GRANTS.map(({ type }) => type),
     // `none`: a workload whose subject token proves which client it is authenticates with nothing else.
-    token_endpoint_auth_methods_supported: [
-      ...STANDARD_METHODS.filter((name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name))),
-      'none',
-    ],
+    token_endpoint_auth_methods_supported: [...methods, 'none'],
     token_endpoint_auth_signing_alg_values_supported: [...algorithms.keys()],
+    ...aboutTokens(methods, keyring),
     client_attestation_signing_alg_values_supported: [...algorithms.keys()],
     client_attestation_pop_signing_alg_values_supported: [...algorithms.keys()],
     dpop_signing_alg_values_supported: [...algorithms.keys()],
@@ -50,5 +52,17 @@ export function metadata(
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: signing.length > 0 ? signing : ['ES256'],
+  }
+}
+
+/** What is asked of tokens that are out, and done to them: by authenticated clients alone (MD-04, MD-05, JI-05). */
+function aboutTokens(methods: readonly string[], keyring: Keyring): Record<string, unknown> {
+  const signing = [...algorithms.keys()]
+  return {
+    introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: signing,
+    introspection_signing_alg_values_supported: [algorithmOfAnswers(keyring) ?? 'ES256'],
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: signing,
   }
 }

@@ -44,11 +44,11 @@ const table: Readonly<Record<Reason, Wire>> = {
   parameter_in_query: invalidRequest('OAuth parameters belong in the request body, not in the query of the URL.'),
   parameter_repeated: invalidRequest('A parameter is repeated. Only audience and resource may come more than once.'),
   parameter_missing: invalidRequest(
-    'A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, and actor_token needs actor_token_type.',
+    'A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, and actor_token needs actor_token_type; introspection and revocation need token.',
   ),
   parameter_malformed: invalidRequest('A parameter has a value that cannot be read.'),
   parameter_too_long: invalidRequest('A parameter is too long.'),
-  parameter_unexpected: invalidRequest('A parameter is present that this grant does not take.'),
+  parameter_unexpected: invalidRequest('A parameter is present that this grant, or this endpoint, does not take.'),
   grant_unsupported: {
     status: 400,
     error: 'unsupported_grant_type',
@@ -104,6 +104,7 @@ const table: Readonly<Record<Reason, Wire>> = {
     'The keys of the issuer of the # cannot be had now. Try again after the time in Retry-After.',
   ),
   signature_invalid: UNVERIFIED,
+  token_unknown: UNVERIFIED,
   claim_missing: invalidRequest('The # lacks a claim that is required here: iss, sub, aud, exp and iat.'),
   claim_malformed: invalidRequest('The # holds a claim that cannot be read.'),
   expired: invalidRequest('The # has expired. Get a fresh one.'),
@@ -173,7 +174,7 @@ const table: Readonly<Record<Reason, Wire>> = {
 
   overloaded: later('The server is busy. Try again after the time in Retry-After.'),
   record_unavailable: later(
-    'The exchange cannot be recorded now, and what is not recorded is not issued. Try again after the time in Retry-After.',
+    'This cannot be recorded now, and what is not recorded is not done. Try again after the time in Retry-After.',
   ),
   snapshot_unavailable: later('The server is not ready. Try again after the time in Retry-After.'),
   internal: {

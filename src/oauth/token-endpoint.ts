@@ -5,6 +5,7 @@ import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
 import { parseForm } from '../exchange/form.ts'
 import { isKnownParameter } from '../exchange/grants.ts'
+import type { Clock } from '../lib/clock.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
@@ -12,7 +13,7 @@ import { dpopNonce } from './dpop-nonce.ts'
 import { wireOf } from './refusals.ts'
 
 /** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */
-const MAX_UNDER_WAY = 1024
+export const MAX_UNDER_WAY = 1024
 const NOTHING: Parameters = new Map()
 const EMPTY: Carried = Object.freeze({ bodyDigest: () => '' })
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
@@ -22,10 +23,11 @@ export function tokenEndpoint(
   road: Road,
   certificates: CertificateRules,
 ): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
+  const rules: RequestRules = { clock: road.clock, certificates, isParameter: isKnownParameter }
   let underWay = 0
   return async (message, response, id) => {
     // Not before it is all here: who keeps back the rest of a body must not take the place of who does not.
-    const request = await asked(message, id, road, certificates)
+    const request = await readRequest(message, id, rules)
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
@@ -42,17 +44,30 @@ export function tokenEndpoint(
   }
 }
 
-async function asked(message: IncomingMessage, id: string, { clock }: Road, rules: CertificateRules): Promise<Asked> {
+/** What a form is read with. */
+export interface RequestRules {
+  readonly clock: Clock
+  readonly certificates: CertificateRules
+  /** Whether a name is one of parameters, which belong into the body. */
+  isParameter(name: string): boolean
+}
+
+/** Reads a form that is posted. What is wrong with it stands in `refusal`. */
+export async function readRequest(
+  message: IncomingMessage,
+  id: string,
+  { clock, certificates, isParameter }: RequestRules,
+): Promise<Asked> {
   const opening = {
     id,
     receivedAt: clock.now(),
     startedAt: clock.monotonic(),
-    remote: remoteOf(message, rules.proxies),
+    remote: remoteOf(message, certificates.proxies),
     traceId: traceIdOf(message.headers['traceparent']),
   }
   try {
-    const certificate = certificatesOf(message, rules)
-    checkHead(message)
+    const certificate = certificatesOf(message, certificates)
+    checkHead(message, isParameter)
     const body = await readBody(message)
     return { ...opening, parameters: parseForm(body), carried: carriedOf(message, body, certificate) }
   } catch (error) {
@@ -62,12 +77,12 @@ async function asked(message: IncomingMessage, id: string, { clock }: Road, rule
 }
 
 /** What can be refused before the body is read. */
-function checkHead({ url = '', headers }: IncomingMessage): void {
+function checkHead({ url = '', headers }: IncomingMessage, isParameter: RequestRules['isParameter']): void {
   const query = url.indexOf('?')
   if (query >= 0) {
     // Other members are ignored: clients add their own (interfaces.md, "At /token").
     for (const name of new URLSearchParams(url.slice(query + 1)).keys()) {
-      if (isKnownParameter(name)) throw new Refusal('parameter_in_query', `${name} came in the query`)
+      if (isParameter(name)) throw new Refusal('parameter_in_query', `${name} came in the query`)
     }
   }
   checkMediaType(headers['content-type'] ?? '')

@@ -87,7 +87,7 @@ export class BinaryRows {
     this.#bytes.writeInt32BE(this.#at - length - 4, length)
   }
 
-  /** What was written since `begin`; valid until the next one. There must be a row at least. */
+  /** What was written since `begin`; valid until the next one. */
   end(): Buffer {
     this.#closeRow()
     this.#bytes.writeInt32BE(this.#count, COUNT_AT)

@@ -1,15 +1,24 @@
-import type { Committed, Entry, Mark } from '../audit/contract.ts'
+import type { Committed, ExchangeRecord, Mark } from '../audit/contract.ts'
 import type { Refusal } from '../refusal.ts'
 import type { BinaryRows } from './binary-rows.ts'
 import type { RecordTexts } from './record-row.ts'
 
-/** An entry that waits for its commit, and who waits for it. */
+/** What waits for its commit, and who waits for it. */
 export interface Item {
-  readonly entry: Entry
-  readonly texts: RecordTexts
+  readonly id: string
+  readonly snapshotVersion: number
+  /** Undefined where marks are spent without a record. */
+  readonly row: Row | undefined
   readonly marks: readonly KeyedMark[]
   resolve(committed: Committed): void
   reject(refusal: Refusal): void
+}
+
+export interface Row {
+  readonly record: ExchangeRecord
+  readonly texts: RecordTexts
+  /** Of an opaque token: its claims as JSON, and when it has expired. */
+  readonly standsFor: { readonly claims: string; readonly until: number } | undefined
 }
 
 /** A mark with the text that stands for it in comparisons. */
@@ -35,11 +44,10 @@ export function claimsOf(batch: readonly Item[]): readonly Claim[] {
 /** Writes each claim as one cambist.record_mark_2. */
 export function writeClaims(rows: BinaryRows, claims: readonly Claim[]): Buffer {
   for (const [number, { item, mark }] of claims.entries()) {
-    const { record } = item.entry
     rows.row(8)
     rows.int4(number)
-    rows.uuid(record.id)
-    rows.int8(record.snapshotVersion)
+    rows.uuid(item.id)
+    rows.int8(item.snapshotVersion)
     rows.text(mark.purpose)
     rows.text(mark.issuer)
     rows.text(mark.id)
@@ -47,6 +55,22 @@ export function writeClaims(rows: BinaryRows, claims: readonly Claim[]): Buffer 
     rows.text(mark.holder)
   }
   return rows.end()
+}
+
+/** Writes what each opaque token stands for as one cambist.reference_token_1; undefined where there is none. */
+export function writeReferences(rows: BinaryRows, batch: readonly Item[], type: number): Buffer | undefined {
+  let begun = false
+  for (const { row } of batch) {
+    if (row?.standsFor === undefined) continue
+    if (!begun) rows.begin(type)
+    begun = true
+    rows.row(4)
+    rows.text(row.record.tokenHash)
+    rows.uuid(row.record.id)
+    rows.int8(row.standsFor.until)
+    rows.text(row.standsFor.claims)
+  }
+  return begun ? rows.end() : undefined
 }
 
 const NO_MARKS: readonly KeyedMark[] = Object.freeze([])

@@ -1,12 +1,14 @@
 import pg from 'pg'
 import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
+import type { References } from '../credentials/contract.ts'
 import type { StateStore } from '../documents/contract.ts'
 import type { EntityStore } from '../entities/contract.ts'
 import type { StatusSearch } from '../tokens/revoked-statuses.ts'
 import type { IndexBlocks } from '../tokens/status-indexes.ts'
 import { clientConfig, type DatabaseAddress } from './address.ts'
 import { PostgresEntityStore } from './entity-store.ts'
+import { ReferenceTokens } from './reference-tokens.ts'
 import { PostgresStateStore } from './state-store.ts'
 import { PostgresStatusBlocks } from './status-blocks.ts'
 import { PostgresStatusSearch } from './status-search.ts'
@@ -25,6 +27,7 @@ export interface Database {
   readonly actions: ActionLog
   readonly statusBlocks: IndexBlocks
   readonly statusSearch: StatusSearch
+  readonly references: References
   /** For storage/ alone. */
   readonly pool: pg.Pool
   /** Whether the database answers, within a second. */
@@ -61,13 +64,14 @@ export async function openDatabase({ address, pollMs = POLL_MS }: DatabaseOption
     actions: actionsWhenAsked(pool),
     statusBlocks: new PostgresStatusBlocks(pool),
     statusSearch: new PostgresStatusSearch(pool),
+    references: new ReferenceTokens(pool),
     pool,
     ping: () => answers(pool),
     close: () => pool.end(),
   }
 }
 
-/** The query builder is loaded by the first question, which workers never ask. */
+/** The query builder is loaded by the first question, which workers do not ask before somebody revokes. */
 function recordsWhenAsked(pool: pg.Pool): RecordReader {
   const store = async () => new (await import('./record-store.ts')).RecordStore(pool)
   return {
@@ -76,6 +80,7 @@ function recordsWhenAsked(pool: pg.Pool): RecordReader {
     walk: async (period) => (await store()).walk(period),
     unexpired: async (what, value, now) => (await store()).unexpired(what, value, now),
     liveLineages: async (search, now) => (await store()).liveLineages(search, now),
+    livingIn: async (lineage, now) => (await store()).livingIn(lineage, now),
     clientsGrantedSince: async (since) => (await store()).clientsGrantedSince(since),
   }
 }

@@ -1,11 +1,12 @@
 import pg from 'pg'
-import type { Committed, Entry, Ledger, Mark } from '../audit/contract.ts'
+import type { Committed, Entry, Ledger, Mark, Spending } from '../audit/contract.ts'
+import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import type { DatabaseAddress } from './address.ts'
 import { BinaryRows } from './binary-rows.ts'
-import { type Claim, claimsOf, type Item, keyed, writeClaims } from './claims.ts'
+import { type Claim, claimsOf, type Item, keyed, type Row, writeClaims, writeReferences } from './claims.ts'
 import { ReconnectingClient } from './reconnecting.ts'
-import { type RecordTexts, textsOf, writeEntry } from './record-row.ts'
+import { textsOf, writeEntry } from './record-row.ts'
 
 export interface LedgerOptions {
   readonly address: DatabaseAddress
@@ -35,6 +36,12 @@ const STATEMENT = Object.freeze({
   text: 'SELECT state_version, taken FROM cambist.commit_records_2($1, $2)',
   rowMode: 'array' as const,
 })
+/** For batches in which somebody is given an opaque token; all others do without it. */
+const WITH_REFERENCES = Object.freeze({
+  name: 'commit_records_3',
+  text: 'SELECT state_version, taken FROM cambist.commit_records_3($1, $2, $3)',
+  rowMode: 'array' as const,
+})
 
 /** @throws what the first connection threw. */
 export async function openLedger(options: LedgerOptions): Promise<PostgresLedger> {
@@ -57,7 +64,8 @@ class GroupCommit implements PostgresLedger {
   readonly #maximumWaiting: number
   readonly #rows = new BinaryRows()
   readonly #marks = new BinaryRows()
-  #types = { entries: 0, marks: 0 }
+  readonly #references = new BinaryRows()
+  #types = { entries: 0, marks: 0, references: 0 }
   #client: pg.Client | undefined
   #waiting: Item[] = []
   #busy = false
@@ -102,21 +110,32 @@ class GroupCommit implements PostgresLedger {
     return this.#client !== undefined && !this.#closed && this.#waiting.length < this.#maximumWaiting
   }
 
-  commit(entry: Entry): Promise<Committed> {
-    if (this.#down || this.#closed) return Promise.reject(unavailable('The database cannot be reached.'))
-    if (this.#waiting.length >= this.#maximumWaiting) {
-      return Promise.reject(
-        new Refusal('overloaded', 'Too many entries wait to be written to the record.', { retryAfter: 1 }),
-      )
-    }
-    let texts: RecordTexts
-    try {
-      texts = textsOf(entry.record)
-    } catch (cause) {
-      return Promise.reject(unavailable('The record holds a value that cannot be written.', cause))
-    }
+  async commit(entry: Entry): Promise<Committed> {
+    this.#checkRoom()
+    const { record, marks } = entry
+    return this.#wait({
+      id: record.id,
+      snapshotVersion: record.snapshotVersion,
+      row: rowOf(entry),
+      marks: keyed(marks),
+    })
+  }
+
+  async spend({ marks, snapshotVersion }: Spending): Promise<Committed> {
+    this.#checkRoom()
+    return this.#wait({ id: newId(), snapshotVersion, row: undefined, marks: keyed(marks) })
+  }
+
+  /** Throws Refusal where nothing can be written now. */
+  #checkRoom(): void {
+    if (this.#down || this.#closed) throw unavailable('The database cannot be reached.')
+    if (this.#waiting.length >= this.#maximumWaiting)
+      throw new Refusal('overloaded', 'Too many entries wait to be written to the record.', { retryAfter: 1 })
+  }
+
+  #wait(item: Omit<Item, 'resolve' | 'reject'>): Promise<Committed> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entry, texts, marks: keyed(entry.marks), resolve, reject })
+      this.#waiting.push({ ...item, resolve, reject })
       this.#schedule()
     })
   }
@@ -185,15 +204,19 @@ class GroupCommit implements PostgresLedger {
   }
 
   async #send(client: pg.Client, batch: readonly Item[], claims: readonly Claim[]): Promise<readonly unknown[]> {
-    const { entries, marks } = this.#types
-    this.#rows.begin(entries)
-    for (const { entry, texts } of batch) writeEntry(this.#rows, entry.record, texts)
-    const values = [this.#rows.end(), claims.length === 0 ? null : writeClaims(this.#marks.begin(marks), claims)]
+    const types = this.#types
+    this.#rows.begin(types.entries)
+    for (const { row } of batch) if (row !== undefined) writeEntry(this.#rows, row.record, row.texts)
+    const marks = claims.length === 0 ? null : writeClaims(this.#marks.begin(types.marks), claims)
+    const references = writeReferences(this.#references, batch, types.references)
+    const values = [this.#rows.end(), marks]
+    const statement =
+      references === undefined ? { ...STATEMENT, values } : { ...WITH_REFERENCES, values: [...values, references] }
     const timer = setTimeout(() => this.#lose(client), this.#limitMs)
     try {
-      const result = await client.query<unknown[]>({ ...STATEMENT, values })
+      const result = await client.query<unknown[]>(statement)
       const row = result.rows[0]
-      if (row === undefined) throw new Error('cambist.commit_records_2 returned no row.')
+      if (row === undefined) throw new Error(`cambist.${statement.name} returned no row.`)
       return row
     } finally {
       clearTimeout(timer)
@@ -244,8 +267,19 @@ function conclude(batch: readonly Item[], claims: readonly Claim[], version: num
   }
   for (const item of batch) {
     const mark = replayed.size === 0 ? undefined : replayed.get(item)
-    if (item.entry.record.snapshotVersion < version) item.resolve({ outcome: 'stale', version })
+    if (item.snapshotVersion < version) item.resolve({ outcome: 'stale', version })
     else item.resolve(mark === undefined ? COMMITTED : { outcome: 'replayed', mark })
+  }
+}
+
+/** Throws Refusal where the record holds what cannot be written. */
+function rowOf({ record, standsFor }: Entry): Row {
+  try {
+    const reference =
+      standsFor === undefined ? undefined : { claims: JSON.stringify(standsFor.claims), until: standsFor.until }
+    return { record, texts: textsOf(record), standsFor: reference }
+  } catch (cause) {
+    throw unavailable('The record holds a value that cannot be written.', cause)
   }
 }
 
@@ -277,10 +311,13 @@ async function demandWritable(client: pg.Client): Promise<void> {
   if (rows[0]?.readonly !== false) throw new Error('The database is read-only.')
 }
 
-async function findTypes(client: pg.Client): Promise<{ readonly entries: number; readonly marks: number }> {
-  const { rows } = await client.query<{ entries: number; marks: number }>(
+async function findTypes(
+  client: pg.Client,
+): Promise<{ readonly entries: number; readonly marks: number; readonly references: number }> {
+  const { rows } = await client.query<{ entries: number; marks: number; references: number }>(
     `SELECT 'cambist.record_entry_1'::regtype::oid::int8::float8 AS entries,
-            'cambist.record_mark_2'::regtype::oid::int8::float8 AS marks`,
+            'cambist.record_mark_2'::regtype::oid::int8::float8 AS marks,
+            'cambist.reference_token_1'::regtype::oid::int8::float8 AS references`,
   )
   if (rows[0] === undefined) throw new Error('The database does not know the types of the ledger.')
   return rows[0]

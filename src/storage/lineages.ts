@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { LineageSearch, LiveLineage } from '../audit/reading.ts'
+import type { LineageSearch, LiveLineage, LivingToken } from '../audit/reading.ts'
 import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 import { inTransaction } from './transaction.ts'
@@ -33,6 +33,25 @@ export function liveLineages(pool: pg.Pool, search: LineageSearch, now: number):
       living.push(...(await livingOf(client, lineages.slice(from, from + LINEAGES), now)))
     return living
   })
+}
+
+/** The living tokens of one lineage, in the order in which they were written. */
+export async function livingIn(pool: pg.Pool, lineage: string, now: number): Promise<readonly LivingToken[]> {
+  const { rows } = await pool.query<{ id: string; parents: string[] | null; until: string }>(
+    `SELECT r.jti AS id, r.body::json -> 'parents' AS parents, ceil(extract(epoch FROM r.ends))::bigint + $3 AS until
+     FROM (
+       SELECT seq, jti, body, decided_at + make_interval(secs => (granted::json ->> 'lifetime')::int) AS ends FROM (
+         SELECT seq, jti, body, decided_at, granted FROM cambist.records WHERE lineage = $1 AND outcome = 'granted'
+         UNION ALL
+         SELECT seq, jti, body, decided_at, granted FROM cambist.records
+         WHERE id = CASE WHEN $1 ~ '^[0-9a-f-]{36}$' THEN $1::uuid END AND outcome = 'granted'
+       ) t
+     ) r
+     WHERE r.ends + make_interval(secs => $3) > $2 AND r.jti IS NOT NULL
+     ORDER BY r.seq`,
+    [lineage, new Date(now), SLACK],
+  )
+  return rows.map(({ id, parents, until }) => ({ id, parents: parents ?? [], until: Number(until) }))
 }
 
 export interface Reach {

@@ -4,6 +4,7 @@ import type { ExchangeRecord } from '../audit/contract.ts'
 import type {
   LineageSearch,
   LiveLineage,
+  LivingToken,
   Period,
   RecordFilter,
   RecordPage,
@@ -15,7 +16,7 @@ import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
 import type { Revocable } from '../tokens/revocations.ts'
 import { readCursor, writeCursor } from './cursor.ts'
-import { liveLineages } from './lineages.ts'
+import { liveLineages, livingIn } from './lineages.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 import { walk } from './record-walk.ts'
 
@@ -85,6 +86,10 @@ export class RecordStore implements RecordReader {
 
   liveLineages(search: LineageSearch, now: number): Promise<readonly LiveLineage[]> {
     return liveLineages(this.#pool, search, now)
+  }
+
+  livingIn(lineage: string, now: number): Promise<readonly LivingToken[]> {
+    return livingIn(this.#pool, lineage, now)
   }
 
   /** One pass over the blocks of that time: an index by client would be paid for on the road of every exchange. */

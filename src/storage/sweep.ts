@@ -20,7 +20,7 @@ const INTERVAL_MS = 30_000
 const SLACK = 300
 const BATCH = 1000
 
-/** Takes expired one-use marks, revocations and blocks away from time to time, in one process of all. */
+/** Takes expired one-use marks, revocations, blocks and what opaque tokens stood for away from time to time, in one process of all. */
 export function startSweeping(database: { readonly pool: pg.Pool }, options: SweepOptions): Sweeping {
   const { pool } = database
   let round: Promise<unknown> = Promise.resolve()
@@ -32,6 +32,7 @@ export function startSweeping(database: { readonly pool: pg.Pool }, options: Swe
       await sweepMarks(pool)
       await sweepRevocations(pool)
       await sweepBlocks(pool)
+      await sweepReferences(pool)
     })
       .catch(options.onTrouble)
       .finally(() => {
@@ -66,11 +67,16 @@ export function asLeader<T>(
 }
 
 /** Deletes the marks that nobody needs any more, a thousand at a time. Answers how many. */
-export async function sweepMarks(pool: pg.Pool): Promise<number> {
+export const sweepMarks = (pool: pg.Pool): Promise<number> => sweepBatches(pool, 'one_use_marks')
+
+/** Deletes what expired opaque tokens stood for, a thousand at a time. Answers for how many. */
+export const sweepReferences = (pool: pg.Pool): Promise<number> => sweepBatches(pool, 'reference_tokens')
+
+async function sweepBatches(pool: pg.Pool, table: 'one_use_marks' | 'reference_tokens'): Promise<number> {
   for (let swept = 0; ; ) {
     const { rowCount } = await pool.query(
-      `DELETE FROM cambist.one_use_marks WHERE ctid = ANY (ARRAY (
-         SELECT ctid FROM cambist.one_use_marks
+      `DELETE FROM cambist.${table} WHERE ctid = ANY (ARRAY (
+         SELECT ctid FROM cambist.${table}
          WHERE until < extract(epoch FROM clock_timestamp())::bigint - $1
          ORDER BY until LIMIT $2
        ))`,

@@ -19,6 +19,8 @@ export interface Events extends ExchangeEvents {
   /** Somebody whom the administrators' door does not let in; `said` where a line is to say it (T38). */
   shutOut(reason: Reason, said: { readonly id: string; readonly detail: string } | undefined): void
   databaseTrouble(what: string, error: unknown): void
+  /** Somebody has asked about a token, or had one taken back. `outcome` is one of a closed list (oauth/inquiry-endpoints.ts). */
+  inquired(endpoint: 'introspect' | 'revoke', outcome: string): void
 }
 
 export function createEvents(logger: Logger, metrics: Metrics): Events {
@@ -67,6 +69,7 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       metrics.shutOut.inc({ reason })
       if (said !== undefined) logger.warn({ ...said, reason }, 'a token did not open the administrators’ door')
     },
+    inquired: (endpoint, outcome) => metrics.inquiries.inc({ endpoint, outcome }),
     databaseTrouble: (what, error) => logger.warn({ what, ...described(error) }, 'trouble with the database'),
   }
 }

@@ -13,6 +13,7 @@ export interface Metrics {
   readonly snapshotVersion: Gauge
   readonly applies: Counter
   readonly shutOut: Counter<'reason'>
+  readonly inquiries: Counter<'endpoint' | 'outcome'>
 }
 
 export function createMetrics(): Metrics {
@@ -73,6 +74,12 @@ export function createMetrics(): Metrics {
       name: 'cambist_administrators_refused_total',
       help: 'Requests whose token did not open the administrators’ door, by reason',
       labelNames: ['reason'],
+      registers,
+    }),
+    inquiries: new Counter({
+      name: 'cambist_inquiries_total',
+      help: 'Introspections and revocations by clients, by outcome or the reason of a refusal',
+      labelNames: ['endpoint', 'outcome'],
       registers,
     }),
   }

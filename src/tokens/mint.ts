@@ -2,10 +2,11 @@
  * The only road to a signature. It takes a permission, which only policy/evaluate.ts makes, and credentials, which only
  * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
  */
-import type { Possession } from '../credentials/contract.ts'
+import { type Possession, REFERENCE_PREFIX } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
-import type { Keyring, Signer } from '../keys/contract.ts'
+import type { Keyring } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
+import { newOpaqueText } from '../lib/opaque-text.ts'
 import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
@@ -58,6 +59,8 @@ export interface Minted {
   readonly scopes: readonly string[]
   /** Where its status stands; undefined where its target asked for none. */
   readonly status: StatusIndex | undefined
+  /** Of a reference: its claims, and when it has expired (seconds since the epoch). They are kept with its record. */
+  readonly standsFor?: { readonly claims: Written['claims']; readonly until: number }
 }
 
 /** A token without its signature and the place of its status: what explain() shows, and mint() signs. */
@@ -67,35 +70,27 @@ export interface Draft extends Written {
 }
 
 /**
- * Signs what draft() wrote. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
+ * Signs what draft() wrote, or makes a reference that stands for it. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
  * `token_unfit` where the kind cannot make one of it.
  */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
-  const { permission, keyring, now } = request
+  const { permission } = request
   if (!isPermission(permission))
     throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
-  const signer = keyring.signer(permission.profile.algorithm, now)
-  if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
 
   const written = draft(request)
   const status = permission.profile.revocable ? request.statuses.take() : undefined
   return status instanceof Promise
-    ? status.then((one) => issue(written, request, signer, one))
-    : issue(written, request, signer, status)
+    ? status.then((one) => issue(written, request, one))
+    : issue(written, request, status)
 }
 
-/** Signs it, with the place of its status where it has one (draft-ietf-oauth-status-list-20 §6.2). */
-function issue(
-  { kind, expiresAt, header, claims }: Draft,
-  { permission, issuer, id, now }: MintRequest,
-  signer: Signer,
-  status: StatusIndex | undefined,
-): Minted | Promise<Minted> {
-  const signed = signedJwt(
-    signer,
-    header,
-    status === undefined ? claims : { ...claims, status: statusClaim(status, issuer) },
-  )
+/** Signs it, with the place of its status where it has one (draft-ietf-oauth-status-list-20 §6.2), or makes the reference that stands for it. */
+function issue(written: Draft, request: MintRequest, status: StatusIndex | undefined): Minted | Promise<Minted> {
+  const { permission, issuer, id, now } = request
+  const { kind, expiresAt } = written
+  const claims = status === undefined ? written.claims : { ...written.claims, status: statusClaim(status, issuer) }
+  const made = kind.form === 'reference' ? newOpaqueText(REFERENCE_PREFIX) : sign({ ...written, claims }, request)
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
@@ -107,8 +102,16 @@ function issue(
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
     status,
+    ...(kind.form === 'reference' ? { standsFor: { claims, until: expiresAt } } : {}),
   })
-  return signed instanceof Promise ? signed.then(answer) : answer(signed)
+  return made instanceof Promise ? made.then(answer) : answer(made)
+}
+
+function sign({ header, claims }: Draft, { permission, keyring, now }: MintRequest): string | Promise<string> {
+  const { algorithm } = permission.profile
+  const signer = keyring.signer(algorithm, now)
+  if (signer === undefined) throw new Error(`no signing key of algorithm ${algorithm} is active`)
+  return signedJwt(signer, header, claims)
 }
 
 const statusClaim = ({ list, index }: StatusIndex, issuer: string) => ({

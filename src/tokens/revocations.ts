@@ -39,4 +39,5 @@ export function revokedBy(revocations: readonly Revocation[]): Revoked {
   }
 }
 
+/** What a revocation is told from others by. */
 export const nameOf = (what: Revocable, value: string): string => `${what}:${value}`

@@ -171,7 +171,11 @@ describe('W-77 the listener that asks for certificates', () => {
     expect(metadata).toMatchObject({
       issuer: trusting.issuer,
       token_endpoint: `${trusting.issuer}/token`,
-      mtls_endpoint_aliases: { token_endpoint: `${trusting.mtls}/token` },
+      mtls_endpoint_aliases: {
+        token_endpoint: `${trusting.mtls}/token`,
+        introspection_endpoint: `${trusting.mtls}/introspect`,
+        revocation_endpoint: `${trusting.mtls}/revoke`,
+      },
       tls_client_certificate_bound_access_tokens: true,
     })
     expect(await read(elsewhere)).toMatchObject({ tls_client_certificate_bound_access_tokens: true })

@@ -100,6 +100,7 @@ describe('what administrators may read', () => {
       expect(status).toBe(200)
       expect(text).not.toContain(server.adminToken)
       expect(text).not.toMatch(/eyJ[\w-]{8,}\.[\w-]+\.[\w-]+/)
+      expect(text).not.toMatch(/cambist_at_[\w-]{20,}/)
       expect(text).not.toMatch(/"?\b(?:d|p|q|dp|dq|qi|wrapped)"?\s*:\s*"?[\w+/=-]{20,}/)
     },
   )

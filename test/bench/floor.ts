@@ -1,7 +1,7 @@
 /**
  * The floor: what any server must pay for one exchange, and nothing else. A bare node:http POST (node:https where the
  * credential comes by TLS), the form parsed, the signatures of the credential and its proofs verified, an ES256
- * signature. Started as a child with the list of kinds; prints the port of each.
+ * signature, or what the token says. Started as a child with the list of kinds; prints the port of each.
  */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
@@ -19,6 +19,8 @@ export interface Verification {
 
 export interface FloorKind {
   readonly verifications: readonly Verification[]
+  /** It answers by what a token says, and signs nothing. */
+  readonly unsigned?: boolean
   /** PEM of the server, which asks for a certificate. */
   readonly tls?: { readonly cert: string; readonly key: string }
 }
@@ -34,6 +36,11 @@ const holds = (publicOf: KeyObject, signed: Buffer, signature: Buffer): boolean 
     ? verify('sha256', signed, publicOf, signature)
     : verify('sha256', signed, { key: publicOf, dsaEncoding: 'ieee-p1363' }, signature)
 
+function signed(claims: object): string {
+  const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
+  return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
+}
+
 type Verified = (message: IncomingMessage, form: ParsedUrlQuery) => boolean
 
 function verifier({ in: place, field = '', jwk }: Verification): Verified {
@@ -47,7 +54,7 @@ function verifier({ in: place, field = '', jwk }: Verification): Verified {
   }
 }
 
-function listener({ verifications }: FloorKind): RequestListener {
+function listener({ verifications, unsigned = false }: FloorKind): RequestListener {
   const verifiers = verifications.map(verifier)
   return (request, response) => {
     const chunks: Buffer[] = []
@@ -71,9 +78,11 @@ function listener({ verifications }: FloorKind): RequestListener {
         jti: 'x',
         client_id: 'checkout',
       }
-      const input = `${header}.${Buffer.from(JSON.stringify(issued)).toString('base64url')}`
-      const signature = sign('sha256', Buffer.from(input), key).toString('base64url')
-      const body = JSON.stringify({ access_token: `${input}.${signature}`, token_type: 'Bearer', expires_in: 300 })
+      const body = JSON.stringify(
+        unsigned
+          ? { active: good, token_type: 'Bearer', ...issued }
+          : { access_token: signed(issued), token_type: 'Bearer', expires_in: 300 },
+      )
       response.writeHead(good ? 200 : 400, {
         'Content-Type': 'application/json',
         'Content-Length': Buffer.byteLength(body),

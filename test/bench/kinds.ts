@@ -34,10 +34,10 @@ export const formOf = (form: Fields): string =>
     ...form,
   }).toString()
 
-export function httpRequest(host: string, body: string, headers: Fields = {}): Buffer {
+export function httpRequest(host: string, body: string, headers: Fields = {}, path = '/token'): Buffer {
   const lines = Object.entries({ 'Content-Type': FORM, 'Content-Length': String(body.length), ...headers })
   return Buffer.from(
-    `POST /token HTTP/1.1\r\nHost: ${host}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+    `POST ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
   )
 }
 

@@ -1,9 +1,9 @@
 /**
- * npm run bench [-- --only exchange,kinds,workloads,fetches,replay,decision,documents,status] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
+ * npm run bench [-- --only exchange,kinds,introspection,workloads,fetches,replay,decision,documents,status] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
  *
  * What an exchange costs, beside what it must cost: one exchange at two numbers of connections; each kind of input beside
- * its own floor; ten thousand workloads under one Client; how often keys are fetched; what a decision costs, and what
- * documents cost as they come into force, by how many there are; how large status lists are, and what they cost. Each round runs what is compared one
+ * its own floor; introspection; ten thousand workloads under one Client; how often keys are fetched; what a decision costs,
+ * and what documents cost as they come into force, by how many there are; how large status lists are, and what they cost. Each round runs what is compared one
  * after the other; a ratio is taken within a round, and the median over the rounds is reported, since the machine may
  * have other things to do. CPU is the operating system's accounting of the server's processes.
  */
@@ -14,6 +14,7 @@ import { measureDecision } from './decision.ts'
 import { measureDocuments } from './documents.ts'
 import { measureExchange, quickstartDocuments } from './exchange.ts'
 import { measureFetches } from './fetches.ts'
+import { measureIntrospection } from './introspection.ts'
 import { formOf, jwtSvid, type Kind, plainKinds, tlsKinds } from './kinds.ts'
 import { measureKinds } from './per-kind.ts'
 import { residentMiB } from './processes.ts'
@@ -34,7 +35,17 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
-const PARTS = ['exchange', 'kinds', 'workloads', 'fetches', 'replay', 'decision', 'documents', 'status']
+const PARTS = [
+  'exchange',
+  'kinds',
+  'introspection',
+  'workloads',
+  'fetches',
+  'replay',
+  'decision',
+  'documents',
+  'status',
+]
 /** Those that measure in this process, and need no server. */
 const HERE = new Set(['fetches', 'decision', 'documents'])
 // To name kinds, or a number of workloads, is to ask for that part.
@@ -95,7 +106,7 @@ async function askServers(stack: AsyncDisposableStack): Promise<Record<string, u
     )
   }
 
-  if (parts.has('kinds') || parts.has('workloads')) {
+  if (['kinds', 'introspection', 'workloads'].some((part) => parts.has(part))) {
     const world = await makeWorld(plain.issuer)
     await plain.apply(world.documents)
     if (parts.has('kinds')) {
@@ -121,6 +132,11 @@ async function askServers(stack: AsyncDisposableStack): Promise<Record<string, u
         },
       )
     }
+    if (parts.has('introspection'))
+      figures['introspection'] = await measureIntrospection(plain, world, {
+        rounds: rounds(5),
+        milliseconds: milliseconds(2),
+      })
     if (parts.has('workloads'))
       figures['workloads'] = await measureWorkloads(plain, world, Number(values.workloads ?? 10_000))
   }

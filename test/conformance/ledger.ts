@@ -45,6 +45,34 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       }
     })
 
+    it('spends marks without a row, once over two processes, beside records that claim the same', async () => {
+      const under = await open()
+      const claimed = mark()
+      const snapshotVersion = await under.version()
+      const record = await current(under)
+      const results = await Promise.all([
+        ...Array.from({ length: 6 }, (_, at) =>
+          under.ledgers[at % 2 === 0 ? 0 : 1].spend({ marks: [claimed], snapshotVersion }),
+        ),
+        under.ledgers[1].commit({ record, marks: [claimed] }),
+      ])
+      expect(results.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1)
+      for (const result of results.filter(({ outcome }) => outcome !== 'committed'))
+        expect(result).toEqual({ outcome: 'replayed', mark: claimed })
+      expect(await under.ledgers[0].spend({ marks: [mark()], snapshotVersion })).toEqual({ outcome: 'committed' })
+    })
+
+    it('spends nothing under documents that have changed', async () => {
+      const under = await open()
+      const claimed = mark()
+      const snapshotVersion = await under.version()
+      const version = await under.bump()
+      expect(await under.ledgers[0].spend({ marks: [claimed], snapshotVersion })).toEqual({ outcome: 'stale', version })
+      expect(await under.ledgers[1].spend({ marks: [claimed], snapshotVersion: version })).toEqual({
+        outcome: 'committed',
+      })
+    })
+
     it('lets one of twenty claims of a mark win, over two processes', async () => {
       const under = await open()
       const claimed = mark()

@@ -90,9 +90,20 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
   }
 }
 
-it('no two kinds have one name or one type', () => {
+it('no two kinds have one name, nor one type but for the two forms of an access token', () => {
   expect(new Set(kinds.map(({ name }) => name)).size).toBe(kinds.length)
-  expect(new Set(kinds.map(({ tokenType }) => tokenType)).size).toBe(kinds.length)
+  const signed = kinds.filter(({ form }) => form !== 'reference')
+  expect(new Set(signed.map(({ tokenType }) => tokenType)).size).toBe(signed.length)
+  expect(kinds.filter(({ form }) => form === 'reference').map(({ tokenType }) => tokenType)).toEqual([
+    'urn:ietf:params:oauth:token-type:access_token',
+  ])
+})
+
+it('no target has both forms of an access token, since one request could mean both', () => {
+  const tokens = [{ kind: 'access-token' }, { kind: 'opaque' }]
+  expect(() => compileTarget('orders', { audience: 'https://orders.example', tokens }, kinds)).toThrow(
+    /one request could mean both/,
+  )
 })
 
 describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', (_, kind) => {
@@ -132,7 +143,9 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', 
     const { header } = kind.write(mintable(kind))
     expect(Object.keys(header)).not.toEqual(expect.arrayContaining(['alg']))
     expect(Object.keys(header)).not.toEqual(expect.arrayContaining(['kid']))
-    expect(typeof header['typ']).toBe('string')
+    // What is not signed has no header.
+    if (kind.form === 'reference') expect(header).toEqual({})
+    else expect(typeof header['typ']).toBe('string')
   })
 
   it('lets no claim of a target stand in the place of one of its own', () => {

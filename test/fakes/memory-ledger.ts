@@ -1,4 +1,4 @@
-import type { Committed, Entry, ExchangeRecord, Ledger, Mark } from '../../src/audit/contract.ts'
+import type { Committed, Entry, ExchangeRecord, Ledger, Mark, Spending } from '../../src/audit/contract.ts'
 
 /** The ledger in memory: test/conformance holds it to what the one in PostgreSQL does. */
 export class MemoryLedger implements Ledger {
@@ -16,12 +16,7 @@ export class MemoryLedger implements Ledger {
   async commit({ record, marks }: Entry): Promise<Committed> {
     const version = this.#version()
     if (record.snapshotVersion < version) return { outcome: 'stale', version }
-    const byKey = new Map(marks.map((mark) => [JSON.stringify([mark.purpose, mark.issuer, mark.id]), mark]))
-    let taken: Mark | undefined
-    for (const [key, mark] of byKey) {
-      if (!this.#marks.has(key)) this.#marks.set(key, mark.holder)
-      else if (mark.holder === undefined || this.#marks.get(key) !== mark.holder) taken ??= mark
-    }
+    const taken = this.#claim(marks)
     if (taken === undefined) {
       this.records.push(record)
       return { outcome: 'committed' }
@@ -37,5 +32,23 @@ export class MemoryLedger implements Ledger {
     } as const
     this.records.push({ ...record, ...refused })
     return { outcome: 'replayed', mark: taken }
+  }
+
+  async spend({ marks, snapshotVersion }: Spending): Promise<Committed> {
+    const version = this.#version()
+    if (snapshotVersion < version) return { outcome: 'stale', version }
+    const taken = this.#claim(marks)
+    return taken === undefined ? { outcome: 'committed' } : { outcome: 'replayed', mark: taken }
+  }
+
+  /** Answers one that somebody else has. */
+  #claim(marks: readonly Mark[]): Mark | undefined {
+    const byKey = new Map(marks.map((mark) => [JSON.stringify([mark.purpose, mark.issuer, mark.id]), mark]))
+    let taken: Mark | undefined
+    for (const [key, mark] of byKey) {
+      if (!this.#marks.has(key)) this.#marks.set(key, mark.holder)
+      else if (mark.holder === undefined || this.#marks.get(key) !== mark.holder) taken ??= mark
+    }
+    return taken
   }
 }

@@ -160,6 +160,7 @@ function trusting(kind: KeyKind): Trusting {
         throw new Refusal('key_unknown', 'there are no certificates here')
       },
     },
+    references: { claimsOf: () => undefined },
     source: {
       async present() {
         throw new Refusal('status_unavailable', 'nobody is asked here')

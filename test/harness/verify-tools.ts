@@ -18,6 +18,7 @@ export function verifyTools(options: {
   readonly anchors?: () => ReturnType<VerifyTools['keys']['anchors']>
   readonly carried?: Partial<Carried>
   readonly source?: VerifyTools['source']
+  readonly references?: VerifyTools['references']
 }): VerifyTools {
   const { now, token = '', audiences = [US], carried = {} } = options
   const set = keySet(options.keys)
@@ -33,6 +34,7 @@ export function verifyTools(options: {
       },
       anchors: options.anchors ?? (() => set.anchors),
     },
+    references: options.references ?? { claimsOf: () => undefined },
     source: options.source ?? {
       async present() {
         throw new Refusal('status_unavailable', 'nobody is asked here')

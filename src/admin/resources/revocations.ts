@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MAX_TOKEN_LIFETIME } from '../../credentials/own-issuer.ts'
+import { type IssuedToken, isFirst, revokeWithAll } from '../../issued/revoking.ts'
 import { Faults } from '../../lib/fault.ts'
 import { readBySchema } from '../../lib/schema.ts'
 import { type Revocable, type Revocation, revocable } from '../../tokens/revocations.ts'
@@ -35,7 +36,7 @@ export function revocations({
       path: '/admin/v1/revocations',
       role: 'editor',
       summary:
-        'Revoke tokens by one of jti, tokenHash, lineage, client and subject, with a reason; of a client or subject, those issued until now. Answers how many unexpired ones that were',
+        'Revoke tokens by one of jti, tokenHash, lineage, client and subject, with a reason; one token with everything that was made from it; of a client or subject, those issued until now. Answers how many unexpired ones that were',
       query: noQuery,
       takes: ['application/json'],
       bodySchema: asked,
@@ -44,41 +45,53 @@ export function revocations({
         const { reason, ...names } = readBySchema(asked, await jsonObject(body, '{"lineage": "ID", "reason": "TEXT"}'))
         const [what, value] = only(names)
         const now = clock.now()
-        const at = Math.floor(now / 1000)
-        const author = administrator.name
-        const named = (by: Revocable, as: string): Revocation => {
-          return { what: by, value: as, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
-        }
-        const token = what === 'tokenHash' ? await issuedAs(value, now, records) : undefined
+        const token = await issuedAs(what, value, now, records)
         if (what === 'tokenHash' && token === undefined)
           throw new Problem(
             404,
             'No token with this hash was issued that has not expired. A token that came back is written with the hash it came with: name it by its jti, the first of `parents` in that record, or by its lineage.',
           )
+        const at = Math.floor(now / 1000)
+        const author = administrator.name
         const message = `tokens of ${what} ${value} revoked: ${reason}`
-        const change = {
-          author,
-          message,
-          put: [],
-          delete: [],
-          putKeys: [],
-          putRevocations: [named(what, value), ...(token === undefined ? [] : [named('jti', token)])],
-          changes: [],
+        const named = (by: Revocable, as: string): Revocation => {
+          return { what: by, value: as, at, until: at + MAX_TOKEN_LIFETIME, reason, author }
         }
-        const { version } = await store.change(() => change)
+        const { version, under } = await revokeWithAll(
+          [named(what, value), ...namesOf(token, what).map(([by, as]) => named(by, as))],
+          token,
+          { author, reason, message, at },
+          { store, snapshots, records },
+          { again: true },
+        )
         events.changed(version, author, message)
-        // So that whoever revokes and then exchanges here meets the revocation; it stands either way.
-        await snapshots.atLeast(version).catch(() => undefined)
-        return { json: { version, revoked: await records.unexpired(what, value, now) } }
+        const all =
+          token !== undefined && isFirst(token) ? (['lineage', token.lineage] as const) : ([what, value] as const)
+        return { json: { version, revoked: under + (await records.unexpired(...all, now)) } }
       },
     }),
   ]
 }
 
-/** The jti of a token that is named by its hash: an ECDSA signature has two spellings, and so has the token (T11). */
-async function issuedAs(tokenHash: string, now: number, records: AdminDoor['records']): Promise<string | undefined> {
-  const { items } = await records.list({ tokenHash, outcome: 'granted', since: now - MAX_TOKEN_LIFETIME * 1000 }, 1)
-  return items[0]?.jti
+/** The one token that is meant, as its record knows it; undefined where it is none, or has expired. */
+async function issuedAs(
+  what: Revocable,
+  value: string,
+  now: number,
+  records: AdminDoor['records'],
+): Promise<IssuedToken | undefined> {
+  if (what !== 'jti' && what !== 'tokenHash') return undefined
+  const { items } = await records.list({ [what]: value, outcome: 'granted', since: now - MAX_TOKEN_LIFETIME * 1000 }, 1)
+  return items[0] === undefined ? undefined : { id: items[0].jti, lineage: items[0].lineage }
+}
+
+/** What else names it: its jti, since an ECDSA signature has two spellings, and so has the token (T11); its lineage, where all of that was made from it. */
+function namesOf(token: IssuedToken | undefined, what: Revocable): readonly (readonly [Revocable, string])[] {
+  if (token === undefined) return []
+  return [
+    ...(what === 'tokenHash' ? [['jti', token.id] as const] : []),
+    ...(isFirst(token) ? [['lineage', token.lineage] as const] : []),
+  ]
 }
 
 function only(names: Readonly<Partial<Record<Revocable, string | undefined>>>): readonly [Revocable, string] {

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { JsonObject } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
 import { Refusal } from '../../refusal.ts'
-import type { CredentialKind, OwnToken } from '../contract.ts'
+import type { TrustedIssuer } from '../../trust/contract.ts'
+import type { CredentialKind, OwnToken, VerifiedFacts } from '../contract.ts'
 import {
   actorsOf,
   audiencesOf,
@@ -23,8 +24,6 @@ export type OwnSettings = z.output<typeof settings>
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'jwt'])
-/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
-const MAX_PATH = 32
 
 /**
  * An access token of ours that comes back (TE-30, TE-70): its audience is a resource server and not us, so who may bring
@@ -49,28 +48,37 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
     const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
     checkHeader(header)
     checkType(header, TYPES)
-    const expiresAt = checkedTimes(claims, issuer, now)
-    // Clocks that differ may not lengthen what we have issued.
-    if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
+    const expiresAt = checkedEnd(claims, issuer, now)
     const pending = checkSignature(token, issuer, algorithm, keys)
     if (pending !== undefined) await pending
-    const authority = requiredText(claims, 'iss')
-    const ours = ownToken(claims)
-    return {
-      authority,
-      claims,
-      header,
-      uri: requiredText(claims, 'sub'),
-      audiences: audiencesOf(claims),
-      expiresAt,
-      useId: ours.id,
-      keyProven: false,
-      actors: actorsOf(claims, undefined),
-      mayAct: undefined,
-      scopes: scopesOf(claims),
-      ours,
-    }
+    return ownFacts(header, claims, expiresAt)
   },
+}
+
+/** When a token of ours ends. Clocks that differ may not lengthen what we have issued. Throws Refusal. */
+export function checkedEnd(claims: JsonObject, issuer: TrustedIssuer, now: number): number {
+  const expiresAt = checkedTimes(claims, issuer, now)
+  if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
+  return expiresAt
+}
+
+/** What a verified token of ours says, however it came by its claims. */
+export function ownFacts(header: JsonObject, claims: JsonObject, expiresAt: number): VerifiedFacts {
+  const ours = ownToken(claims)
+  return {
+    authority: requiredText(claims, 'iss'),
+    claims,
+    header,
+    uri: requiredText(claims, 'sub'),
+    audiences: audiencesOf(claims),
+    expiresAt,
+    useId: ours.id,
+    keyProven: false,
+    actors: actorsOf(claims, undefined),
+    mayAct: undefined,
+    scopes: scopesOf(claims),
+    ours,
+  }
 }
 
 /** What mint() wrote; a token of ours without it is of another profile, and no access token (RFC 9068 §2.2). */
@@ -78,8 +86,6 @@ function ownToken(claims: JsonObject): OwnToken {
   const path = claims['cambist_path']
   if (!Array.isArray(path) || path.length === 0 || !path.every(isName))
     throw new Refusal('claim_malformed', 'cambist_path is not a list of clients')
-  if (path.length >= MAX_PATH)
-    throw new Refusal('delegation_denied', `the token has passed ${path.length} clients, and passes to no other`)
   return {
     id: checkedTokenId(claims),
     client: requiredText(claims, 'client_id'),

@@ -62,6 +62,22 @@ describe('RFC 8414 §2: authorization server metadata', () => {
     })
   })
 
+  it('MD-04 MD-05 says how clients authenticate where they ask about tokens: as at the token endpoint, and never by nothing', async () => {
+    const document = await metadata()
+    const atToken = document['token_endpoint_auth_methods_supported'] as string[]
+    for (const [name, path] of [
+      ['introspection', 'introspect'],
+      ['revocation', 'revoke'],
+    ] as const) {
+      expect(document[`${name}_endpoint`]).toBe(`${server.issuer}/${path}`)
+      expect((await fetch(String(document[`${name}_endpoint`]), { method: 'POST' })).status).toBe(415)
+      expect(document[`${name}_endpoint_auth_methods_supported`]).toEqual(atToken.filter((one) => one !== 'none'))
+      expect(document[`${name}_endpoint_auth_signing_alg_values_supported`]).toEqual(
+        document['token_endpoint_auth_signing_alg_values_supported'],
+      )
+    }
+  })
+
   it('MD-05 JC-13 lists signature algorithms of assertions: asymmetric ones, never none', async () => {
     const listed = (await metadata())['token_endpoint_auth_signing_alg_values_supported'] as string[]
     expect(listed).toEqual(expect.arrayContaining(['RS256', 'ES256']))
@@ -78,9 +94,16 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'dpop_signing_alg_values_supported',
       'grant_types_supported',
       'id_token_signing_alg_values_supported',
+      'introspection_endpoint',
+      'introspection_endpoint_auth_methods_supported',
+      'introspection_endpoint_auth_signing_alg_values_supported',
+      'introspection_signing_alg_values_supported',
       'issuer',
       'jwks_uri',
       'response_types_supported',
+      'revocation_endpoint',
+      'revocation_endpoint_auth_methods_supported',
+      'revocation_endpoint_auth_signing_alg_values_supported',
       'subject_types_supported',
       'token_endpoint',
       'token_endpoint_auth_methods_supported',

@@ -61,6 +61,7 @@ const trust = (changes: Partial<AdministratorTrust> = {}): AdministratorTrust =>
   },
   source: { present: () => Promise.reject(new Error('nobody asks a platform')) },
   status: { check: () => undefined },
+  references: { claimsOf: () => undefined },
   revoked: () => undefined,
   blocked: NO_BLOCKS,
   ourIssuer: ISSUER,

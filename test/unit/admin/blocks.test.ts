@@ -11,6 +11,7 @@ const records: RecordReader = {
   list: async () => ({ items: [], next: null }),
   get: async () => undefined,
   unexpired: async () => 0,
+  livingIn: async () => [],
   clientsGrantedSince: async () => new Set(),
   walk: async () => ({ atMost: 0, whole: true, batches: Readable.from([]) }),
   liveLineages: async () => {

@@ -19,6 +19,7 @@ async function over(batches: readonly (readonly Partial<ExchangeRecord>[])[], fa
       list: async () => ({ items: [], next: null }),
       get: async () => undefined,
       unexpired: async () => 0,
+      livingIn: async () => [],
       clientsGrantedSince: async () => new Set(),
       liveLineages: async () => [],
       walk: async (period) => {

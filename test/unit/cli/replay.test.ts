@@ -61,6 +61,7 @@ async function over(records: readonly Partial<ExchangeRecord>[]) {
       },
       get: async () => undefined,
       liveLineages: async () => [],
+      livingIn: async () => [],
       clientsGrantedSince: async () => new Set(),
       unexpired: async () => 0,
       walk: async () => ({ atMost: rows.length, whole: rows.length < 5000, batches: batches() }),

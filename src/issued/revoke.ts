@@ -1,0 +1,49 @@
+import { NO_BLOCKS } from '../blocks/block-index.ts'
+import { Refusal } from '../refusal.ts'
+import type { Revocation } from '../tokens/revocations.ts'
+import { type Caller, callerOf, readInquiry } from './caller.ts'
+import type { Inquiry, RevocationRoad } from './contract.ts'
+import { type PresentedToken, presentedToken } from './presented-token.ts'
+import { isFirst, type RevokedBy, revokeWithAll } from './revoking.ts'
+
+/** What has become of a request: nothing, where the token is nobody's, or another's, or counts no longer (RV-02). */
+export type RevocationOutcome = 'revoked' | 'nothing'
+
+/** Seconds by which a token may end later than it says, for nodes whose clocks differ. */
+const SLACK = 60
+
+/**
+ * Takes a token back that was issued to the client that asks, with everything that was made from it (RV-01). Which of the
+ * tokens that are no business of its there are, it does not learn. Rejects with a Refusal.
+ */
+export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<RevocationOutcome> {
+  const request = readInquiry(asked, road)
+  const caller = await callerOf(request, asked, road)
+  // One that is revoked is asked about again where what was made from it had not been found; one of somebody who is blocked may go.
+  const trust = { ...caller.trust, revoked: () => undefined, blocked: NO_BLOCKS }
+  const presented = await presentedToken(request.token, trust)
+  if (presented === undefined || !isOf(presented, caller)) return 'nothing'
+  const { ours, token } = presented
+  if (!road.admitsRevocation(ours.client))
+    throw new Refusal('overloaded', `client ${ours.client} has many tokens taken back at once`, { retryAfter: 1 })
+  const by = byClient(ours.client, ours.id, caller.now)
+  const { version, changed } = await revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
+  if (!changed) return 'nothing'
+  road.events.changed(version, by.author, by.message)
+  return 'revoked'
+}
+
+const isOf = ({ ours }: PresentedToken, { clients }: Caller): boolean =>
+  clients.some(({ name }) => name === ours.client)
+
+function byClient(client: string, id: string, at: number): RevokedBy {
+  const reason = 'taken back by the client it was issued to'
+  return { author: `client ${client}`, reason, message: `tokens of jti ${id} revoked: ${reason}`, at }
+}
+
+function named({ ours }: PresentedToken, { at, reason, author }: RevokedBy, expiresAt: number): Revocation {
+  const until = Math.ceil(expiresAt) + SLACK
+  return isFirst(ours)
+    ? { what: 'lineage', value: ours.lineage, at, until, reason, author }
+    : { what: 'jti', value: ours.id, at, until, reason, author }
+}
