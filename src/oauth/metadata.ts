@@ -27,7 +27,9 @@ export function metadata(
   { issuer, subjectTokenTypes, issuedTokenTypes, authenticationMethods, certificates, mtlsUrl }: MetadataInput,
   keyring: Keyring,
 ): Record<string, unknown> {
-  const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
+  const signing = [
+    ...new Set(keyring.published.keys.flatMap(({ alg }) => (typeof alg === 'string' ? [alg] : []))),
+  ].sort()
   return {
     issuer,
     token_endpoint: `${issuer}/token`,

@@ -16,6 +16,8 @@ export interface TokenProfile {
   readonly algorithm: string
   /** Proof of possession that the target demands. */
   readonly binding: Binding
+  /** The ways in which a token of the kind can be bound at all; `any` stands for each. */
+  readonly bindings: readonly Binding[]
   /** The issued `sub`, where it is not `subject.id`. */
   readonly subject: Mapping | undefined
   readonly claims: readonly (readonly [name: string, mapping: Mapping])[]

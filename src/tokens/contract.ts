@@ -4,8 +4,10 @@
  */
 import type { z } from 'zod'
 import type { Identified } from '../credentials/identify.ts'
+import type { SigningUse } from '../keys/contract.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
+import type { Binding } from '../targets/contract.ts'
 
 /** Everything a token kind may write of. Times are seconds since the epoch, set by mint(); a kind changes none of them. */
 export interface Mintable {
@@ -59,6 +61,14 @@ export interface TokenKind {
   readonly tokenType: string
   /** `token_type` of the answer: `Bearer`, or `N_A` where it is no access token (TE-23, TE-27). */
   readonly usage: 'Bearer' | 'N_A'
+  /** Which keys sign it; `sig` where it says nothing. Every other use is for tokens of one format, and for nothing else (T39). */
+  readonly keyUse?: SigningUse
+  /** Algorithms that it may be signed with; all where it says nothing. */
+  readonly algorithms?: ReadonlySet<string>
+  /** How it can be bound to a key, and so what a target and its rules can demand, by default the first; in every way where it says nothing. */
+  readonly bindings?: readonly Binding[]
+  /** It says no scopes, so that none can be granted with it. */
+  readonly withoutScopes?: true
   /** What a target's entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */

@@ -68,10 +68,11 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
   const { permission, keyring, id, now } = request
   if (!isPermission(permission))
     throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
-  const signer = keyring.signer(permission.profile.algorithm, now)
-  if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
-
   const { kind, expiresAt, header, claims } = draft(request)
+  const { algorithm } = permission.profile
+  const use = kind.keyUse ?? 'sig'
+  const signer = keyring.signer(use, algorithm, now)
+  if (signer === undefined) throw new Error(`no signing key for ${use} of algorithm ${algorithm} is active`)
   const signed = sign(signer, `${encode({ ...header, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`)
   const answer = (token: string): Minted => ({
     token,

@@ -1,1 +1,3 @@
 export { accessToken } from './access-token.ts'
+export { jwtSvid } from './jwt-svid.ts'
+export { wit } from './wit.ts'

@@ -302,9 +302,9 @@ describe('the record and the keys', () => {
     expect((await cambist(['keys'])).out).toMatch(
       /^KID +ALGORITHM +STATE +SIGNS FROM +LEAVES\nkey-ES256 +ES256 +signing /,
     )
-    const rotated = await cambist(['keys', 'rotate', '--algorithm', 'RS256'])
-    expect(rotated.out).toContain('successor  RS256      published')
-    expect(world.rotations).toEqual(['RS256'])
+    const rotated = await cambist(['keys', 'rotate', '--algorithm', 'RS256', '--use', 'sig'])
+    expect(rotated.out).toContain('successor  sig  RS256      published')
+    expect(world.rotations).toEqual([{ algorithm: 'RS256', use: 'sig' }])
   })
 })
 
