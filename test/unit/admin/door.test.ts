@@ -591,7 +591,7 @@ describe('reading', () => {
     const unknown = await post({ type: JSON_TYPE, body: '{"use":"x509-svid"}' })
     expect([unknown.status, unknown.json.faults]).toEqual([
       400,
-      [{ path: 'use', message: 'is one of sig, txn, jwt-svid, wit-svid' }],
+      [expect.objectContaining({ path: 'use', message: 'is one of sig, txn, jwt-svid, wit-svid' })],
     ])
     const wrong = await post({ type: JSON_TYPE, body: '{"algorithm":"HS256"}' })
     expect([wrong.status, wrong.json.faults[0].path]).toEqual([400, 'algorithm'])

@@ -300,7 +300,7 @@ describe('the record and the keys', () => {
 
   it('shows keys and makes successors', async () => {
     expect((await cambist(['keys'])).out).toMatch(
-      /^KID +ALGORITHM +STATE +SIGNS FROM +LEAVES\nkey-ES256 +ES256 +signing /,
+      /^KID +USE +ALGORITHM +STATE +SIGNS FROM +LEAVES\nkey-ES256 +sig +ES256 +signing /,
     )
     const rotated = await cambist(['keys', 'rotate', '--algorithm', 'RS256', '--use', 'sig'])
     expect(rotated.out).toContain('successor  sig  RS256      published')
