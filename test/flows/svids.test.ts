@@ -4,12 +4,14 @@ import { describe, expect, it, vi } from 'vitest'
 import { jwtSvidClaims } from '../../src/tokens/kinds/jwt-svid.ts'
 import { witClaims } from '../../src/tokens/kinds/wit.ts'
 import { type Answer, baseDocuments, document, type Form, startCambist, type TestServer } from '../harness/cambist.ts'
+import { asSubject, BEHIND_PROXY, behindProxy, svidOf as certificateOf } from '../harness/certificates.ts'
+import { createRoot } from '../harness/pki.ts'
 import { dpop, proofJwk, wpt } from '../harness/proofs.ts'
 import { expectRefusal, refusal } from '../harness/refusal.ts'
 import { type Claims, clientAssertion, decode, SigningKey, TYPE } from '../harness/tokens.ts'
 import { ask, byDpop, type Headers, witAndWpt } from '../harness/workload.ts'
 
-const home = await startCambist({ env: { CAMBIST_TRUST_DOMAIN: 'prod.example' } })
+const home = await startCambist({ env: { CAMBIST_TRUST_DOMAIN: 'prod.example', ...BEHIND_PROXY } })
 const { clock, cluster } = home
 const away = await startCambist({
   clock,
@@ -23,18 +25,20 @@ const edge = new SigningKey('ES256')
 const target = (name: string, tokens: object[], more: object = {}) =>
   document('Target', name, { audience: `urn:${name}`, tokens, ...more })
 
+const AWAY = target(
+  'away',
+  [
+    { kind: 'jwt-svid', subject: MESH },
+    { kind: 'wit', subject: MESH },
+    { kind: 'access-token', subject: MESH },
+  ],
+  { audience: away.issuer, scopes: ['talk'] },
+)
+
 await home.apply(
   ...baseDocuments(cluster),
   document('Client', 'edge', { authentication: { method: 'private_key_jwt', jwks: { keys: [edge.jwk] } } }),
-  document('Target', 'away', {
-    audience: away.issuer,
-    scopes: ['talk'],
-    tokens: [
-      { kind: 'jwt-svid', subject: MESH },
-      { kind: 'wit', subject: MESH },
-      { kind: 'access-token', subject: MESH },
-    ],
-  }),
+  AWAY,
   target('plain', [{ kind: 'jwt-svid' }, { kind: 'wit' }]),
   target('mapped', [
     { kind: 'jwt-svid', subject: 'subject.serviceaccount' },
@@ -164,7 +168,7 @@ describe('a JWT-SVID of ours', () => {
     expect((await verify(token, key, audience)).payload.sub).toBe('spiffe://prod.example/ns/shop/sa/checkout')
   })
 
-  it('S-45: is accepted by a server that trusts our bundle, for the audience that it is for and no other', async () => {
+  it('UC-104 S-45: is accepted by a server that trusts our bundle, for the audience that it is for and no other', async () => {
     const answer = await away.exchange({ subject_token: await svidOf() })
     expect(answer.status).toBe(200)
     expect(decode(String(answer.body['access_token'])).claims).toMatchObject({
@@ -200,6 +204,43 @@ describe('a JWT-SVID of ours', () => {
   it('ends with the credential that it was made of (I4)', async () => {
     const token = await svidOf({ subject_token: cluster.token({ exp: clock.seconds() + 60 }) })
     expect(decode(token).claims['exp']).toBe(clock.seconds() + 60)
+  })
+
+  it('UC-80 S-47: is had for an X.509-SVID where a rule lets the key go, since whoever validates it looks for none', async () => {
+    const root = await createRoot()
+    const { chain } = await certificateOf(root, clock.seconds(), 'spiffe://prod.example/ns/shop/sa/checkout')
+    const rule = (changes: string[]) =>
+      document('Policy', 'tls-asks', {
+        clients: ['tls'],
+        targets: ['away'],
+        changes: ['format', 'authority', ...changes],
+      })
+    await home.apply(
+      document('TrustedIssuer', 'certificates', {
+        credential: 'spiffe-x509-svid',
+        trustDomain: 'prod.example',
+        keys: { roots: root.pem },
+      }),
+      document('Client', 'tls', { workloads: [{ issuer: 'certificates' }] }),
+      target('away', [{ kind: 'jwt-svid' }], { audience: away.issuer }),
+      rule([]),
+    )
+    const asking = () => behindProxy(home, chain(), { ...asSubject(), audience: away.issuer })
+    await expectRefusal(home, await asking(), { ...REQUEST, reason: 'change_denied' })
+    await home.apply(rule(['unbind']))
+    const answer = await asking()
+    expect(decode(String(answer.body['access_token'])).claims).toEqual({
+      sub: 'spiffe://prod.example/ns/shop/sa/checkout',
+      aud: away.issuer,
+      iat: clock.seconds(),
+      exp: clock.seconds() + 300,
+      jti: answer.id,
+    })
+    expect(await home.record(answer.id)).toMatchObject({
+      granted: { binding: 'none' },
+      changes: ['format', 'authority', 'unbind'],
+    })
+    await home.apply(AWAY)
   })
 
   it('may be had in the name of another where a rule says impersonate, and has no act then', async () => {
