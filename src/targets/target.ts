@@ -87,22 +87,14 @@ const profileFields = {
 }
 
 /** What an entry says of its signature and of its key, as far as its kind lets it. */
-const fieldsOf = (kind: TokenKindForm) => {
-  const signing = [...(kind.algorithms ?? algorithms.keys())]
-  const { bindings: bindable = bindings } = kind
+function fieldsOf({ algorithms: signed = new Set(algorithms.keys()), bindings: bindable = bindings }: TokenKindForm) {
   return {
     algorithm: z
-      .enum(
-        signing,
-        `an algorithm ${kind.algorithms === undefined ? '' : `of a ${kind.name} `}is one of ${signing.join(', ')}`,
-      )
+      .enum([...signed], `an algorithm is one of ${[...signed].join(', ')}`)
       .optional()
       .describe('What it is signed with; ES256 where nothing is said'),
     binding: z
-      .enum(
-        bindable,
-        `a binding ${kind.bindings === undefined ? '' : `of a ${kind.name} `}is ${bindable.length > 1 ? 'one of ' : ''}${bindable.join(', ')}`,
-      )
+      .enum(bindable, `a binding is one of ${bindable.join(', ')}`)
       .optional()
       .describe('Proof of a key that the request must bring'),
   }
@@ -162,18 +154,15 @@ export function compileTarget(targetName: string, spec: unknown, tokenKinds: rea
   const tokens = (written.tokens ?? [{ kind: 'access-token' }]).map((each, index) =>
     compileProfile(each, tokenKinds, `spec.tokens[${index}]`, faults),
   )
-  for (const [index, { kind }] of tokens.entries()) {
-    if (
-      tokenKinds.find(({ name }) => name === kind)?.withoutScopes === true &&
-      (written.defaultScopes ?? []).length > 0
-    )
+  const tokenTypes = new Map<string, number>()
+  const grantsUnasked = (written.defaultScopes ?? []).length > 0
+  for (const [index, { kind, tokenType }] of tokens.entries()) {
+    if (grantsUnasked && tokenKinds.find(({ name }) => name === kind)?.withoutScopes === true) {
       faults.push({
         path: `spec.tokens[${index}].kind`,
         message: `a ${kind} says no scopes, so there is none to be had where \`defaultScopes\` grants some unasked; leave them out, and have requests name the scopes that they want`,
       })
-  }
-  const tokenTypes = new Map<string, number>()
-  for (const [index, { kind, tokenType }] of tokens.entries()) {
+    }
     const earlier = tokenTypes.get(tokenType)
     if (earlier !== undefined) {
       faults.push({

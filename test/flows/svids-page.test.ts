@@ -88,7 +88,7 @@ describe('the page on SVIDs', () => {
     const form = { ...shown(), requested_token_type: WIT }
     expect(page).toContain(`-d requested_token_type=${WIT}`)
     const { status, body } = await home.token(form, byDpop(home, holder))
-    expect([status, body['issued_token_type'], body['expires_in']]).toEqual([200, WIT, 3600])
+    expect([status, body['issued_token_type'], body['expires_in']]).toEqual([200, WIT, 900])
     const token = String(body['access_token'])
     expect(decode(token).claims['sub']).toBe(CHECKOUT)
     await expect(workloadOf(token)).rejects.toThrow(/no such key/)

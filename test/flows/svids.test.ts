@@ -405,7 +405,7 @@ describe('a workload identity token of ours', () => {
     const answer = await home.exchange({ audience: away.issuer, requested_token_type: WIT })
     await expectRefusal(home, answer, { ...REQUEST, reason: 'binding_required' })
     for (const binding of ['none', 'mtls', 'any'])
-      await expect(home.apply(target('x', [{ kind: 'wit', binding }]))).rejects.toThrow(/binding of a wit is dpop/)
+      await expect(home.apply(target('x', [{ kind: 'wit', binding }]))).rejects.toThrow(/a binding is one of dpop/)
   })
 
   it.each([

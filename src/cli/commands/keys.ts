@@ -1,3 +1,4 @@
+import { signingUses } from '../../keys/contract.ts'
 import { type CliCommand, EXIT } from '../contract.ts'
 import { askAdminJson } from '../http.ts'
 import { type WithOutput, withOutput } from '../options.ts'
@@ -41,7 +42,7 @@ export const keys: CliCommand = {
       .command('rotate')
       .description('Make successors now')
       .option('--algorithm <name>', 'of this algorithm only')
-      .option('--use <name>', 'for this use only: sig, txn, jwt-svid or wit-svid')
+      .option('--use <name>', `for this use only: ${Object.keys(signingUses).join(', ')}`)
       .action(({ algorithm, use }: { readonly algorithm?: string; readonly use?: string }) =>
         run(async (terminal) => {
           const body = { type: 'application/json', text: JSON.stringify({ algorithm, use }) }
