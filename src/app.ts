@@ -9,14 +9,16 @@ import type { Secrets } from './config/secrets.ts'
 import { dpopNonces } from './credentials/dpop-nonces.ts'
 import * as credentialKindRegister from './credentials/kinds/index.ts'
 import { type CredentialKinds, credentialKinds } from './credentials/look-up.ts'
+import type { Applying } from './documents/apply.ts'
 import { Compiler } from './documents/compile.ts'
 import type { CompileContext, Formats, Snapshot } from './documents/contract.ts'
 import * as documentKindRegister from './documents/kinds/index.ts'
-import { algorithmsOf, firstKeys, rotateKeys } from './documents/signing-keys.ts'
+import { firstKeys, keyRolesOf, rotateKeys } from './documents/signing-keys.ts'
 import { Snapshots } from './documents/snapshots.ts'
 import type { Road } from './exchange/contract.ts'
 import { lostTraffic } from './exchange/lost-traffic.ts'
 import * as backendRegister from './keys/backends/index.ts'
+import type { KeyChoice, KeyRole } from './keys/contract.ts'
 import { derivedKeys } from './keys/derived.ts'
 import { Keys } from './keys/keyring.ts'
 import { keyEncryption } from './keys/wrapping.ts'
@@ -243,7 +245,7 @@ export async function administration(
   { metrics, listening }: AdministrationOptions,
 ): Promise<RequestListener> {
   const { adminDoor } = await import('./admin/door.ts')
-  const { clock, config, database, keys, snapshots } = app
+  const { clock, config, database, snapshots } = app
   const kinds = credentialKinds(app.formats.credentialKinds)
   const shutOut = new RateByKey(clock, { perSecond: 1, burst: 20, keys: 10_000 })
   // What is only explained counts nowhere.
@@ -257,11 +259,11 @@ export async function administration(
     snapshots,
     documentKinds,
     formats: app.formats,
-    newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
+    newKeys: newKeys(app),
     judgeTraffic: lostTraffic({ records: database.records, clock }),
     keys: {
       list: () => snapshots.current().keyring.stored,
-      rotate: (author, algorithm) => rotate(app, author, algorithm === undefined ? undefined : new Set([algorithm])),
+      rotate: (author, choice) => rotate(app, author, choice),
     },
     road,
     roadWithoutNetwork: (onUnasked) => ({ ...road, ...withoutNetwork(app.keySets, onUnasked) }),
@@ -327,14 +329,23 @@ function inForce({ snapshots }: App): boolean {
   }
 }
 
-/** Successors for the algorithms at once, or for all in use; published by this process when it answers. */
-async function rotate(app: App, author: string, algorithms?: ReadonlySet<string>) {
-  const wanted = algorithmsOf(app.snapshots.current())
+/** The signing keys that documents make necessary. */
+export const newKeys =
+  ({ keys, clock, formats: { tokenKinds: kinds } }: App): Applying['newKeys'] =>
+  (stored, targets) =>
+    firstKeys(keys, stored, keyRolesOf(targets, kinds), seconds(clock))
+
+/** What the targets in force sign with. */
+const keyRoles = ({ snapshots, formats: { tokenKinds: kinds } }: App): readonly KeyRole[] =>
+  keyRolesOf(snapshots.current().targets, kinds)
+
+/** Successors at once for the keys that are chosen; published by this process when it answers. */
+async function rotate(app: App, author: string, { use, algorithm }: KeyChoice) {
   const { version, made } = await rotateKeys(app.database.states, app.keys, {
-    wanted,
+    wanted: keyRoles(app),
     now: seconds(app.clock),
     author,
-    early: algorithms ?? wanted,
+    early: (role) => (use ?? role.use) === role.use && (algorithm ?? role.algorithm) === role.algorithm,
   })
   await app.snapshots.atLeast(version)
   return made
@@ -343,7 +354,7 @@ async function rotate(app: App, author: string, algorithms?: ReadonlySet<string>
 /** What the schedule of the signing keys asks for now. */
 export async function followSchedule(app: App): Promise<void> {
   const { version, made } = await rotateKeys(app.database.states, app.keys, {
-    wanted: algorithmsOf(app.snapshots.current()),
+    wanted: keyRoles(app),
     now: seconds(app.clock),
     author: 'schedule',
   })

@@ -1,11 +1,10 @@
 /** Which process does what, and when: the database, the migrations, the doors, and the stop. */
 
-import { type App, administration, followSchedule, openApp, openWorkloads, workloadsListeners } from './app.ts'
+import { type App, administration, followSchedule, newKeys, openApp, openWorkloads, workloadsListeners } from './app.ts'
 import type { Config } from './config/config.ts'
 import { readSecrets, type Secrets } from './config/secrets.ts'
 import { apply } from './documents/apply.ts'
 import type { StateStore } from './documents/contract.ts'
-import { firstKeys } from './documents/signing-keys.ts'
 import { seconds, systemClock } from './lib/clock.ts'
 import { Secret } from './lib/secret.ts'
 import { type DevelopmentCluster, developmentCluster, quickstartCurl, quickstartDocuments } from './quickstart.ts'
@@ -214,15 +213,11 @@ function running(config: Config, opened: AsyncDisposableStack, lost: Promise<str
  * for as long as nobody has written documents of their own.
  */
 async function quickstart(app: App): Promise<DevelopmentCluster | undefined> {
-  const { clock, config, database, keys } = app
+  const { config, database } = app
   const cluster = developmentCluster(config.dataDir)
   if (await isUntouched(database.states)) {
     const { version } = await apply(
-      {
-        store: database.states,
-        compiler: app.compiler,
-        newKeys: (stored, algorithms) => firstKeys(keys, stored, algorithms, seconds(clock)),
-      },
+      { store: database.states, compiler: app.compiler, newKeys: newKeys(app) },
       quickstartDocuments(cluster, config.issuer),
       { author: 'quickstart', message: 'examples/quickstart' },
     )

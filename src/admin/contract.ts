@@ -9,13 +9,14 @@ import { includesRole, type Role, type RoleBindings } from '../administrators/co
 import type { ActionLog } from '../audit/actions.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Trusting } from '../credentials/identify.ts'
+import type { Applying } from '../documents/apply.ts'
 import type { Compiler } from '../documents/compile.ts'
 import type { DocumentKind, Formats, StateStore } from '../documents/contract.ts'
 import type { JudgeTraffic } from '../documents/doubts.ts'
 import type { Snapshots } from '../documents/snapshots.ts'
 import type { EntityStore } from '../entities/contract.ts'
 import type { RoadToDecision } from '../exchange/identified.ts'
-import type { StoredKey } from '../keys/contract.ts'
+import type { KeyChoice, StoredKey } from '../keys/contract.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Unasked } from '../trust/without-network.ts'
@@ -51,13 +52,13 @@ export interface AdminDoor {
   readonly documentKinds: readonly DocumentKind[]
   readonly formats: Formats
   /** Signing keys that documents make necessary (documents/apply.ts). */
-  newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  readonly newKeys: Applying['newKeys']
   /** How last week's traffic would fare under other documents (documents/doubts.ts). */
   readonly judgeTraffic: JudgeTraffic
   readonly keys: {
     list(): readonly StoredKey[]
-    /** Makes successors, for one algorithm or for all in use, and answers them. */
-    rotate(author: string, algorithm?: string): Promise<readonly StoredKey[]>
+    /** Makes successors for those in use that are chosen, and answers them. */
+    rotate(author: string, choice: KeyChoice): Promise<readonly StoredKey[]>
   }
   /** The road up to a decision, on which requests are explained. */
   readonly road: RoadToDecision

@@ -1,6 +1,7 @@
 import type { StoredKey } from '../keys/contract.ts'
 import { Faults } from '../lib/fault.ts'
 import { newId } from '../lib/ids.ts'
+import type { TargetIndex } from '../targets/contract.ts'
 import type { Compiler } from './compile.ts'
 import type { Applied, Document, StateChange, StateStore, StoredState, Warning } from './contract.ts'
 import {
@@ -16,7 +17,6 @@ import { readLabelSelector } from './labels.ts'
 import { ConfirmationNeeded, VersionConflict } from './objections.ts'
 import type { Proposed } from './pending.ts'
 import { type Plan, type PlanOptions, planOf } from './plan.ts'
-import { algorithmsOf } from './signing-keys.ts'
 
 export { VersionConflict, WriteRefused } from './objections.ts'
 
@@ -24,8 +24,8 @@ export { VersionConflict, WriteRefused } from './objections.ts'
 export interface Applying {
   readonly store: StateStore
   readonly compiler: Compiler
-  /** Signing keys to make so that every one of the algorithms has a key from the moment the documents are in force. */
-  newKeys(stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[]
+  /** Signing keys to make so that there is one for every token of the targets from the moment the documents are in force. */
+  newKeys(stored: readonly StoredKey[], targets: TargetIndex): readonly StoredKey[]
   /** Absent where there is no traffic to judge, as before the first start. */
   readonly judgeTraffic?: JudgeTraffic
 }
@@ -121,7 +121,7 @@ export function written(plan: Plan, state: StoredState, options: ApplyOptions, {
     message: options.message,
     put: plan.put,
     delete: plan.removed.map(({ kind, metadata: { name } }) => ({ kind, name })),
-    putKeys: newKeys(state.keys, algorithmsOf(plan.compiled)),
+    putKeys: newKeys(state.keys, plan.compiled.targets),
     changes: plan.changes,
   }
 }

@@ -1,37 +1,42 @@
-import type { StoredKey } from '../keys/contract.ts'
+import type { KeyRole, StoredKey } from '../keys/contract.ts'
 import type { Keys } from '../keys/keyring.ts'
-import { planRotation } from '../keys/rotation.ts'
+import { isOf, planRotation } from '../keys/rotation.ts'
+import type { TargetIndex } from '../targets/contract.ts'
+import type { TokenKind } from '../tokens/contract.ts'
 import { STATUS_ALGORITHM } from '../tokens/status-lists.ts'
-import type { Compiled } from './compile.ts'
-import type { Snapshot, StateStore } from './contract.ts'
+import type { StateStore } from './contract.ts'
 
-/** The algorithms that targets have something signed with, tokens or the lists of their statuses: for each there must be a key. */
-export function algorithmsOf({ targets }: Pick<Compiled | Snapshot, 'targets'>): ReadonlySet<string> {
-  const algorithms = new Set<string>()
+const STATUS_ROLE: KeyRole = { use: 'sig', algorithm: STATUS_ALGORITHM }
+
+/** What tokens for the targets, and the lists of their statuses, are signed with, each once: for each there must be a key. */
+export function keyRolesOf(targets: TargetIndex, tokenKinds: readonly TokenKind[]): readonly KeyRole[] {
+  const uses = new Map(tokenKinds.map(({ name, keyUse = 'sig' }) => [name, keyUse]))
+  const roles: KeyRole[] = []
+  const add = (role: KeyRole) => {
+    if (!roles.some((known) => isOf(known, role))) roles.push(role)
+  }
   for (const target of targets.all()) {
-    for (const { algorithm, revocable } of target.tokens) {
-      algorithms.add(algorithm)
-      if (revocable) algorithms.add(STATUS_ALGORITHM)
+    for (const { kind, algorithm, revocable } of target.tokens) {
+      add({ use: uses.get(kind) ?? 'sig', algorithm })
+      if (revocable) add(STATUS_ROLE)
     }
   }
-  return algorithms
+  return roles
 }
 
-/** Keys to make so that every algorithm has one from the moment that the documents are in force. `now` in seconds. */
+/** Keys to make so that every role has one from the moment that the documents are in force. `now` in seconds. */
 export function firstKeys(
   keys: Keys,
   stored: readonly StoredKey[],
-  algorithms: ReadonlySet<string>,
+  roles: readonly KeyRole[],
   now: number,
 ): readonly StoredKey[] {
-  const missing = [...algorithms].filter(
-    (algorithm) => !stored.some((key) => key.algorithm === algorithm && key.retiredAt === undefined),
-  )
-  return missing.map((algorithm) => keys.create(algorithm, now, now))
+  const missing = roles.filter((role) => !stored.some((key) => isOf(key, role) && key.retiredAt === undefined))
+  return missing.map((role) => keys.create(role, now, now))
 }
 
 /**
- * Lets the signing keys follow one another: what the schedule asks for now, and for the algorithms in `early` a successor
+ * Lets the signing keys follow one another: what the schedule asks for now, and for the roles that are `early` a successor
  * at once, which is published before it signs all the same (I5). A change like any other: versioned and in the history.
  * Answers the keys that were made and the version that has them; changes nothing where nothing is due.
  */
@@ -39,17 +44,17 @@ export async function rotateKeys(
   store: StateStore,
   keys: Keys,
   options: {
-    readonly wanted: ReadonlySet<string>
+    readonly wanted: readonly KeyRole[]
     readonly now: number
     readonly author: string
-    readonly early?: ReadonlySet<string>
+    readonly early?: (role: KeyRole) => boolean
   },
 ): Promise<{ readonly version: number; readonly made: readonly StoredKey[] }> {
   const { wanted, now, author, early } = options
   let made: readonly StoredKey[] = []
   const { version } = await store.change((state) => {
     const plan = planRotation(state.keys, wanted, now, undefined, early)
-    made = plan.create.map(({ algorithm, activeAt }) => keys.create(algorithm, now, activeAt))
+    made = plan.create.map(({ activeAt, ...role }) => keys.create(role, now, activeAt))
     if (made.length + plan.change.length + plan.remove.length === 0) return undefined
     return {
       author,
@@ -66,9 +71,12 @@ export async function rotateKeys(
 
 function describe(made: readonly StoredKey[], changed: readonly StoredKey[], removed: readonly string[]): string {
   const parts = [
-    ...made.map((key) => `new ${key.algorithm} key ${key.kid}`),
-    ...changed.map((key) => `${key.algorithm} key ${key.kid} has signed its last`),
+    ...made.map((key) => `new ${key.algorithm} key ${key.kid}${forUse(key)}`),
+    ...changed.map((key) => `${key.algorithm} key ${key.kid}${forUse(key)} has signed its last`),
     ...removed.map((kid) => `key ${kid} leaves the published set`),
   ]
   return `signing keys: ${parts.join('; ')}`
 }
+
+/** What a key is for, where that is not what most are for. */
+const forUse = ({ use }: KeyRole): string => (use === 'sig' ? '' : ` for ${use}`)

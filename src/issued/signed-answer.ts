@@ -8,7 +8,7 @@ const PREFERRED = ['RS256', 'ES256']
 
 /** What introspection answers are signed with; undefined where there is no key at all. */
 export function algorithmOfAnswers({ stored }: Pick<Keyring, 'stored'>): string | undefined {
-  const there = stored.map(({ algorithm }) => algorithm)
+  const there = stored.filter(({ use }) => use === 'sig').map(({ algorithm }) => algorithm)
   return PREFERRED.find((algorithm) => there.includes(algorithm)) ?? there[0]
 }
 
@@ -37,7 +37,7 @@ export function signedAnswer(
 
 function signerOf(keyring: Keyring, now: number): Signer {
   const algorithm = algorithmOfAnswers(keyring)
-  const signer = algorithm === undefined ? undefined : keyring.signer(algorithm, now)
+  const signer = algorithm === undefined ? undefined : keyring.signer('sig', algorithm, now)
   if (signer === undefined)
     throw new Refusal('snapshot_unavailable', 'there is no signing key yet; one is made with the first target', {
       retryAfter: 1,

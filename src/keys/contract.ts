@@ -4,6 +4,31 @@
  */
 import type { KeyEncryption } from './wrapping.ts'
 
+/**
+ * What a key signs, and what its JWK says of that (`use`): a key of one use signs nothing of another, so that no token passes
+ * for one of another kind, and a key that is lost costs no more than its own (T39, JB-08). Those whose JWK says `sig` are in
+ * `/jwks`; the others are in our SPIFFE bundle alone.
+ */
+export const signingUses = {
+  /** Whatever has no use of its own: access tokens, grants, statements about tokens. */
+  sig: 'sig',
+  /** Transaction tokens (TX-70). */
+  txn: 'sig',
+  'jwt-svid': 'jwt-svid',
+  'wit-svid': 'wit-svid',
+} as const satisfies Readonly<Record<string, 'sig' | SvidUse>>
+export type SigningUse = keyof typeof signingUses
+type SvidUse = 'jwt-svid' | 'wit-svid'
+
+/** A key that is needed: what for, and of which algorithm. Keys of one role follow one another. */
+export interface KeyRole {
+  readonly use: SigningUse
+  readonly algorithm: string
+}
+
+/** Keys of a use and of an algorithm, where they are said; of all where not. */
+export type KeyChoice = { readonly [part in keyof KeyRole]?: KeyRole[part] | undefined }
+
 /** A key that signs. Local ones answer at once; a remote backend answers with a promise. */
 export interface Signer {
   readonly kid: string
@@ -16,7 +41,7 @@ export interface Signer {
 export interface KeyBackend {
   readonly name: string
   readonly summary: string
-  /** Makes a key; `nameOf` gives the kid for its public JWK. */
+  /** Makes a key; `nameOf` gives the kid for its public JWK, which has `alg` and no `use`. */
   create(
     algorithm: string,
     encryption: KeyEncryption,
@@ -27,10 +52,9 @@ export interface KeyBackend {
 }
 
 /** A signing key as it is stored. Times are seconds since the epoch; `privateKey` is wrapped, never plain. */
-export interface StoredKey {
+export interface StoredKey extends KeyRole {
   readonly kid: string
-  readonly algorithm: string
-  /** Public JWK with `kid`, `alg`, `use: sig`. */
+  /** Public JWK with `kid`, `alg` and the `use` that signingUses has for it. */
   readonly publicJwk: Readonly<Record<string, unknown>>
   /** What the backend needs to sign: for `local`, the wrapped PKCS#8 (compact text of keys/backends/local.ts). */
   readonly backend: string
@@ -40,15 +64,21 @@ export interface StoredKey {
   readonly activeAt: number
   /** When its successor took over; undefined while it has none. */
   readonly retiredAt: number | undefined
-  /** When it leaves `/jwks`: the last token it signed has expired by then. */
+  /** When it is published no longer: the last token it signed has expired by then. */
   readonly removeAt: number | undefined
 }
 
 /** The signing keys of one snapshot. */
 export interface Keyring {
-  /** The signer for an algorithm at a time (seconds), or undefined where no key of that algorithm is active. */
-  signer(algorithm: string, now: number): Signer | undefined
+  /** The signer for a use and an algorithm at a time (seconds), or undefined where there is no such key. */
+  signer(use: SigningUse, algorithm: string, now: number): Signer | undefined
   /** The JWK Set that `/jwks` answers with. */
-  readonly published: { readonly keys: readonly Readonly<Record<string, unknown>>[] }
+  readonly published: PublicKeys
+  /** The keys of our SPIFFE bundle. */
+  readonly bundled: PublicKeys
   readonly stored: readonly StoredKey[]
+}
+
+export interface PublicKeys {
+  readonly keys: readonly Readonly<Record<string, unknown>>[]
 }

@@ -1,5 +1,14 @@
 import { readJwk } from '../lib/jwk.ts'
-import type { KeyBackend, Keyring, Signer, StoredKey } from './contract.ts'
+import {
+  type KeyBackend,
+  type KeyRole,
+  type Keyring,
+  type PublicKeys,
+  type Signer,
+  type SigningUse,
+  type StoredKey,
+  signingUses,
+} from './contract.ts'
 import type { KeyEncryption } from './wrapping.ts'
 
 /** Makes and opens signing keys through the registered backends. Opened keys are kept by name, so that a new snapshot costs nothing. */
@@ -13,10 +22,21 @@ export class Keys {
     this.#encryption = encryption
   }
 
-  /** A new key of the algorithm, to be stored. Times in seconds since the epoch. */
-  create(algorithm: string, now: number, activeAt: number, backend = 'local'): StoredKey {
-    const made = this.#backend(backend).create(algorithm, this.#encryption, thumbprintOf)
-    return { ...made, algorithm, backend, createdAt: now, activeAt, retiredAt: undefined, removeAt: undefined }
+  /** A new key, to be stored. Times in seconds since the epoch. */
+  create({ use, algorithm }: KeyRole, now: number, activeAt: number, backend = 'local'): StoredKey {
+    const { kid, publicJwk, wrapped } = this.#backend(backend).create(algorithm, this.#encryption, thumbprintOf)
+    return {
+      kid,
+      use,
+      algorithm,
+      publicJwk: { ...publicJwk, use: signingUses[use] },
+      backend,
+      wrapped,
+      createdAt: now,
+      activeAt,
+      retiredAt: undefined,
+      removeAt: undefined,
+    }
   }
 
   /** The keyring over stored keys. Throws where one cannot be opened: better no new snapshot than one that cannot sign. */
@@ -24,16 +44,17 @@ export class Keys {
     const signers = new Map<string, { readonly activeAt: number; readonly signer: Signer }[]>()
     for (const key of stored) {
       const entry = { activeAt: key.activeAt, signer: this.#open(key) }
-      const list = signers.get(key.algorithm)
-      if (list === undefined) signers.set(key.algorithm, [entry])
+      const list = signers.get(roleName(key.use, key.algorithm))
+      if (list === undefined) signers.set(roleName(key.use, key.algorithm), [entry])
       else list.push(entry)
     }
     for (const list of signers.values()) list.sort((one, other) => other.activeAt - one.activeAt)
     return Object.freeze({
       stored,
-      published: Object.freeze({ keys: stored.map((key) => key.publicJwk) }),
-      signer(algorithm: string, now: number) {
-        const entries = signers.get(algorithm)
+      published: publicKeys(stored, (use) => use === 'sig'),
+      bundled: publicKeys(stored, (use) => use !== 'sig'),
+      signer(use: SigningUse, algorithm: string, now: number) {
+        const entries = signers.get(roleName(use, algorithm))
         // Where this clock is behind the one that made the first key, that key is as good as begun.
         return (entries?.find((entry) => entry.activeAt <= now) ?? entries?.at(-1))?.signer
       },
@@ -53,6 +74,12 @@ export class Keys {
     return backend
   }
 }
+
+const roleName = (use: SigningUse, algorithm: string): string => `${use} ${algorithm}`
+
+/** The public parts of keys whose JWK is of such a use. */
+const publicKeys = (stored: readonly StoredKey[], isMeant: (use: string) => boolean): PublicKeys =>
+  Object.freeze({ keys: stored.filter(({ use }) => isMeant(signingUses[use])).map(({ publicJwk }) => publicJwk) })
 
 /** RFC 7638 thumbprint: a kid that says which key it is wherever it is met. */
 function thumbprintOf(publicJwk: Readonly<Record<string, unknown>>): string {

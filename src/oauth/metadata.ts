@@ -30,7 +30,9 @@ export function metadata(
   const methods = STANDARD_METHODS.filter(
     (name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name)),
   )
-  const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
+  const signing = [
+    ...new Set(keyring.published.keys.flatMap(({ alg }) => (typeof alg === 'string' ? [alg] : []))),
+  ].sort()
   return {
     issuer,
     ...endpointsAt(issuer),

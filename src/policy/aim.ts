@@ -125,7 +125,7 @@ function profileOf({ grant, tokenType: requested }: Facts, targets: readonly Tar
 /** One token for two targets: what they say of it must agree, its lifetime is the lesser, and what one demands, both do. */
 function merge(one: TokenProfile, other: TokenProfile): TokenProfile | undefined {
   const binding = strictest(one.binding, other.binding)
-  const same = one.algorithm === other.algorithm && look(one) === look(other)
+  const same = one.kind === other.kind && one.algorithm === other.algorithm && look(one) === look(other)
   if (!same || binding === undefined) return undefined
   return {
     ...one,

@@ -107,12 +107,16 @@ export function caseOf(
   }
 }
 
+/** What binds a token of the profile: the proof of the request, where tokens of its kind can be bound by that. */
+export const boundBy = ({ binding }: Facts, { bindings }: TokenProfile): Facts['binding'] =>
+  bindings.includes(binding) ? binding : 'none'
+
 /** The change classes (interfaces.md, `changes`); `lifetime` is tokens/'s, which never lengthens. */
 function changesOf(facts: Facts, profile: TokenProfile, subject: string, ours: boolean): readonly ChangeClass[] {
   const changes: ChangeClass[] = []
   if (facts.format !== profile.format) changes.push('format')
   if (subject !== facts.subject.id) changes.push('identity')
   if (!ours) changes.push('authority')
-  if ((facts.subject.key || facts.subjectUnproven) && facts.binding === 'none') changes.push('unbind')
+  if ((facts.subject.key || facts.subjectUnproven) && boundBy(facts, profile) === 'none') changes.push('unbind')
   return changes
 }

@@ -1,6 +1,7 @@
 import type { Reason } from '../refusal.ts'
 import type { Binding, TokenProfile } from '../targets/contract.ts'
 import { strictest } from './aim.ts'
+import { boundBy, type Case } from './case.ts'
 import type { Demand, Facts } from './contract.ts'
 import type { Policy } from './policy.ts'
 
@@ -37,7 +38,7 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
       }
     }
   }
-  if (binding !== undefined && isBound(binding, facts)) return undefined
+  if (binding !== undefined && isBound(binding, boundBy(facts, profile))) return undefined
   return {
     reason: 'binding_required',
     detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and the request proves ${facts.binding}`,
@@ -45,7 +46,7 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
 }
 
 /** Every demand of a rule, met or not, in the order in which they are asked. */
-export function demandsOf(rule: Policy, facts: Facts): readonly Demand[] {
+export function demandsOf(rule: Policy, { facts, profile }: Pick<Case, 'facts' | 'profile'>): readonly Demand[] {
   const demands: Demand[] = []
   if (facts.subjectUnproven) {
     demands.push({
@@ -76,7 +77,7 @@ export function demandsOf(rule: Policy, facts: Facts): readonly Demand[] {
       path: 'spec.binding',
       demands: [rule.binding],
       saw: { binding: facts.binding },
-      met: isBound(rule.binding, facts),
+      met: isBound(rule.binding, boundBy(facts, profile)),
     })
   }
   return demands
@@ -93,5 +94,5 @@ const isAuthenticated = ({ authentication }: Policy, { client }: Facts): boolean
 const isMandated = ({ delegation }: Policy, { actor, mayAct }: Facts): boolean =>
   !delegation.requireMayAct || actor === undefined || mayAct !== undefined
 
-const isBound = (demanded: Binding, { binding }: Pick<Facts, 'binding'>): boolean =>
-  demanded === 'none' || (demanded === 'any' ? binding !== 'none' : binding === demanded)
+const isBound = (demanded: Binding, by: Facts['binding']): boolean =>
+  demanded === 'none' || (demanded === 'any' ? by !== 'none' : by === demanded)

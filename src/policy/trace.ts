@@ -139,7 +139,7 @@ function traceRule(rule: Policy, asked: Case, wanted: readonly string[]): Traced
     disabled,
     ...rest,
     ...(failing === undefined ? {} : { failing }),
-    demands: demandsOf(rule, asked.facts),
+    demands: demandsOf(rule, asked),
   }
 }
 
@@ -154,8 +154,8 @@ function tracePermit(rule: Policy, asked: Case, wanted: readonly string[]): Said
   return { matched, scopes, failing: scopeFailing(rule, asked, wanted) ?? unmetOf(rule, asked) }
 }
 
-function unmetOf(rule: Policy, { facts }: Case): Failing | undefined {
-  const unmet = demandsOf(rule, facts).find(({ met }) => !met)
+function unmetOf(rule: Policy, asked: Case): Failing | undefined {
+  const unmet = demandsOf(rule, asked).find(({ met }) => !met)
   if (unmet === undefined) return undefined
   return { path: unmet.path, why: `it demands ${unmet.demands.join(' or ')}`, saw: unmet.saw }
 }

@@ -15,6 +15,7 @@ import { approvePending } from './pending-changes.ts'
 
 interface KeyRow {
   kid: string
+  use: StoredKey['use']
   algorithm: string
   public_jwk: Record<string, unknown>
   backend: string
@@ -82,6 +83,7 @@ function pastDocument({ document, version }: PastRow): StoredDocument {
 function keyOf(row: KeyRow): StoredKey {
   return {
     kid: row.kid,
+    use: row.use,
     algorithm: row.algorithm,
     publicJwk: row.public_jwk,
     backend: row.backend,
@@ -145,6 +147,7 @@ async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: State
   if (putKeys.length === 0) return
   const rows = putKeys.map((key) => ({
     kid: key.kid,
+    use: key.use,
     algorithm: key.algorithm,
     public_jwk: key.publicJwk,
     backend: key.backend,
@@ -156,10 +159,10 @@ async function writeKeys(client: ClientBase, { putKeys, removeKeys = [] }: State
   }))
   await client.query(
     `INSERT INTO cambist.signing_keys
-       (kid, algorithm, public_jwk, backend, wrapped, created_at, active_at, retired_at, remove_at)
-     SELECT k.* FROM json_to_recordset($1) AS k (kid text, algorithm text, public_jwk json, backend text, wrapped text,
+       (kid, use, algorithm, public_jwk, backend, wrapped, created_at, active_at, retired_at, remove_at)
+     SELECT k.* FROM json_to_recordset($1) AS k (kid text, use text, algorithm text, public_jwk json, backend text, wrapped text,
        created_at bigint, active_at bigint, retired_at bigint, remove_at bigint)
-     ON CONFLICT (kid) DO UPDATE SET algorithm = excluded.algorithm, public_jwk = excluded.public_jwk,
+     ON CONFLICT (kid) DO UPDATE SET use = excluded.use, algorithm = excluded.algorithm, public_jwk = excluded.public_jwk,
        backend = excluded.backend, wrapped = excluded.wrapped, created_at = excluded.created_at,
        active_at = excluded.active_at, retired_at = excluded.retired_at, remove_at = excluded.remove_at`,
     [JSON.stringify(rows)],

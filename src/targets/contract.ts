@@ -18,6 +18,8 @@ export interface TokenProfile {
   readonly binding: Binding
   /** Whether each of its tokens has a place in a status list, where its audience reads that it was revoked. */
   readonly revocable: boolean
+  /** The ways in which a token of the kind can be bound at all; `any` stands for each. */
+  readonly bindings: readonly Binding[]
   /** The issued `sub`, where it is not `subject.id`. */
   readonly subject: Mapping | undefined
   readonly claims: readonly (readonly [name: string, mapping: Mapping])[]

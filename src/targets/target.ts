@@ -4,7 +4,7 @@ import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
-import { bindings, type Target, type TokenProfile } from './contract.ts'
+import { type Binding, bindings, type Target, type TokenProfile } from './contract.ts'
 import { resourceKey } from './resource.ts'
 
 /** What of a token kind a Target document depends on; tokens/ hands its kinds in. */
@@ -18,6 +18,12 @@ export interface TokenKindForm {
   readonly settings: z.ZodType
   /** Claim names that the kind writes itself. */
   readonly ownClaims?: readonly string[]
+  /** Those that it may be signed with; all where it says nothing. */
+  readonly algorithms?: ReadonlySet<string>
+  /** How it can be bound, by default the first; in every way where it says nothing. */
+  readonly bindings?: readonly Binding[]
+  /** It says no scopes. */
+  readonly withoutScopes?: true
 }
 
 /** What `subject` and `claims` can see (interfaces.md, "CEL sees"). */
@@ -71,14 +77,6 @@ const lifetime = z.string().refine((text) => {
 
 const profileFields = {
   lifetime: lifetime.optional().describe('Of the token; 5m where nothing is said'),
-  algorithm: z
-    .enum([...algorithms.keys()], `an algorithm is one of ${[...algorithms.keys()].join(', ')}`)
-    .optional()
-    .describe('What it is signed with; ES256 where nothing is said'),
-  binding: z
-    .enum(bindings, `a binding is one of ${bindings.join(', ')}`)
-    .optional()
-    .describe('Proof of a key that the request must bring'),
   revocable: z
     .boolean()
     .optional()
@@ -93,6 +91,20 @@ const profileFields = {
     .describe('CEL by claim name: what else stands in the token'),
 }
 
+/** What an entry says of its signature and of its key, as far as its kind lets it. */
+function fieldsOf({ algorithms: signed = new Set(algorithms.keys()), bindings: bindable = bindings }: TokenKindForm) {
+  return {
+    algorithm: z
+      .enum([...signed], `an algorithm is one of ${[...signed].join(', ')}`)
+      .optional()
+      .describe('What it is signed with; ES256 where nothing is said'),
+    binding: z
+      .enum(bindable, `a binding is one of ${bindable.join(', ')}`)
+      .optional()
+      .describe('Proof of a key that the request must bring'),
+  }
+}
+
 /** The `spec` of a Target document, for the token kinds that there are. */
 export function targetSchema(tokenKinds: readonly TokenKindForm[]) {
   const kindNames = tokenKinds.map((kind) => kind.name).join(', ')
@@ -100,6 +112,7 @@ export function targetSchema(tokenKinds: readonly TokenKindForm[]) {
     z.strictObject({
       kind: z.literal(kind.name),
       ...profileFields,
+      ...fieldsOf(kind),
       ...(kind.settings instanceof z.ZodObject ? kind.settings.shape : {}),
     }),
   )
@@ -147,7 +160,14 @@ export function compileTarget(targetName: string, spec: unknown, tokenKinds: rea
     compileProfile(each, tokenKinds, `spec.tokens[${index}]`, faults),
   )
   const tokenTypes = new Map<string, number>()
+  const grantsUnasked = (written.defaultScopes ?? []).length > 0
   for (const [index, { kind, tokenType }] of tokens.entries()) {
+    if (grantsUnasked && tokenKinds.find(({ name }) => name === kind)?.withoutScopes === true) {
+      faults.push({
+        path: `spec.tokens[${index}].kind`,
+        message: `a ${kind} says no scopes, so there is none to be had where \`defaultScopes\` grants some unasked; leave them out, and have requests name the scopes that they want`,
+      })
+    }
     const earlier = tokenTypes.get(tokenType)
     if (earlier !== undefined) {
       faults.push({
@@ -215,7 +235,8 @@ function compileProfile(
     format: form?.format ?? 'jwt',
     lifetime: parseDuration(life ?? '') ?? DEFAULT_LIFETIME,
     algorithm: algorithm ?? 'ES256',
-    binding: binding ?? 'none',
+    binding: binding ?? form?.bindings?.[0] ?? 'none',
+    bindings: form?.bindings ?? bindings,
     revocable: revocable ?? false,
     subject: subject === undefined ? undefined : compileWritten(subject, `${path}.subject`, faults),
     claims: Object.freeze(mapped),

@@ -4,8 +4,10 @@
  */
 import type { z } from 'zod'
 import type { Identified } from '../credentials/identify.ts'
+import type { SigningUse } from '../keys/contract.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
+import type { Binding } from '../targets/contract.ts'
 
 /** Everything a token kind may write of. Times are seconds since the epoch, set by mint(); a kind changes none of them. */
 export interface Mintable {
@@ -61,6 +63,14 @@ export interface TokenKind {
   readonly usage: 'Bearer' | 'N_A'
   /** `reference`: it is not signed and says nothing; what it stands for is kept with the record of its exchange. */
   readonly form?: 'reference'
+  /** Which keys sign it; `sig` where it says nothing. Every other use is for tokens of one format, and for nothing else (T39). */
+  readonly keyUse?: SigningUse
+  /** Algorithms that it may be signed with; all where it says nothing. */
+  readonly algorithms?: ReadonlySet<string>
+  /** How it can be bound to a key, and so what a target and its rules can demand, by default the first; in every way where it says nothing. */
+  readonly bindings?: readonly Binding[]
+  /** It says no scopes, so that none can be granted with it. */
+  readonly withoutScopes?: true
   /** What a target's entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */

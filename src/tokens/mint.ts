@@ -107,10 +107,11 @@ function issue(written: Draft, request: MintRequest, status: StatusIndex | undef
   return made instanceof Promise ? made.then(answer) : answer(made)
 }
 
-function sign({ header, claims }: Draft, { permission, keyring, now }: MintRequest): string | Promise<string> {
+function sign({ kind, header, claims }: Draft, { permission, keyring, now }: MintRequest): string | Promise<string> {
   const { algorithm } = permission.profile
-  const signer = keyring.signer(algorithm, now)
-  if (signer === undefined) throw new Error(`no signing key of algorithm ${algorithm} is active`)
+  const use = kind.keyUse ?? 'sig'
+  const signer = keyring.signer(use, algorithm, now)
+  if (signer === undefined) throw new Error(`no signing key for ${use} of algorithm ${algorithm} is active`)
   return signedJwt(signer, header, claims)
 }
 

@@ -104,7 +104,7 @@ export class StatusLists {
     const { keyring, revocations } = await snapshots.newest()
     await this.#found(revocations, now)
     const issuedAt = Math.floor(now / 1000)
-    const signer = keyring.signer(STATUS_ALGORITHM, issuedAt)
+    const signer = keyring.signer('sig', STATUS_ALGORITHM, issuedAt)
     // The last target has asked for no more than a day: all tokens have expired (§13.1).
     if (signer === undefined) return undefined
     // As it is now: what another search finds while this is compressed makes another revision.

@@ -102,7 +102,7 @@ async function measureIndexes(rounds: number): Promise<number> {
 function listsWith(revoked: number) {
   let now = Date.now()
   const keys = new Keys(Object.values(backends), keyEncryption([Buffer.alloc(32, 1)]))
-  const keyring = keys.open([keys.create('ES256', Math.floor(now / 1000), 0)])
+  const keyring = keys.open([keys.create({ use: 'sig', algorithm: 'ES256' }, Math.floor(now / 1000), 0)])
   const statuses = drawn(revoked).map((index): RevokedStatus => ({ list: 0, index, until: now / 1000 + 300 }))
   const revocation = { what: 'jti', value: '', at: 0, until: 0, reason: '', author: '' } as const
   const inForce = { keyring, revocations: [revocation] }

@@ -25,6 +25,7 @@ const change = (different: Partial<StateChange> = {}): StateChange => ({
 
 const key = (kid: string, different: Partial<StoredKey> = {}): StoredKey => ({
   kid,
+  use: 'sig',
   algorithm: 'ES256',
   publicJwk: { kty: 'EC', kid },
   backend: 'local',
@@ -97,21 +98,23 @@ export function stateStoreConformance(name: string, open: () => Promise<readonly
 
     it('deletes documents and forgets keys', async () => {
       const [store] = await open()
-      await store.change(() => change({ put: [document('a'), document('b')], putKeys: [key('k1'), key('k2')] }))
+      await store.change(() =>
+        change({ put: [document('a'), document('b')], putKeys: [key('k1'), key('k2', { use: 'jwt-svid' })] }),
+      )
       await store.change(() =>
         change({
           delete: [
             { kind: 'Target', name: 'a' },
             { kind: 'Target', name: 'never' },
           ],
-          putKeys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
+          putKeys: [key('k2', { use: 'jwt-svid', retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
           removeKeys: ['k1'],
         }),
       )
       expect(await store.load()).toEqual({
         version: 2,
         documents: [{ ...document('b'), changedIn: 1 }],
-        keys: [key('k2', { retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
+        keys: [key('k2', { use: 'jwt-svid', retiredAt: 1_750_001_000, removeAt: 1_750_002_000 })],
         revocations: [],
         blocks: [],
       })

@@ -1,12 +1,20 @@
 /** Our own SPIFFE bundle (S-84, S-87 to S-89), read as others read it: by the reader that is for theirs. */
 import { createPublicKey } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { bundle } from '../../src/oauth/bundle.ts'
 import { type Bundle, parseBundle } from '../../src/trust/bundle.ts'
 import { baseDocuments, document, startCambist } from '../harness/cambist.ts'
 import { decode } from '../harness/tokens.ts'
 
 const server = await startCambist()
+const svidTarget = document('Target', 'mesh', {
+  audience: 'https://mesh.example',
+  tokens: [{ kind: 'jwt-svid', subject: "'spiffe://127.0.0.1/' + subject.serviceaccount" }, { kind: 'wit' }],
+})
+const svidRule = document('Policy', 'checkout-in-mesh', {
+  clients: ['checkout'],
+  targets: ['mesh'],
+  changes: ['format', 'authority', 'identity'],
+})
 
 async function read(): Promise<Bundle> {
   const response = await server.get('/bundle')
@@ -18,6 +26,15 @@ async function read(): Promise<Bundle> {
 const kids = async () => (await read()).keys['jwt-svid'].map(({ kid }) => kid)
 
 describe('GET /bundle', () => {
+  it('is a bundle without keys where no target has SVIDs, which voids our trust domain for those who ask (S-71)', async () => {
+    expect(await (await server.get('/bundle')).json()).toEqual({
+      keys: [],
+      spiffe_sequence: 1,
+      spiffe_refresh_hint: 300,
+    })
+    expect((await read()).keys).toEqual({ 'jwt-svid': [], 'wit-svid': [] })
+  })
+
   it('answers anybody, with what may be kept for as long as the hint says', async () => {
     const response = await server.get('/bundle', { Accept: 'text/html', Authorization: 'Basic eDp5' })
     expect(response.status).toBe(200)
@@ -27,14 +44,18 @@ describe('GET /bundle', () => {
     expect(await response.json()).toMatchObject({ spiffe_refresh_hint: 300 })
   })
 
-  it('has the keys that tokens are signed with, for JWT-SVIDs and with nothing private', async () => {
+  it('S-49 S-62: has the keys of SVIDs, for each kind its own, with nothing private and none that signs anything else', async () => {
+    await server.apply(svidTarget, svidRule)
     const { keys, ignored, unreadable, certificates } = await read()
-    const issued = String((await server.exchange()).body['access_token'])
-    expect(keys['jwt-svid'].map(({ kid }) => kid)).toContain(decode(issued).header['kid'])
-    expect([ignored, unreadable, certificates, keys['wit-svid']]).toEqual([[], [], [], []])
+    const signedBy = async (form: Record<string, string>) =>
+      decode(String((await server.exchange(form)).body['access_token'])).header['kid']
+    const sets = [keys['jwt-svid'], keys['wit-svid']].map((set) => set.map(({ kid }) => kid))
+    expect(sets).toEqual([[await signedBy({ audience: 'https://mesh.example' })], [expect.any(String)]])
+    expect(sets.flat()).not.toContain(await signedBy({}))
+    expect(new Set(sets.flat()).size).toBe(2)
+    expect([ignored, unreadable, certificates]).toEqual([[], [], []])
     const written = (await (await server.get('/bundle')).json()) as { keys: Record<string, unknown>[] }
     for (const key of written.keys) {
-      expect(key['use']).toBe('jwt-svid')
       expect(Object.keys(key)).not.toContain('alg')
       expect(createPublicKey({ key, format: 'jwk' }).type).toBe('public')
     }
@@ -62,20 +83,5 @@ describe('GET /bundle', () => {
     )
     await vi.waitFor(async () => expect((await read()).sequence).toBeGreaterThan(seen.at(-1) ?? 0n), { timeout: 5000 })
     expect(seen.every((sequence, index) => index === 0 || (sequence ?? 0n) > (seen[index - 1] ?? 0n))).toBe(true)
-  })
-
-  it('has no EdDSA key, which no JWT-SVID may be signed with (S-41)', () => {
-    const published = {
-      keys: [
-        { kty: 'OKP', crv: 'Ed25519', x: 'x', kid: 'ed', alg: 'EdDSA', use: 'sig' },
-        { kty: 'RSA', n: 'n', e: 'AQAB', kid: 'rsa', alg: 'RS256', use: 'sig' },
-      ],
-    }
-    const keyring = { published, stored: [], signer: () => undefined }
-    expect(bundle({ keyring, version: 3 })).toEqual({
-      keys: [{ kty: 'RSA', n: 'n', e: 'AQAB', kid: 'rsa', use: 'jwt-svid' }],
-      spiffe_sequence: 3,
-      spiffe_refresh_hint: 300,
-    })
   })
 })

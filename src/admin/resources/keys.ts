@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { StoredKey } from '../../keys/contract.ts'
+import { type SigningUse, type StoredKey, signingUses } from '../../keys/contract.ts'
 import { algorithms } from '../../lib/algorithms.ts'
 import { parseJsonObjectText } from '../../lib/json.ts'
 import { readBySchema } from '../../lib/schema.ts'
@@ -7,8 +7,11 @@ import { type AdminDoor, type AnyRoute, route } from '../contract.ts'
 import { listOf, moment, noQuery } from '../paging.ts'
 import { Problem } from '../problem.ts'
 
+const uses = Object.keys(signingUses) as [SigningUse, ...SigningUse[]]
+
 const key = z.object({
   kid: z.string(),
+  use: z.enum(uses),
   algorithm: z.string(),
   backend: z.string(),
   state: z.enum(['published', 'signing', 'retired']),
@@ -24,6 +27,7 @@ const rotation = z.strictObject({
     .string()
     .refine((name) => algorithms.has(name), `is one of ${[...algorithms.keys()].join(', ')}`)
     .optional(),
+  use: z.enum(uses, `is one of ${uses.join(', ')}`).optional(),
 })
 
 /** Signing keys: which there are, and a new one. Private parts never leave, wrapped or not. */
@@ -47,7 +51,7 @@ export function signingKeys({ keys, clock }: Pick<AdminDoor, 'keys' | 'clock'>):
       path: '/admin/v1/keys/rotate',
       role: 'admin',
       summary:
-        'Make successors now, of one algorithm or of all in use; each is published before it signs. Answers the keys made',
+        'Make successors now, of one algorithm, for one use, or of all there are; each is published before it signs. Answers the keys made',
       query: noQuery,
       takes: ['application/json'],
       bodySchema: rotation,
@@ -57,14 +61,8 @@ export function signingKeys({ keys, clock }: Pick<AdminDoor, 'keys' | 'clock'>):
           headers['content-type'] === undefined &&
           (headers['content-length'] ?? '0') === '0' &&
           headers['transfer-encoding'] === undefined
-        const { algorithm } = empty ? {} : readBySchema(rotation, await object(body))
-        return {
-          json: list(
-            await (algorithm === undefined
-              ? keys.rotate(administrator.name)
-              : keys.rotate(administrator.name, algorithm)),
-          ),
-        }
+        const choice = empty ? {} : readBySchema(rotation, await object(body))
+        return { json: list(await keys.rotate(administrator.name, choice)) }
       },
     }),
   ]
@@ -80,10 +78,11 @@ async function object(body: () => Promise<{ readonly text: string }>): Promise<u
 
 /** A stored key for administrators. Named members alone, so that nothing of a private part can slip in (K-6, T39). */
 function shown(stored: StoredKey, now: number): z.infer<typeof key> {
-  const { kid, algorithm, backend, publicJwk, createdAt, activeAt, retiredAt, removeAt } = stored
+  const { kid, use, algorithm, backend, publicJwk, createdAt, activeAt, retiredAt, removeAt } = stored
   const at = (seconds: number) => moment(seconds * 1000)
   return {
     kid,
+    use,
     algorithm,
     backend,
     state: activeAt > now ? 'published' : retiredAt === undefined ? 'signing' : 'retired',

@@ -13,7 +13,7 @@ export const local: KeyBackend = {
     const kid = nameOf(publicJwk)
     return {
       kid,
-      publicJwk: { ...publicJwk, kid, alg: algorithm, use: 'sig' },
+      publicJwk: { ...publicJwk, kid, alg: algorithm },
       wrapped: encryption.wrap(kid, privateKey.export({ format: 'der', type: 'pkcs8' })),
     }
   },

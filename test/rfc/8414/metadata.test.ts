@@ -119,7 +119,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
         TYPE.jwt,
         MTLS,
       ],
-      cambist_issued_token_types_supported: [TYPE.accessToken],
+      cambist_issued_token_types_supported: ['urn:cambist:token-type:wit', TYPE.accessToken, TYPE.jwt],
     })
   })
 })

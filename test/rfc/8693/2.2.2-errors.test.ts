@@ -214,18 +214,13 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 ]
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */
-const NOT_BY_REQUEST: readonly Reason[] = [
-  'token_unfit',
-  'overloaded',
-  'record_unavailable',
-  'snapshot_unavailable',
-  'internal',
-]
+const NOT_BY_REQUEST: readonly Reason[] = ['overloaded', 'record_unavailable', 'snapshot_unavailable', 'internal']
 /** What needs more around it than this file has, and the file that has it. */
 const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
   certificate_refused: 'test/attacks/t13-certificates.test.ts',
   revoked: 'test/flows/revocations.test.ts',
   blocked: 'test/flows/blocks.test.ts',
+  token_unfit: 'test/flows/svids.test.ts',
 }
 
 describe('RFC 8693 §2.2.2: errors', () => {

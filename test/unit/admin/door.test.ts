@@ -579,18 +579,25 @@ describe('reading', () => {
   it('shows keys without their private part, and makes successors', async () => {
     const fresh = await open()
     const { json, text } = await ask(fresh, '/admin/v1/keys')
-    expect(json.items[0]).toMatchObject({ kid: 'key-ES256', state: 'signing', retiredAt: null })
+    expect(json.items[0]).toMatchObject({ kid: 'key-ES256', use: 'sig', state: 'signing', retiredAt: null })
     expect(text).not.toContain('WRAPPED')
     const post = (asking: Asking) => ask(fresh, '/admin/v1/keys/rotate', { method: 'POST', ...asking })
     expect((await post({})).json.items[0]).toMatchObject({ kid: 'successor', state: 'published' })
     await post({ type: JSON_TYPE, body: '{"algorithm":"RS256"}' })
+    await post({ type: JSON_TYPE, body: '{"use":"jwt-svid"}' })
     await post({ type: JSON_TYPE, body: '{}' })
-    expect(fresh.rotations).toEqual([undefined, 'RS256', undefined])
+    const asked = [{}, { algorithm: 'RS256' }, { use: 'jwt-svid' }, {}]
+    expect(fresh.rotations).toEqual(asked)
+    const unknown = await post({ type: JSON_TYPE, body: '{"use":"x509-svid"}' })
+    expect([unknown.status, unknown.json.faults]).toEqual([
+      400,
+      [expect.objectContaining({ path: 'use', message: 'is one of sig, txn, jwt-svid, wit-svid' })],
+    ])
     const wrong = await post({ type: JSON_TYPE, body: '{"algorithm":"HS256"}' })
     expect([wrong.status, wrong.json.faults[0].path]).toEqual([400, 'algorithm'])
     expect((await post({ type: JSON_TYPE, body: '[]' })).status).toBe(400)
     expect((await post({ type: 'text/plain', body: 'x' })).status).toBe(415)
-    expect(fresh.rotations).toHaveLength(3)
+    expect(fresh.rotations).toEqual(asked)
   })
 
   it.each([

@@ -17,6 +17,7 @@ import { target } from '../../../src/documents/kinds/target.ts'
 import { trustedIssuer } from '../../../src/documents/kinds/trusted-issuer.ts'
 import type { EntityStore } from '../../../src/entities/contract.ts'
 import type { RoadToDecision } from '../../../src/exchange/identified.ts'
+import type { KeyChoice } from '../../../src/keys/contract.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { Refusal } from '../../../src/refusal.ts'
 import { trustIndex } from '../../../src/trust/trust-index.ts'
@@ -96,7 +97,7 @@ export interface World {
   readonly changes: string[]
   /** Why tokens did not open the door. */
   readonly shutOut: string[]
-  readonly rotations: (string | undefined)[]
+  readonly rotations: KeyChoice[]
   door: Partial<AdminDoor>
 }
 
@@ -179,8 +180,9 @@ export async function open(overrides: Partial<AdminDoor> = {}): Promise<World> {
     judgeTraffic: async () => ({ looked: 0, denied: 0, groups: [] }),
     keys: {
       list: () => [key('ES256')],
-      rotate: async (_author, algorithm) => {
-        world.rotations.push(algorithm)
+      rotate: async (_author, choice) => {
+        world.rotations.push(choice)
+        const { algorithm } = choice
         return [{ ...key(algorithm ?? 'ES256'), kid: 'successor', activeAt: NOW / 1000 + 3600 }]
       },
     },

@@ -300,11 +300,11 @@ describe('the record and the keys', () => {
 
   it('shows keys and makes successors', async () => {
     expect((await cambist(['keys'])).out).toMatch(
-      /^KID +ALGORITHM +STATE +SIGNS FROM +LEAVES\nkey-ES256 +ES256 +signing /,
+      /^KID +USE +ALGORITHM +STATE +SIGNS FROM +LEAVES\nkey-ES256 +sig +ES256 +signing /,
     )
-    const rotated = await cambist(['keys', 'rotate', '--algorithm', 'RS256'])
-    expect(rotated.out).toContain('successor  RS256      published')
-    expect(world.rotations).toEqual(['RS256'])
+    const rotated = await cambist(['keys', 'rotate', '--algorithm', 'RS256', '--use', 'sig'])
+    expect(rotated.out).toContain('successor  sig  RS256      published')
+    expect(world.rotations).toEqual([{ algorithm: 'RS256', use: 'sig' }])
   })
 })
 

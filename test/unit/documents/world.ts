@@ -1,7 +1,9 @@
 import { jwt } from '../../../src/credentials/kinds/jwt.ts'
+import type { Applying } from '../../../src/documents/apply.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
 import type { CompileContext, Document } from '../../../src/documents/contract.ts'
 import { type DocumentFault, DocumentFaults } from '../../../src/documents/faults.ts'
+import { keyRolesOf } from '../../../src/documents/signing-keys.ts'
 import type { StoredKey } from '../../../src/keys/contract.ts'
 import { accessToken } from '../../../src/tokens/kinds/access-token.ts'
 
@@ -12,7 +14,7 @@ export const context: CompileContext = {
   credentialKinds: [jwt],
   tokenKinds: [accessToken],
   ourIssuer: ISSUER,
-  openKeys: (stored) => ({ stored, published: { keys: [] }, signer: () => undefined }),
+  openKeys: (stored) => ({ stored, published: { keys: [] }, bundled: { keys: [] }, signer: () => undefined }),
 }
 
 export const compiler = () => new Compiler(context)
@@ -54,6 +56,7 @@ export const changed = (one: Document, spec: object): Document => ({ ...one, spe
 
 export const key = (algorithm: string): StoredKey => ({
   kid: `key-${algorithm}`,
+  use: 'sig',
   algorithm,
   publicJwk: { kty: 'EC', kid: `key-${algorithm}`, alg: algorithm, use: 'sig' },
   backend: 'local',
@@ -64,9 +67,11 @@ export const key = (algorithm: string): StoredKey => ({
   removeAt: undefined,
 })
 
-/** Keys for the algorithms that have none, as app.ts hands them in. */
-export const newKeys = (stored: readonly StoredKey[], algorithms: ReadonlySet<string>): readonly StoredKey[] =>
-  [...algorithms].filter((algorithm) => !stored.some((each) => each.algorithm === algorithm)).map(key)
+/** Keys for what has none, as app.ts hands them in. */
+export const newKeys: Applying['newKeys'] = (stored, targets) =>
+  keyRolesOf(targets, context.tokenKinds)
+    .filter(({ algorithm }) => !stored.some((each) => each.algorithm === algorithm))
+    .map(({ algorithm }) => key(algorithm))
 
 /** The faults that something throws; fails where it throws none. */
 export function faultsOf(make: () => unknown): readonly DocumentFault[] {

@@ -56,6 +56,16 @@ describe('a token for two targets', () => {
   })
 })
 
+it('gives no one token for two targets whose kinds are asked for by one type, and differ', () => {
+  const ofKind = (...kinds: string[]) => ({
+    ...both,
+    targets: targets({ kind: kinds[0] }, { kind: kinds[1] }),
+  })
+  const asking = { ...twice, tokenType: 'urn:ietf:params:oauth:token-type:jwt', scopes: [] }
+  expect(verdict(ofKind('authorization-grant', 'jwt-svid'), asking)).toBe('target_combination')
+  expect(verdict(ofKind('jwt-svid', 'jwt-svid'), asking)).toBe('permitted')
+})
+
 describe('demands', () => {
   it('that no one proof meets are met by none, whatever a third rule demands', () => {
     const policies = {

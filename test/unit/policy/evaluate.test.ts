@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Facts } from '../../../src/policy/contract.ts'
 import { evaluate, isPermission } from '../../../src/policy/evaluate.ts'
 import { decide, factsOf, onBehalf, READ, rulesOf, verdict, workload } from './world.ts'
 
@@ -449,6 +450,32 @@ describe('Changes', () => {
     expect(
       verdict({ policies: { a: { ...READ, changes: ['authority', 'scope'] } } }, factsOf({ format: 'x509' })),
     ).toBe('change_denied')
+  })
+
+  it('unbind: also where a proof is brought by which tokens of the kind cannot be bound, and nothing demanded is met by it', () => {
+    const targets = { mesh: { audience: 'mesh', tokens: [{ kind: 'jwt-svid' }, { kind: 'wit' }] } }
+    const asking = (more: Partial<Facts>) =>
+      factsOf({ subject: workload('checkout', { key: true }), audiences: ['mesh'], scopes: [], ...more })
+    const rule = (more: object = {}) => ({
+      targets,
+      policies: { a: { clients: ['checkout'], targets: ['mesh'], ...more } },
+    })
+    const unbinding = { changes: ['authority', 'unbind'] }
+    expect(verdict(rule(), asking({ binding: 'mtls' }))).toBe('change_denied')
+    expect(decide(rule(unbinding), asking({ binding: 'mtls' }))).toMatchObject({
+      permitted: true,
+      binding: 'none',
+      changes: ['authority', 'unbind'],
+    })
+    expect(verdict(rule({ ...unbinding, binding: 'mtls' }), asking({ binding: 'mtls' }))).toBe('binding_required')
+    const wit = { tokenType: 'urn:cambist:token-type:wit' }
+    expect(verdict(rule({ changes: ['format', 'authority', 'unbind'] }), asking({ binding: 'mtls', ...wit }))).toBe(
+      'binding_required',
+    )
+    expect(decide(rule({ changes: ['format', 'authority'] }), asking({ binding: 'dpop', ...wit }))).toMatchObject({
+      permitted: true,
+      binding: 'dpop',
+    })
   })
 
   it('unbind: the credential was bound to a key, and the token is not; never by default', () => {

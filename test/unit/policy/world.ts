@@ -8,6 +8,8 @@ import { compilePolicy } from '../../../src/policy/policy.ts'
 import { compileTarget } from '../../../src/targets/target.ts'
 import { targetIndex } from '../../../src/targets/target-index.ts'
 import { accessToken } from '../../../src/tokens/kinds/access-token.ts'
+import { jwtSvid } from '../../../src/tokens/kinds/jwt-svid.ts'
+import { wit } from '../../../src/tokens/kinds/wit.ts'
 
 type Specs = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
@@ -17,13 +19,13 @@ export interface World {
   readonly policies?: Specs
 }
 
-/** A second kind beside the access token, so that targets can offer two. */
+/** A second kind beside the access token, so that targets can offer two; and two that are not bound in every way. */
 export const grantKind = {
   ...accessToken,
   name: 'authorization-grant',
   tokenType: 'urn:ietf:params:oauth:token-type:jwt',
 }
-export const tokenKinds = [accessToken, grantKind]
+export const tokenKinds = [accessToken, grantKind, jwtSvid, wit]
 
 const CLIENTS: Specs = {
   checkout: { workloads: [{ issuer: 'prod', ids: ['checkout'] }] },

@@ -12,7 +12,8 @@ const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const keyring: Keyring = {
   stored: [],
   published: { keys: [] },
-  signer: (algorithm) => ({
+  bundled: { keys: [] },
+  signer: (_, algorithm) => ({
     ...{ kid: 'one', algorithm },
     sign: (data) => sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
   }),
@@ -137,14 +138,14 @@ describe('status lists of a process', () => {
     let other: Promise<unknown> | undefined
     state.keyring = {
       ...keyring,
-      signer(algorithm, now) {
+      signer(use, algorithm, now) {
         // The first list is about to be compressed, and is in nobody's hands while it is.
         process.nextTick(() => {
           state.keyring = keyring
           revoke('jti', 'b', 2)
           other = lists.get('1')
         })
-        return keyring.signer(algorithm, now)
+        return keyring.signer(use, algorithm, now)
       },
     }
     expect(await revoked(1)).toBe(true)
