@@ -81,6 +81,14 @@ const ticket: TokenKind = {
   usage: 'N_A',
   settings: z.strictObject({ seat: z.string().default('any') }),
   ownClaims: ['seat'],
+  claims: z.looseObject({
+    iss: z.string(),
+    sub: z.string(),
+    aud: z.string(),
+    exp: z.int(),
+    jti: z.string(),
+    seat: z.string(),
+  }),
   write: ({ issuer, permission, audience, expiresAt, id, claims }) => ({
     header: { typ: 'ticket+jwt' },
     claims: {

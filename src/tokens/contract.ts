@@ -63,6 +63,8 @@ export interface TokenKind {
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */
   readonly ownClaims: readonly string[]
+  /** What its tokens say, for whoever reads them: published as JSON Schema in docs/schemas/tokens. Other members are the target's own `claims`. */
+  readonly claims: z.ZodType
   /** Throws Refusal `token_unfit` where no token of this kind can be made of what there is: explained, too, before anything is signed. */
   write(mintable: Mintable): Written
 }
