@@ -32,7 +32,15 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
   const format = written.format ?? reader.format(subject.kind)
   if (reader.faults.length > 0) throw new Faults(reader.faults)
   const acting = actor ?? client.principal
-  const { mayAct, subjectAudiences, subjectClient, path: passed, tokenType } = written
+  const {
+    mayAct,
+    subjectAudiences,
+    subjectClient,
+    path: passed,
+    authorizationDetails,
+    subjectDetails,
+    tokenType,
+  } = written
   return {
     grant: written.grant ?? 'token-exchange',
     client,
@@ -46,6 +54,8 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
     audiences: written.audiences ?? [],
     resources: written.resources ?? [],
     scopes: written.scopes ?? [],
+    ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    ...(subjectDetails === undefined ? {} : { subjectDetails }),
     ...(tokenType === undefined ? {} : { tokenType }),
     binding: written.binding ?? 'none',
     format,
