@@ -11,6 +11,7 @@ import type { VerificationKey } from '../lib/jwk.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import type { About, Reason } from '../refusal.ts'
+import type { AuthorizationDetails } from '../targets/authorization-details.ts'
 import type {
   CredentialSource,
   KeyFinder,
@@ -116,6 +117,8 @@ export interface OwnToken {
   readonly lineage: string
   /** Clients that the request has passed, in order. */
   readonly path: readonly string[]
+  /** What it holds of authorization details; absent: none. */
+  readonly authorizationDetails?: AuthorizationDetails
 }
 
 /** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use; undefined: any that fits the key. */
@@ -192,6 +195,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly clientTypes?: ReadonlyMap<string, string>
   /** Declared types in the position `assertion`: the `grant_type` of the request declares it, as JWT_BEARER_GRANT. */
   readonly assertionTypes?: readonly string[]
+  /** The profile of authorization grants that it is, by the name that metadata has for it (IJ-37). */
+  readonly grantProfile?: string
   /** What a TrustedIssuer of this kind must say beside what all say. */
   readonly settings: z.ZodType<Settings>
   /** What credentials of a document's issuer name it by, and so the look-up key. */

@@ -33,11 +33,13 @@ export function factsOf(
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     ...(subject.unproven === undefined ? {} : { subjectUnproven: true }),
+    ...(subject.ours?.authorizationDetails === undefined ? {} : { subjectDetails: subject.ours.authorizationDetails }),
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,
+    ...(request.authorizationDetails.length === 0 ? {} : { authorizationDetails: request.authorizationDetails }),
     ...(request.requestedTokenType === undefined ? {} : { tokenType: request.requestedTokenType }),
     binding: possession.binding,
     format: subject.format,

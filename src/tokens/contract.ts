@@ -71,10 +71,14 @@ export interface TokenKind {
   readonly bindings?: readonly Binding[]
   /** It says no scopes, so that none can be granted with it. */
   readonly withoutScopes?: true
+  /** Its tokens are authorization grants for the authorization server of another domain: metadata says so (IC-11). */
+  readonly chains?: true
   /** What a target's entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */
   readonly ownClaims: readonly string[]
+  /** What its tokens say, for whoever reads them: published as JSON Schema in docs/schemas/tokens. Other members are the target's own `claims`. */
+  readonly claims: z.ZodType
   /** Throws Refusal `token_unfit` where no token of this kind can be made of what there is: explained, too, before anything is signed. */
   write(mintable: Mintable): Written
 }

@@ -11,6 +11,7 @@ import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
+import type { AuthorizationDetails } from '../targets/authorization-details.ts'
 import type { Mintable, TokenKind, TokenUsage, Written } from './contract.ts'
 import { signedJwt } from './signed-jwt.ts'
 import { type StatusIndex, type StatusIndexes, statusListUri } from './status-indexes.ts'
@@ -57,6 +58,7 @@ export interface Minted {
   /** Seconds. */
   readonly expiresIn: number
   readonly scopes: readonly string[]
+  readonly authorizationDetails: AuthorizationDetails
   /** Where its status stands; undefined where its target asked for none. */
   readonly status: StatusIndex | undefined
   /** Of a reference: its claims, and when it has expired (seconds since the epoch). They are kept with its record. */
@@ -101,6 +103,7 @@ function issue(written: Draft, request: MintRequest, status: StatusIndex | undef
     usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
+    authorizationDetails: permission.authorizationDetails,
     status,
     ...(kind.form === 'reference' ? { standsFor: { claims, until: expiresAt } } : {}),
   })
@@ -143,6 +146,9 @@ export function draft(request: DraftRequest): Draft {
     remote: request.remote,
     claims: mappedClaims(request),
   })
+  // What is not in the token is not granted, whatever the answer says (RA-03).
+  if (permission.authorizationDetails.length > 0 && claims['authorization_details'] === undefined)
+    throw new Refusal('token_unfit', `a token of kind ${kind.name} carries no authorization details`)
   return { kind, expiresAt, header, claims }
 }
 

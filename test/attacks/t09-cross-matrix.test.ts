@@ -32,7 +32,10 @@ await server.apply(
   document('TrustedIssuer', 'certificates', {
     ...{ credential: 'spiffe-x509-svid', trustDomain, keys: { roots: root.pem }, maxLifetime: '90000h' },
   }),
-  document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } } }),
+  document('Client', 'registered', {
+    authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
+    grants: ['token-exchange', 'jwt-bearer'],
+  }),
   document('Client', 'attested', {
     authentication: { method: 'attest_jwt_client_auth', jwks: { keys: [attester.jwk] } },
   }),
@@ -98,12 +101,12 @@ const proven = (token: string) => (body: string) => ({
 const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<string>, places: readonly string[]]>> = {
   'service-account token': [
     () => cluster.token(),
-    ['assertion jwt-bearer', 'subject jwt', 'subject id_token', 'actor jwt', 'actor id_token'],
+    ['assertion jwt-bearer', 'subject jwt', 'subject id_token', 'actor jwt', 'actor id_token', 'grant'],
   ],
   'client assertion': [() => asserted().client_assertion, ['assertion jwt-bearer']],
   'JWT-SVID': [
     () => svids.sign({ sub: 'spiffe://prod.example/checkout', aud: [us], exp: now() + 300, iat: now() }),
-    ['assertion jwt-spiffe', 'subject jwt', 'actor jwt'],
+    ['assertion jwt-spiffe', 'subject jwt', 'actor jwt', 'grant'],
   ],
   'WIT-SVID': [goodWit, ['Workload-Identity-Token', 'OAuth-Client-Attestation', 'subject jwt', 'actor jwt']],
   'client attestation': [goodAttestation, ['OAuth-Client-Attestation']],
@@ -119,6 +122,8 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
   'proof of an attested key': [goodPop, ['OAuth-Client-Attestation-PoP']],
   'transaction token': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
   'authorization grant': [() => cluster.token({}, {}, { typ: 'authorization-grant+jwt' }), []],
+  'logout token': [() => cluster.token({}, {}, { typ: 'logout+jwt' }), []],
+  'introspection answer': [() => cluster.token({}, {}, { typ: 'token-introspection+jwt' }), []],
   'security event': [() => cluster.token({}, {}, { typ: 'secevent+jwt' }), []],
   'proof of a WIT': [() => wpt(holder, { token: goodWit(), audience: us, body: '', now: now() }), []],
 }
@@ -140,6 +145,7 @@ const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = 
   'assertion jwt-spiffe': assertion('jwt-spiffe'),
   ...Object.fromEntries(TOKEN_TYPES.map((type) => [`subject ${type}`, parameter('subject', type)])),
   ...Object.fromEntries(TOKEN_TYPES.map((type) => [`actor ${type}`, parameter('actor', type)])),
+  grant: (token) => ({ form: { ...asserted(), grant_type: TYPE.jwtBearer, assertion: token } }),
   'Workload-Identity-Token': (token) => ({
     form: subject(),
     headers: (body) => ({ 'workload-identity-token': token, ...proven(token)(body) }),
@@ -191,7 +197,13 @@ describe('KX-01 a credential of each sort in each place', () => {
       if (answer.status !== 200) {
         expect(record).toMatchObject({ outcome: 'refused', jti: '', granted: null })
         expect(OF_THE_CREDENTIAL, `${place}: ${record['detail']}`).toContain(record['reason'])
-        const about = place.startsWith('subject') ? 'subject' : place.startsWith('actor') ? 'actor' : 'client'
+        const about = place.startsWith('subject')
+          ? 'subject'
+          : place.startsWith('actor')
+            ? 'actor'
+            : place === 'grant'
+              ? 'assertion'
+              : 'client'
         expectWireOf(answer, record['reason'] as Reason, about)
       }
       clock.advance(0.2)

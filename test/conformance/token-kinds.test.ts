@@ -5,6 +5,8 @@ import type { Permission } from '../../src/policy/contract.ts'
 import { compileTarget } from '../../src/targets/target.ts'
 import type { Mintable, TokenKind } from '../../src/tokens/contract.ts'
 import * as register from '../../src/tokens/kinds/index.ts'
+import { tokenSchema } from '../harness/documentation.ts'
+import { schemaFaults } from '../harness/json-schema.ts'
 
 const kinds: readonly TokenKind[] = Object.values(register)
 /** Claims by which a token would say when, to whom, by whom and how it was issued: no target's own. */
@@ -27,6 +29,7 @@ const principal = (issuer: string, name: string): Principal => ({
   ...{ id: `wimse://cambist.example/${issuer}/${name}`, issuer, subject: name, kind: 'jwt', key: false },
   ...{ instance: '', scopes: [], attributes: {} },
 })
+const DETAILS = [{ type: 'payment', actions: ['initiate'], amount: 12.5, urgent: false, currency: 'EUR' }]
 const subject = principal('cluster', 'x')
 const client = principal('clients', 'checkout')
 
@@ -59,6 +62,7 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
       targets: [target],
       profile,
       scopes: ['a', 'b'],
+      authorizationDetails: [],
       subject: 'wimse://cambist.example/cluster/x',
       actors: [{ sub: 'gateway' }, { sub: 'browser', iss: 'https://idp.example' }],
       lifetime: 300,
@@ -175,6 +179,23 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', 
   it.each([...new Set([...OURS, ...kind.ownClaims])])('has targets refused that map the claim %s', (claim) => {
     const spec = { audience: 'https://orders.example', tokens: [{ kind: kind.name, claims: { [claim]: "'x'" } }] }
     expect(() => compileTarget('orders', spec, kinds)).toThrow(new RegExp(claim))
+  })
+
+  it.each<[string, Partial<Permission>, Partial<Mintable>]>([
+    ['everything', {}, { confirmation: { jkt: 'thumbprint' } }],
+    ['a certificate', { actors: [] }, { confirmation: { 'x5t#S256': 'thumbprint' } }],
+    ['authorization details', { authorizationDetails: DETAILS }, {}],
+    ['several audiences', { scopes: [] }, { audience: ['https://orders.example', 'https://billing.example'] }],
+  ])('writes of %s what its published schema says, and no member fewer', (_, changes, given) => {
+    const schema = tokenSchema(kind)
+    const { claims } = kind.write({ ...mintable(kind, changes, { team: 'shop' }), ...given })
+    expect(schemaFaults(schema, claims, schema)).toEqual([])
+    for (const name of schema['required'] as readonly string[]) {
+      const { [name]: _left, ...lacking } = claims
+      expect(schemaFaults(schema, lacking, schema)).toEqual([`it: has no ${name}`])
+    }
+    const described = Object.keys(schema['properties'] as object)
+    expect(Object.keys(claims).filter((name) => !described.includes(name))).toEqual(['team'])
   })
 
   it('writes the actors it is given, current one outermost, and none where there is none', () => {

@@ -7,7 +7,7 @@ import { createHmac, createSecretKey, generateKeyPairSync, type KeyObject } from
 import { describe, expect, it } from 'vitest'
 import { formats } from '../../src/app.ts'
 import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
-import { CARRIED_TYPE, type Possession } from '../../src/credentials/contract.ts'
+import { CARRIED_TYPE, JWT_BEARER_GRANT, type Possession } from '../../src/credentials/contract.ts'
 import { identify, type Trusting } from '../../src/credentials/identify.ts'
 import { credentialKinds } from '../../src/credentials/look-up.ts'
 import { ownIssuers } from '../../src/credentials/own-issuer.ts'
@@ -41,8 +41,9 @@ const TYPES = [
   'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe',
   CARRIED_TYPE.workloadIdentityToken,
   CARRIED_TYPE.clientAttestation,
+  JWT_BEARER_GRANT,
 ]
-const POSITIONS = ['client', 'subject', 'actor'] as const
+const POSITIONS = ['client', 'subject', 'actor', 'assertion'] as const
 type Position = (typeof POSITIONS)[number]
 
 const holder = new SigningKey('ES256')
@@ -236,7 +237,8 @@ function rowsOf(name: string): readonly Row[] {
 const namesOf = (cell: string): readonly string[] => (cell === '–' ? [] : cell.replaceAll('`', '').split(', '))
 
 function placeOf(text: string): { position: Position; type: string } {
-  const [, parameter, type = ''] = /^`(client_assertion|subject_token|actor_token)` of type `(\S+)`$/.exec(text) ?? []
+  const [, parameter, type = ''] =
+    /^`(client_assertion|subject_token|actor_token|assertion)` of (?:type|grant) `(\S+)`$/.exec(text) ?? []
   if (parameter !== undefined) return { position: parameter.split('_')[0] as Position, type }
   const carried: Readonly<Record<string, string>> = {
     'header `Workload-Identity-Token`': CARRIED_TYPE.workloadIdentityToken,
@@ -320,8 +322,8 @@ describe('the accepted set', async () => {
   const accepted = await acceptedCases()
 
   it('is of the whole product', () => {
-    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 12, 7])
-    expect(tried).toBe(15 * 6 * TYPS.length * 7 * POSITIONS.length * Object.keys(PROFILES).length)
+    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 12, 8])
+    expect(tried).toBe(15 * 6 * TYPS.length * 8 * POSITIONS.length * Object.keys(PROFILES).length)
     expect(accepted.size).toBeGreaterThan(200)
   })
 

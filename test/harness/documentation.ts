@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
 import { roles } from '../../src/admin/contract.ts'
 import { routesOf } from '../../src/admin/door.ts'
 import { documentSchema } from '../../src/admin/openapi.ts'
@@ -13,6 +14,7 @@ import { type AnyCredentialKind, CARRIED_TYPE } from '../../src/credentials/cont
 import { API_VERSION } from '../../src/documents/contract.ts'
 import { wireOf } from '../../src/oauth/refusals.ts'
 import { Refusal, reasons } from '../../src/refusal.ts'
+import type { TokenKind } from '../../src/tokens/contract.ts'
 import * as presets from '../../src/trust/presets/index.ts'
 import { type Accepted, acceptedSet, placeOf } from './accepted.ts'
 import { conformance } from './conformance.ts'
@@ -186,9 +188,19 @@ export function editorSchema(): Readonly<Record<string, unknown>> {
   }
 }
 
+/** What tokens of a kind say, for whoever reads them. */
+export const tokenSchema = ({ summary, claims }: TokenKind): Readonly<Record<string, unknown>> => {
+  const { $schema, ...rest } = z.toJSONSchema(claims, { io: 'output' })
+  return { $schema, title: summary, ...rest }
+}
+
 /** Files that are made from the code as a whole. */
 export const generatedFiles: readonly { readonly file: string; readonly text: () => string }[] = [
   { file: 'docs/schemas/cambist-v1.json', text: () => `${JSON.stringify(editorSchema(), null, 2)}\n` },
+  ...formats.tokenKinds.map((kind) => ({
+    file: `docs/schemas/tokens/${kind.name}.json`,
+    text: () => `${JSON.stringify(tokenSchema(kind), null, 2)}\n`,
+  })),
 ]
 
 export function writtenFile(file: string): string | undefined {

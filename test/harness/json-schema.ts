@@ -5,7 +5,16 @@
 export type Schema = Readonly<Record<string, unknown>>
 
 /** Keywords that say nothing of which values are valid. */
-const ANNOTATIONS: ReadonlySet<string> = new Set(['description', 'default', 'title', 'examples', '$id'])
+const ANNOTATIONS: ReadonlySet<string> = new Set([
+  'description',
+  'default',
+  'title',
+  'examples',
+  '$id',
+  'id',
+  '$schema',
+  '$defs',
+])
 
 type Check = (said: never, value: unknown, at: string, context: Context) => readonly string[]
 

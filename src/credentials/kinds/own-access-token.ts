@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import type { JsonObject } from '../../lib/json.ts'
+import type { Json, JsonObject } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
 import { Refusal } from '../../refusal.ts'
+import { readDetails } from '../../targets/authorization-details.ts'
 import type { TrustedIssuer } from '../../trust/contract.ts'
 import type { CredentialKind, OwnToken, VerifiedFacts } from '../contract.ts'
 import {
@@ -92,8 +93,20 @@ function ownToken(claims: JsonObject): OwnToken {
     issuedAt: Number(claims['iat']),
     lineage: requiredText(claims, 'cambist_lineage'),
     path,
+    ...detailsOf(claims['authorization_details']),
   }
 }
+
+/** What it holds beyond scopes, which no token made of it may exceed (RA-05). */
+function detailsOf(claim: Json | undefined): Pick<OwnToken, 'authorizationDetails'> {
+  if (claim === undefined) return NONE
+  const authorizationDetails = readDetails(claim)
+  if (typeof authorizationDetails === 'string')
+    throw new Refusal('claim_malformed', `authorization_details: ${authorizationDetails}`)
+  return { authorizationDetails }
+}
+
+const NONE = Object.freeze({})
 
 const scopesOf = (claims: JsonObject): readonly string[] =>
   typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : []

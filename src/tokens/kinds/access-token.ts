@@ -1,10 +1,29 @@
 import { z } from 'zod'
 import type { ActorChain } from '../../identity/actor.ts'
+import {
+  actClaim,
+  authorizationDetailsClaim,
+  COMMON_CLAIMS,
+  confirmationClaim,
+  LINEAGE_CLAIMS,
+  scopeClaim,
+} from '../claims.ts'
 import type { TokenKind } from '../contract.ts'
 
 const settings = z.strictObject({
   /** `JWT` is for relying parties that refuse `at+jwt`; lint says what it gives up (AT-01, JB-07). */
   typ: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
+})
+
+/** RFC 9068 §2.2 (AT-02, AT-11). */
+const claims = z.looseObject({
+  ...COMMON_CLAIMS,
+  client_id: z.string().min(1).describe('The client that asked for it'),
+  scope: scopeClaim.optional(),
+  authorization_details: authorizationDetailsClaim.optional(),
+  act: actClaim.optional(),
+  cnf: confirmationClaim.optional(),
+  ...LINEAGE_CLAIMS,
 })
 
 /** A JWT access token by RFC 9068 (AT-01 to AT-12), with `act` by RFC 8693 §4.1. */
@@ -15,11 +34,12 @@ export const accessToken: TokenKind = {
   tokenType: 'urn:ietf:params:oauth:token-type:access_token',
   usage: 'Bearer',
   settings,
-  ownClaims: ['client_id', 'scope', 'act', 'cnf', 'auth_time', 'acr', 'amr'],
+  ownClaims: ['client_id', 'scope', 'authorization_details', 'act', 'cnf', 'auth_time', 'acr', 'amr'],
+  claims,
 
-  write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, confirmation, claims }) {
+  write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, confirmation, claims: mapped }) {
     const token: Record<string, unknown> = {
-      ...claims,
+      ...mapped,
       iss: issuer,
       sub: permission.subject,
       aud: audience,
@@ -31,15 +51,16 @@ export const accessToken: TokenKind = {
       cambist_path: path,
     }
     if (permission.scopes.length > 0) token['scope'] = permission.scopes.join(' ')
+    if (permission.authorizationDetails.length > 0) token['authorization_details'] = permission.authorizationDetails
     if (confirmation !== undefined) token['cnf'] = confirmation
-    const act = actClaim(permission.actors)
+    const act = actOf(permission.actors)
     if (act !== undefined) token['act'] = act
     return { header: { typ: permission.profile.settings['typ'] }, claims: token }
   },
 }
 
 /** `act` with the current actor outermost (TE-40, TE-41): identity claims only. */
-function actClaim(actors: ActorChain): Record<string, unknown> | undefined {
+function actOf(actors: ActorChain): Record<string, unknown> | undefined {
   let act: Record<string, unknown> | undefined
   for (const { sub, iss } of actors.toReversed()) {
     act = { ...(iss === undefined ? {} : { iss }), sub, ...(act === undefined ? {} : { act }) }

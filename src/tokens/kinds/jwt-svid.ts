@@ -31,6 +31,7 @@ export const jwtSvid: TokenKind = {
   withoutScopes: true,
   settings: z.strictObject({}),
   ownClaims: [],
+  claims: jwtSvidClaims,
 
   write(mintable) {
     const { audience, facts, issuedAt, expiresAt, id: jti, claims } = mintable

@@ -16,5 +16,6 @@ export const opaque: TokenKind = {
   form: 'reference',
   settings,
   ownClaims: accessToken.ownClaims,
+  claims: accessToken.claims,
   write: (mintable) => ({ header: {}, claims: accessToken.write(mintable).claims }),
 }

@@ -39,6 +39,7 @@ export const wit: TokenKind = {
   withoutScopes: true,
   settings: z.strictObject({}),
   ownClaims: [],
+  claims: witClaims,
 
   write(mintable) {
     const { issuedAt, expiresAt, id: jti, claims } = mintable
