@@ -12,7 +12,7 @@ import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
-import type { Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
+import type { ConfirmationClaim, Leniency, Mark, OwnToken, Possession, Presented, VerifiedFacts } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
 import { checkConnection } from './presented-certificate.ts'
@@ -61,9 +61,13 @@ export interface Identified {
   /** What conditions about the credential itself see. */
   readonly seen: Seen
   readonly ours: OwnToken | undefined
-  /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
+  /** Whether it is an authorization grant of another server (contract.ts, CredentialKind); the others say whose it is. */
+  readonly grant: boolean
+  /** The one client that may bring it, and for how much it is good (contract.ts, VerifiedFacts). */
   readonly madeFor: string | undefined
   readonly conveys: readonly string[] | undefined
+  readonly onlyResources: readonly string[] | undefined
+  readonly binds: ConfirmationClaim | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -146,8 +150,11 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     certificate: facts.certificate,
     seen,
     ours: facts.ours,
+    grant: kind.grant === true,
     madeFor: facts.madeFor,
     conveys: facts.conveys,
+    onlyResources: facts.onlyResources,
+    binds: facts.binds,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }

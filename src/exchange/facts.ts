@@ -1,3 +1,4 @@
+import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'
@@ -11,7 +12,7 @@ export function factsOf(
   request: ExchangeRequest,
   { client, subject, actor, actorIssuer, possession }: Parties,
   { path }: Descent,
-  now: number,
+  { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
 ): Facts {
   const acting = actor?.principal ?? client.principal
   return {
@@ -34,6 +35,10 @@ export function factsOf(
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
+    ...(subject.onlyResources === undefined ? {} : { onlyResources: subject.onlyResources }),
+    ...(subject.tokenType === ID_TOKEN_TYPE && !subject.audiences.includes(ourIssuer)
+      ? { issuedTo: subject.audiences }
+      : {}),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

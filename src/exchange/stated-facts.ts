@@ -33,6 +33,7 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
   if (reader.faults.length > 0) throw new Faults(reader.faults)
   const acting = actor ?? client.principal
   const { mayAct, subjectAudiences, subjectClient, path: passed, tokenType } = written
+  const { madeFor, conveys, onlyResources, issuedTo } = written
   return {
     grant: written.grant ?? 'token-exchange',
     client,
@@ -42,6 +43,10 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
     ...(mayAct === undefined ? {} : { mayAct: reader.mayAct(mayAct, subject, acting) }),
     ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
     ...(subjectClient === undefined ? {} : { subjectClient }),
+    ...(madeFor === undefined ? {} : { madeFor }),
+    ...(conveys === undefined ? {} : { conveys }),
+    ...(onlyResources === undefined ? {} : { onlyResources }),
+    ...(issuedTo === undefined ? {} : { issuedTo }),
     ...(passed === undefined ? {} : { path: passed }),
     audiences: written.audiences ?? [],
     resources: written.resources ?? [],

@@ -126,6 +126,12 @@ const table: Readonly<Record<Reason, Wire>> = {
   blocked: UNTRUSTED,
   replayed: invalidRequest('The # was used before and can be used once. Get a fresh one.'),
 
+  grant_mismatch: {
+    status: 400,
+    error: 'invalid_grant',
+    description: 'The assertion is made out to another client. Get one that names this client in client_id.',
+  },
+
   target_required: {
     status: 400,
     error: 'invalid_target',
