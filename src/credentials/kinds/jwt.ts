@@ -21,7 +21,7 @@ import {
 /** Types that are never those of this kind: taken here, a proof or a bound token would be a bearer (S-63, P-14). */
 const OTHERS: ReadonlySet<string> = new Set([
   ...['wit+jwt', 'wpt+jwt', 'dpop+jwt', 'client-authentication+jwt', 'secevent+jwt', 'token-introspection+jwt'],
-  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt'],
+  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt', 'txntoken+jwt'],
 ])
 
 /** What a TrustedIssuer of this kind says beside what all say. */
