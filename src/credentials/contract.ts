@@ -123,6 +123,13 @@ export interface OwnToken {
   readonly lineage: string
   /** Clients that the request has passed, in order. */
   readonly path: readonly string[]
+  /** The transaction that it belongs to: of transaction tokens alone. */
+  readonly transaction?: {
+    /** `txn` (RFC 8417 §2.2). */
+    readonly id: string
+    readonly tctx: JsonObject | undefined
+    readonly rctx: JsonObject | undefined
+  }
 }
 
 /** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use; undefined: any that fits the key. */

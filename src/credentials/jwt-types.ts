@@ -13,7 +13,7 @@ export const ID_JAG_TYPE = 'oauth-id-jag+jwt'
 const GRANTS = [OUR_GRANT_TYPE, TXN_CHAIN_TYPE, ID_JAG_TYPE] as const
 
 /** Types that are never those of a platform's token. */
-export const NO_PLATFORM_TOKEN: ReadonlySet<string> = new Set([...PROOFS, ...GRANTS])
+export const NO_PLATFORM_TOKEN: ReadonlySet<string> = new Set([...PROOFS, ...GRANTS, 'txntoken+jwt'])
 
 /** Types that are never those of an authorization grant that may have a type of its own (IJ-40, JG-10). */
 export const NO_GRANT: ReadonlySet<string> = new Set([...PROOFS, ID_JAG_TYPE, 'at+jwt', 'txntoken+jwt'])

@@ -107,12 +107,16 @@ export function caseOf(
   }
 }
 
+/** How the token would be bound: a proof that is presented binds it, where its kind can be bound at all. */
+export const issuedBinding = ({ binding }: Facts, { unbound }: TokenProfile): Facts['binding'] =>
+  unbound ? 'none' : binding
+
 /** The change classes (interfaces.md, `changes`); `lifetime` is tokens/'s, which never lengthens. */
 function changesOf(facts: Facts, profile: TokenProfile, subject: string, ours: boolean): readonly ChangeClass[] {
   const changes: ChangeClass[] = []
   if (facts.format !== profile.format) changes.push('format')
   if (subject !== facts.subject.id) changes.push('identity')
   if (!ours) changes.push('authority')
-  if (facts.subject.key && facts.binding === 'none') changes.push('unbind')
+  if (facts.subject.key && issuedBinding(facts, profile) === 'none') changes.push('unbind')
   return changes
 }

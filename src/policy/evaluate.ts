@@ -2,7 +2,7 @@ import type { Client, ClientIndex } from '../clients/contract.ts'
 import { type Reason, Refusal } from '../refusal.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import { type Aim, aimOf, wantedScopes } from './aim.ts'
-import { caseOf, sightOf } from './case.ts'
+import { caseOf, issuedBinding, sightOf } from './case.ts'
 import { clientRefusal } from './client-refusal.ts'
 import type { ChangeClass, Decision, Denial, Facts, Permission } from './contract.ts'
 import { issuedActors, mayActMismatch } from './delegation.ts'
@@ -164,7 +164,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     subject,
     actors: issuedActors(facts, deciding),
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
-    binding: facts.binding,
+    binding: issuedBinding(facts, profile),
     rules: ruleNames(deciding),
     changes: withScopeChange(changes, scopes, facts),
     ...noted(trace),

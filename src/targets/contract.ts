@@ -12,6 +12,8 @@ export interface TokenProfile {
   readonly tokenType: string
   /** The format of the kind, for the change class `format`. */
   readonly format: string
+  /** Tokens of the kind hold no key. */
+  readonly unbound?: true
   readonly lifetime: number
   readonly algorithm: string
   /** Proof of possession that the target demands. */

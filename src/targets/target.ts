@@ -14,6 +14,7 @@ export interface TokenKindForm {
   readonly tokenType: string
   /** `jwt` where it says nothing. */
   readonly format?: string
+  readonly unbound?: true
   /** An object schema: what an entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that the kind writes itself. */
@@ -207,6 +208,7 @@ function compileProfile(
     kind,
     tokenType: form?.tokenType ?? '',
     format: form?.format ?? 'jwt',
+    ...(form?.unbound ? { unbound: true } : {}),
     lifetime: parseDuration(life ?? '') ?? DEFAULT_LIFETIME,
     algorithm: algorithm ?? 'ES256',
     binding: binding ?? 'none',

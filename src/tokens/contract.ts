@@ -59,6 +59,8 @@ export interface TokenKind {
   readonly tokenType: string
   /** `token_type` of the answer: `Bearer`, or `N_A` where it is no access token (TE-23, TE-27). */
   readonly usage: 'Bearer' | 'N_A'
+  /** Its tokens hold no key, whatever the request proves: for policy they are good for whoever has them. */
+  readonly unbound?: true
   /** What a target's entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */

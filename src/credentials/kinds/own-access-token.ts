@@ -1,61 +1,34 @@
-import { z } from 'zod'
-import type { JsonObject } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
-import { Refusal } from '../../refusal.ts'
-import type { CredentialKind, OwnToken } from '../contract.ts'
-import {
-  actorsOf,
-  audiencesOf,
-  checkedAlgorithm,
-  checkedTimes,
-  checkedTokenId,
-  checkHeader,
-  checkSignature,
-  checkType,
-  isName,
-  readToken,
-  requiredText,
-} from '../jwt-checks.ts'
-
-const settings = z.strictObject({ issuer: z.string(), algorithms: z.custom<ReadonlySet<string>>() })
-
-export type OwnSettings = z.output<typeof settings>
+import type { CredentialKind } from '../contract.ts'
+import { actorsOf, audiencesOf, readToken, requiredText } from '../jwt-checks.ts'
+import { locateOwn, type OwnSettings, ownSettings, ownTokenOf, scopesOf, verifyOwn } from '../own-token.ts'
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'jwt'])
-/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
-const MAX_PATH = 32
 
 /**
  * An access token of ours that comes back (TE-30, TE-70): its audience is a resource server and not us, so who may bring
  * it is the decision's, which knows the client. The built-in issuer `self` has these, and no document can.
  */
-export const ownAccessToken: CredentialKind<z.output<typeof settings>, UnverifiedJws> = {
+export const ownAccessToken: CredentialKind<OwnSettings, UnverifiedJws> = {
   name: 'access-token',
   summary: 'An access token that this server issued itself, brought back by a client it was issued to or meant for.',
   format: 'jwt',
   tokenTypes: [ACCESS_TOKEN_TYPE],
-  settings,
+  settings: ownSettings,
   header: ({ algorithms }) => ({ algorithms, typ: TYPES }),
   builtIn: true,
 
   authority: ({ issuer }) => issuer,
   read: readToken,
+  locate: locateOwn,
 
-  locate: ({ claims }) => ({ authorities: [requiredText(claims, 'iss')], audiences: audiencesOf(claims) }),
-
-  async verify(token, issuer, { now, keys }) {
+  async verify(token, issuer, tools) {
     const { header, claims } = token
-    const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
-    checkHeader(header)
-    checkType(header, TYPES)
-    const expiresAt = checkedTimes(claims, issuer, now)
-    // Clocks that differ may not lengthen what we have issued.
-    if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
-    const pending = checkSignature(token, issuer, algorithm, keys)
-    if (pending !== undefined) await pending
+    const expiresAt = await verifyOwn(token, issuer, TYPES, tools)
     const authority = requiredText(claims, 'iss')
-    const ours = ownToken(claims)
+    // RFC 9068 §2.2: one without a client is no access token.
+    const ours = ownTokenOf(claims, () => requiredText(claims, 'client_id'))
     return {
       authority,
       claims,
@@ -72,22 +45,3 @@ export const ownAccessToken: CredentialKind<z.output<typeof settings>, Unverifie
     }
   },
 }
-
-/** What mint() wrote; a token of ours without it is of another profile, and no access token (RFC 9068 §2.2). */
-function ownToken(claims: JsonObject): OwnToken {
-  const path = claims['cambist_path']
-  if (!Array.isArray(path) || path.length === 0 || !path.every(isName))
-    throw new Refusal('claim_malformed', 'cambist_path is not a list of clients')
-  if (path.length >= MAX_PATH)
-    throw new Refusal('delegation_denied', `the token has passed ${path.length} clients, and passes to no other`)
-  return {
-    id: checkedTokenId(claims),
-    client: requiredText(claims, 'client_id'),
-    issuedAt: Number(claims['iat']),
-    lineage: requiredText(claims, 'cambist_lineage'),
-    path,
-  }
-}
-
-const scopesOf = (claims: JsonObject): readonly string[] =>
-  typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : []

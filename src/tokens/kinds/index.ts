@@ -1,1 +1,2 @@
 export { accessToken } from './access-token.ts'
+export { transactionToken } from './transaction-token.ts'
