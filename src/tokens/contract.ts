@@ -3,6 +3,7 @@
  * token may be had is policy/; with which key it is signed is keys/; what is kept of it is audit/.
  */
 import type { z } from 'zod'
+import type { ConfirmationClaim } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
@@ -26,7 +27,7 @@ export interface Mintable {
   /** Clients that the request has passed, in order, this one last. */
   readonly path: readonly string[]
   /** `cnf`: the key whose holder alone may use the token; undefined for a bearer token. */
-  readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
+  readonly confirmation: ConfirmationClaim | undefined
   /** That key itself, where a DPoP proof brought it. */
   readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string } | undefined
   /** What the request says of a transaction (TX-12): the caller's word, unjudged. */
@@ -59,6 +60,10 @@ export interface TokenKind {
   readonly tokenType: string
   /** `token_type` of the answer: `Bearer`, or `N_A` where it is no access token (TE-23, TE-27). */
   readonly usage: 'Bearer' | 'N_A'
+  /** Its tokens are grants for the authorization server of another domain: metadata lists their type (IC-11, IJ-37). */
+  readonly chains?: true
+  /** Seconds that its tokens live where a target says nothing, and at most; 5m and a day where the kind says nothing. */
+  readonly lifetime?: { readonly standard: number; readonly most: number }
   /** Its tokens hold no key, whatever the request proves: for policy they are good for whoever has them. */
   readonly unbound?: true
   /** What a target's entry of this kind may say beside what all say. */

@@ -17,7 +17,10 @@ export interface CredentialSample {
 }
 
 /** Facts that not every kind has. */
-const SOMETIMES: ReadonlySet<string> = new Set(['certificate', 'scopes', 'ours', 'enrols', 'authentication'])
+const SOMETIMES: ReadonlySet<string> = new Set([
+  ...['certificate', 'scopes', 'ours', 'enrols', 'authentication'],
+  ...['madeFor', 'conveys', 'onlyResources', 'binds'],
+])
 
 /** What every credential kind must do, whatever it is (architecture.md, "Two contracts"). */
 export function credentialKindConformance(kind: AnyCredentialKind, sample: () => CredentialSample): void {
@@ -29,7 +32,7 @@ export function credentialKindConformance(kind: AnyCredentialKind, sample: () =>
   })
 
   it('answers to declared types that are absolute URIs, each once', () => {
-    const types = [...kind.tokenTypes, ...(kind.clientTypes?.keys() ?? [])]
+    const types = [...kind.tokenTypes, ...(kind.clientTypes?.keys() ?? []), ...(kind.assertionTypes ?? [])]
     expect(types.length).toBeGreaterThan(0)
     expect(new Set(types).size).toBe(types.length)
     for (const type of types) {

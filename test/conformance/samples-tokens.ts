@@ -49,7 +49,7 @@ function inlineKeys({ keys }: TrustedIssuer): readonly VerificationKey[] {
 }
 
 /** What anybody makes of a token of a known key who does not hold it. `typ` is that of the kind. */
-function tampered(token: string, claims: Claims, signer: SigningKey, typ: string): CredentialSample['tampered'] {
+export function tampered(token: string, claims: Claims, signer: SigningKey, typ: string): CredentialSample['tampered'] {
   const [header = '', payload = ''] = token.split('.')
   const other = signer.sign({ ...claims, jti: 'another' }, { typ }).split('.')
   const headed = (different: Claims, key = signer) => key.sign(claims, { typ, ...different })

@@ -32,6 +32,9 @@ const principal = (issuer: string, name: string): Principal => ({
 const subject = principal('cluster', 'x')
 const client = principal('clients', 'checkout')
 
+/** The type of the subject token, where a kind takes no other. */
+const SUBJECT: Readonly<Record<string, string>> = { 'id-jag': 'urn:ietf:params:oauth:token-type:id_token' }
+
 function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Record<string, unknown> = {}): Mintable {
   const target = compileTarget(
     'orders',
@@ -69,11 +72,12 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
       scopes: ['a', 'b'],
       binding: 'none',
       format: 'jwt',
+      ...(kind.name === 'id-jag' ? { issuedTo: ['checkout'] } : {}),
       time: 1_800_000_000,
     },
     subject: {
       principal: subject,
-      tokenType: 'urn:ietf:params:oauth:token-type:jwt',
+      tokenType: SUBJECT[kind.name] ?? 'urn:ietf:params:oauth:token-type:jwt',
       audiences: ['https://cambist.example'],
       ours: undefined,
       seen: { assertion: {}, header: {} },

@@ -4,21 +4,11 @@ import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
 import { GRANT_LIFETIME, verifyGrant } from '../grant-checks.ts'
 import { audiencesOf, checkedTokenId, normalType, readToken, requiredText } from '../jwt-checks.ts'
 import { NO_GRANT, OUR_GRANT_TYPE, TXN_CHAIN_TYPE } from '../jwt-types.ts'
-import { type JwtSettings, signedByIssuer } from './jwt.ts'
+import { headerTypes, type JwtSettings, signedByIssuer } from './jwt.ts'
 
 const settings = z.strictObject({
   ...signedByIssuer,
-  typ: z
-    .array(
-      z.string().refine((name) => !NO_GRANT.has(normalType(name)), {
-        error: ({ input }) =>
-          `${JSON.stringify(input)} is the type of another token or of a proof, which is never a grant of a peer`,
-      }),
-    )
-    .min(1)
-    .default([OUR_GRANT_TYPE])
-    .transform((names) => new Set(names.map(normalType)))
-    .describe("Header types of its credentials; '' for none"),
+  typ: headerTypes([OUR_GRANT_TYPE], NO_GRANT, 'a proof or of another token, which is never a peer’s grant'),
 })
 
 /**

@@ -35,19 +35,27 @@ export const signedByIssuer = {
     .describe('What its credentials may be signed with'),
 }
 
+const typNames = z.array(z.string()).min(1)
+
+/** The setting `typ`: header types that are taken, but none of those that a credential of this sort never has. */
+export const headerTypes = (standard: string[], never: ReadonlySet<string>, what: string) =>
+  typNames
+    .default(standard)
+    .superRefine((names, context) => {
+      for (const [index, name] of names.entries())
+        if (never.has(normalType(name)))
+          context.addIssue({ code: 'custom', path: [index], message: `${JSON.stringify(name)} is the type of ${what}` })
+    })
+    .transform((names) => new Set(names.map(normalType)))
+    .describe("Header types of its credentials; '' for none")
+
 const settings = z.strictObject({
   ...signedByIssuer,
-  typ: z
-    .array(
-      z.string().refine((name) => !NO_PLATFORM_TOKEN.has(normalType(name)), {
-        error: ({ input }) =>
-          `${JSON.stringify(input)} is the type of a proof, of a grant or of another credential, which is never a platform's token`,
-      }),
-    )
-    .min(1)
-    .default(['', 'JWT'])
-    .transform((names) => new Set(names.map(normalType)))
-    .describe("Header types of its credentials; '' for none"),
+  typ: headerTypes(
+    ['', 'JWT'],
+    NO_PLATFORM_TOKEN,
+    "a proof, of a grant or of another credential, which is never a platform's token",
+  ),
 })
 
 export type JwtSettings = z.output<typeof settings>
