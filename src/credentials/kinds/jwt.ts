@@ -54,7 +54,7 @@ const settings = z.strictObject({
   typ: headerTypes(
     ['', 'JWT'],
     NO_PLATFORM_TOKEN,
-    "a proof, of a grant or of another credential, which is never a platform's token",
+    "a proof or of another credential, which is never a platform's token",
   ),
 })
 
