@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { isJsonObject, type Json } from './json.ts'
+import { schemaFaults } from './schema.ts'
 
 /** Where a schema says nothing: characters of a text, members of a list. */
 const MAX_LENGTH = 256
@@ -50,14 +51,11 @@ interface ClosedBoolean extends Described {
   readonly type: 'boolean'
 }
 
-const description = z.string().max(1000).optional().describe('For whoever reads the schema')
+const description = z.string().max(1000).optional()
 const memberName = z
   .string()
   .regex(/^[\x21-\x7e]{1,128}$/, 'is a member name in printable ASCII, 128 characters at most')
 const size = z.int().min(0)
-
-/** How a closed schema of an object is written. */
-export const closedObject: z.ZodType<ClosedObject> = z.lazy(() => objectForm).meta({ id: 'closedObject' })
 
 const objectForm = z
   .strictObject({
@@ -67,9 +65,8 @@ const objectForm = z
       return z
         .record(memberName, closedSchema)
         .refine((named) => Object.keys(named).length <= MAX_PROPERTIES, `names more than ${MAX_PROPERTIES} members`)
-        .describe('The members that it may have, and no other')
     },
-    required: z.array(memberName).optional().describe('The members that it must have'),
+    required: z.array(memberName).optional(),
     additionalProperties: z.literal(false, 'is false: members that are not named are refused').optional(),
   })
   .refine(({ properties, required = [] }) => required.every((name) => Object.hasOwn(properties, name)), {
@@ -77,40 +74,48 @@ const objectForm = z
     error: 'lists a member that `properties` does not name',
   })
 
-const closedSchema: z.ZodType<ClosedSchema> = z
-  .lazy(() =>
-    z.union(
-      [
-        objectForm,
-        z.strictObject({
-          type: z.literal('array'),
-          description,
-          items: closedSchema,
-          minItems: size.optional(),
-          maxItems: size.max(1000).optional().describe(`${MAX_ITEMS} where nothing is said`),
-        }),
-        z.strictObject({
-          type: z.literal('string'),
-          description,
-          enum: z.array(z.string()).min(1, 'is an empty list').optional(),
-          minLength: size.optional(),
-          maxLength: size.max(4096).optional().describe(`Characters; ${MAX_LENGTH} where nothing is said`),
-        }),
-        z.strictObject({
-          type: z.enum(['number', 'integer']),
-          description,
-          minimum: z.number().optional(),
-          maximum: z.number().optional(),
-        }),
-        z.strictObject({ type: z.literal('boolean'), description }),
-      ],
-      {
-        error:
-          'is a schema with a `type` of object, array, string, number, integer or boolean, and beside it nothing but what docs/transaction-tokens.md lists for that type',
+const closedSchema: z.ZodType<ClosedSchema> = z.discriminatedUnion(
+  'type',
+  [
+    objectForm,
+    z.strictObject({
+      type: z.literal('array'),
+      description,
+      get items() {
+        return closedSchema
       },
-    ),
-  )
-  .meta({ id: 'closedSchema' })
+      minItems: size.optional(),
+      maxItems: size.max(1000).optional(),
+    }),
+    z.strictObject({
+      type: z.literal('string'),
+      description,
+      enum: z.array(z.string()).min(1, 'is an empty list').optional(),
+      minLength: size.optional(),
+      maxLength: size.max(4096).optional(),
+    }),
+    z.strictObject({
+      type: z.enum(['number', 'integer']),
+      description,
+      minimum: z.number().optional(),
+      maximum: z.number().optional(),
+    }),
+    z.strictObject({ type: z.literal('boolean'), description }),
+  ],
+  '`type` is one of object, array, string, number, integer and boolean',
+)
+
+/**
+ * How a closed schema of an object is written. Published it is any object: what refers to itself cannot be put into the
+ * schemas of documents as they are.
+ */
+export const closedObject = z.record(z.string(), z.unknown()).transform((written, context): ClosedObject => {
+  const read = objectForm.safeParse(written)
+  if (read.success) return read.data
+  for (const { path, message } of schemaFaults(read.error, objectForm))
+    context.addIssue({ code: 'custom', path: path === '' ? [] : [path], message })
+  return z.NEVER
+})
 
 /** What is wrong with the first thing that is; undefined where the value is as the schema says. The sentence names places of the schema, and nothing of the value. */
 export function violation(schema: ClosedSchema, value: Json | undefined, at: string): string | undefined {

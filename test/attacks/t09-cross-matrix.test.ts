@@ -39,8 +39,10 @@ await server.apply(
   document('Client', 'workloads', {
     workloads: ['svids', 'wits', 'certificates'].map((issuer) => ({ issuer, ids: ['spiffe://prod.example/checkout'] })),
   }),
+  document('Target', 'prod', { audience: 'prod.example', scopes: ['buy'], tokens: [{ kind: 'transaction-token' }] }),
   document('Policy', 'all', {
-    ...{ clients: ['*'], targets: ['orders'], scopes: ['orders:read'], delegation: { mode: 'delegate' } },
+    ...{ clients: ['*'], targets: ['orders', 'prod'], scopes: ['orders:read', 'buy'] },
+    ...{ subject: { scopes: [] }, delegation: { mode: 'delegate' } },
     changes: ['format', 'scope', 'authority', 'unbind'],
   }),
 )
@@ -111,13 +113,20 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
     async () => String((await send({ form: { ...subject(), ...asserted() } })).body['access_token']),
     ['subject access_token'],
   ],
+  'transaction token of ours': [
+    async () => {
+      const asked = { requested_token_type: uri('token-type:txn_token'), audience: 'prod.example', scope: 'buy' }
+      return String((await send({ form: { ...subject(), ...asserted(), ...asked } })).body['access_token'])
+    },
+    ['subject txn_token'],
+  ],
   certificate: [
     () => JSON.stringify(svid.chain().map((der) => der.toString('base64'))),
     ['subject mtls', 'actor mtls'],
   ],
   'DPoP proof': [() => dpop(holder, { url: `${server.mtls}/token`, now: now() }), ['DPoP']],
   'proof of an attested key': [goodPop, ['OAuth-Client-Attestation-PoP']],
-  'transaction token': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
+  'transaction token of another': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
   'authorization grant': [() => cluster.token({}, {}, { typ: 'authorization-grant+jwt' }), []],
   'security event': [() => cluster.token({}, {}, { typ: 'secevent+jwt' }), []],
   'proof of a WIT': [() => wpt(holder, { token: goodWit(), audience: us, body: '', now: now() }), []],
@@ -132,7 +141,7 @@ const parameter =
 const assertion = (type: string) => (token: string) => ({
   form: { ...subject(), client_assertion: token, client_assertion_type: uri(`client-assertion-type:${type}`) },
 })
-const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'mtls']
+const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'txn_token', 'mtls']
 
 /** Every place for a credential or a proof, in a request that lacks nothing else. */
 const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = {

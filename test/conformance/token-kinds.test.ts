@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Principal } from '../../src/identity/principal.ts'
 import type { Permission } from '../../src/policy/contract.ts'
+import { Refusal } from '../../src/refusal.ts'
 import { compileTarget } from '../../src/targets/target.ts'
 import type { Mintable, TokenKind } from '../../src/tokens/contract.ts'
 import * as register from '../../src/tokens/kinds/index.ts'
@@ -70,6 +71,7 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
       audiences: ['https://orders.example'],
       resources: [],
       scopes: ['a', 'b'],
+      tokenType: kind.tokenType,
       binding: 'none',
       format: 'jwt',
       ...(kind.name === 'id-jag' ? { issuedTo: ['checkout'] } : {}),
@@ -93,6 +95,19 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
     transaction: undefined,
     remote: '192.0.2.1',
     claims,
+  }
+}
+
+/** Kinds that make no token for several audiences, nor one without a scope. */
+const CHOOSY = ['transaction-token']
+
+/** Undefined where the kind is one of these and refuses. */
+function written(kind: TokenKind, given: Mintable): ReturnType<TokenKind['write']> | undefined {
+  try {
+    return kind.write(given)
+  } catch (error) {
+    if (error instanceof Refusal && error.reason === 'token_unfit' && CHOOSY.includes(kind.name)) return undefined
+    throw error
   }
 }
 
@@ -160,7 +175,9 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', 
     ['several audiences', { scopes: [] }, { audience: ['https://orders.example', 'https://billing.example'] }],
   ])('writes of %s what its published schema says, and no member fewer', (_, changes, given) => {
     const schema = tokenSchema(kind)
-    const { claims } = kind.write({ ...mintable(kind, changes, { team: 'shop' }), ...given })
+    const made = written(kind, { ...mintable(kind, changes, { team: 'shop' }), ...given })
+    if (made === undefined) return
+    const { claims } = made
     expect(schemaFaults(schema, claims, schema)).toEqual([])
     for (const name of schema['required'] as readonly string[]) {
       const { [name]: _left, ...lacking } = claims
@@ -175,6 +192,6 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', 
     if (claims['act'] !== undefined)
       expect(claims['act']).toEqual({ sub: 'gateway', act: { sub: 'browser', iss: 'https://idp.example' } })
     expect(kind.write(mintable(kind, { actors: [] })).claims).not.toHaveProperty('act')
-    expect(kind.write(mintable(kind, { scopes: [] })).claims).not.toHaveProperty('scope')
+    expect(written(kind, mintable(kind, { scopes: [] }))?.claims ?? {}).not.toHaveProperty('scope')
   })
 })
