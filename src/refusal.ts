@@ -69,6 +69,8 @@ export const reasons = [
   'forbidden',
   'scope_unknown',
   'scope_denied',
+  'details_unknown',
+  'details_denied',
   'delegation_denied',
   'may_act_mismatch',
   'change_denied',

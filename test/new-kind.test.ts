@@ -6,7 +6,7 @@ import { sign, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { formats as builtIn } from '../src/app.ts'
-import type { CredentialKind } from '../src/credentials/contract.ts'
+import { type CredentialKind, JWT_BEARER_GRANT } from '../src/credentials/contract.ts'
 import type { Formats } from '../src/documents/contract.ts'
 import { readJwk } from '../src/lib/jwk.ts'
 import { Refusal } from '../src/refusal.ts'
@@ -79,6 +79,7 @@ const ticket: TokenKind = {
   format: 'jwt',
   tokenType: 'https://notary.example/token-type/ticket',
   usage: 'N_A',
+  chains: true,
   settings: z.strictObject({ seat: z.string().default('any') }),
   ownClaims: ['seat'],
   claims: z.looseObject({
@@ -104,7 +105,13 @@ const ticket: TokenKind = {
 }
 
 /** A kind that shares its declared type with another: neither may stand in the other's way. */
-const plainNote: typeof note = { ...note, name: 'plain-note', tokenTypes: [TYPE.jwt] }
+const plainNote: typeof note = {
+  ...note,
+  name: 'plain-note',
+  tokenTypes: [TYPE.jwt],
+  assertionTypes: [JWT_BEARER_GRANT],
+  grantProfile: 'https://notary.example/grant-profile/note',
+}
 
 const formats: Formats = {
   credentialKinds: [...builtIn.credentialKinds, note, plainNote],
@@ -253,11 +260,14 @@ describe('a server with the new kinds', async () => {
     await expect(server.apply(seat)).rejects.toThrow(/seat/)
   })
 
-  it('names them in the metadata, and in the schema of the documents', async () => {
+  it('names them, and what they are for, in the metadata, and in the schema of the documents', async () => {
     const metadata = await (await server.get('/.well-known/oauth-authorization-server')).json()
     expect(metadata).toMatchObject({
       cambist_subject_token_types_supported: expect.arrayContaining([NOTE_TYPE]),
       cambist_issued_token_types_supported: expect.arrayContaining([ticket.tokenType]),
+      cambist_assertion_kinds_supported: expect.arrayContaining(['plain-note']),
+      authorization_grant_profiles_supported: expect.arrayContaining([plainNote.grantProfile]),
+      identity_chaining_requested_token_types_supported: expect.arrayContaining([ticket.tokenType]),
     })
     expect(await (await server.adminGet('/admin/v1/openapi.json')).text()).toContain('notary')
   })

@@ -1,4 +1,4 @@
-import type { AnyCredentialKind, Carried } from '../credentials/contract.ts'
+import { type AnyCredentialKind, type Carried, JWT_BEARER_GRANT } from '../credentials/contract.ts'
 import { CLIENT_ASSERTION_TYPE, JWT_TYPE } from '../credentials/kinds/jwt.ts'
 import { ACCESS_TOKEN_TYPE } from '../credentials/kinds/own-access-token.ts'
 import { type CredentialKinds, found } from '../credentials/look-up.ts'
@@ -42,7 +42,7 @@ const TOKENS = [
 export function sampledRequest(written: SampleRequest, sampling: Sampling, path: string): SampledRequest {
   const time = written.time ?? timeOf(written) ?? sampling.now
   const signer = new Signer({ ...sampling, now: time })
-  const form = new URLSearchParams({ grant_type: TOKEN_EXCHANGE })
+  const form = new URLSearchParams({ grant_type: grantTypeOf(written) })
   for (const [name, typeName, position] of TOKENS) {
     const sample = written[name]
     if (sample === undefined) {
@@ -53,13 +53,20 @@ export function sampledRequest(written: SampleRequest, sampling: Sampling, path:
     form.set(name, token)
     form.set(typeName, tokenType)
   }
+  if (written.assertion !== undefined)
+    form.set('assertion', signer.signed(written.assertion, 'assertion', JWT_BEARER_GRANT, `${path}.assertion`).token)
   for (const name of ['audience', 'resource'] as const)
     for (const value of [written[name] ?? []].flat()) form.append(name, value)
   for (const name of ['scope', 'requested_token_type', 'client_id'] as const)
     if (written[name] !== undefined) form.set(name, written[name])
+  if (written.authorization_details !== undefined)
+    form.set('authorization_details', JSON.stringify(written.authorization_details))
   if (signer.faults.length > 0) throw new Faults(signer.faults)
   return { asked: askedBy(form, time), time }
 }
+
+const grantTypeOf = ({ grant_type, assertion }: SampleRequest): string =>
+  grant_type ?? (assertion === undefined ? TOKEN_EXCHANGE : JWT_BEARER_GRANT)
 
 /** As the token endpoint reads a form. */
 function askedBy(form: URLSearchParams, time: number): Asked {
@@ -77,8 +84,7 @@ const NOTHING_CARRIED: Carried = Object.freeze({ bodyDigest: () => '' })
 
 /** Just after the newest of the tokens that are written whole, which were good once. */
 function timeOf(written: SampleRequest): number | undefined {
-  const issued = TOKENS.flatMap(([name]) => {
-    const sample = written[name]
+  const issued = [...TOKENS.map(([name]) => written[name]), written.assertion].flatMap((sample) => {
     const issuedAt = typeof sample === 'string' ? readJws(sample)?.claims['iat'] : undefined
     return typeof issuedAt === 'number' ? [Math.floor(issuedAt) + 1] : []
   })

@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { CommandFailure, type Terminal } from './contract.ts'
+import { CommandFailure, EXIT, type Terminal } from './contract.ts'
 import { nameOfError } from './error-name.ts'
 import { adding } from './options.ts'
 
-/** A token exchange, by options. */
+/** A request of a token, by options. Exactly one of the first three says by which grant. */
 export interface TokenRequestOptions {
-  readonly subjectTokenFile: string
+  readonly subjectTokenFile?: string
+  readonly assertionFile?: string
+  readonly clientCredentials?: true
   readonly subjectTokenType: string
   readonly audience?: readonly string[]
   readonly resource?: readonly string[]
   readonly scope?: string
+  readonly authorizationDetails?: string
   readonly requestedTokenType?: string
   readonly actorTokenFile?: string
   readonly actorTokenType: string
@@ -19,16 +22,19 @@ export interface TokenRequestOptions {
 }
 
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
-
-/** Of `--subject-token-file`, which one command demands and another does not. */
-export const SUBJECT_TOKEN_FILE = '--subject-token-file <file>'
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 export const withTokenRequest = (command: Command): Command =>
   command
-    .option('--subject-token-type <uri>', 'its declared type', JWT)
+    .option('--subject-token-file <file>', 'file of the token to exchange, or - for the standard input')
+    .option('--assertion-file <file>', 'or: file of a JWT that is the grant itself (RFC 7523)')
+    .option('--client-credentials', 'or: a token for the client itself')
+    .option('--subject-token-type <uri>', 'declared type of the subject token', JWT)
     .option('--audience <name>', 'for whom; may stand several times', adding)
     .option('--resource <uri>', 'for which resource; may stand several times', adding)
     .option('--scope <scopes>', 'scopes, separated by spaces')
+    .option('--authorization-details <json>', 'rights beyond scopes (RFC 9396)')
     .option('--requested-token-type <uri>', 'the kind of token wanted')
     .option('--actor-token-file <file>', 'file of the token of who acts for the subject')
     .option('--actor-token-type <uri>', 'its declared type', JWT)
@@ -37,14 +43,11 @@ export const withTokenRequest = (command: Command): Command =>
 
 /** The request as the token endpoint takes it. */
 export async function formOf(options: TokenRequestOptions, terminal: Terminal): Promise<URLSearchParams> {
-  const form = new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    subject_token: await tokenIn(options.subjectTokenFile, terminal),
-    subject_token_type: options.subjectTokenType,
-  })
+  const form = new URLSearchParams(await grantOf(options, terminal))
   for (const audience of options.audience ?? []) form.append('audience', audience)
   for (const resource of options.resource ?? []) form.append('resource', resource)
   if (options.scope !== undefined) form.set('scope', options.scope)
+  if (options.authorizationDetails !== undefined) form.set('authorization_details', options.authorizationDetails)
   if (options.requestedTokenType !== undefined) form.set('requested_token_type', options.requestedTokenType)
   if (options.clientId !== undefined) form.set('client_id', options.clientId)
   if (options.actorTokenFile !== undefined) {
@@ -56,6 +59,27 @@ export async function formOf(options: TokenRequestOptions, terminal: Terminal): 
     form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
   }
   return form
+}
+
+/** The options that say by which grant a token is asked for. */
+const GRANT_OPTIONS = '--subject-token-file, --assertion-file and --client-credentials'
+export const grantOptions = ({
+  subjectTokenFile,
+  assertionFile,
+  clientCredentials,
+}: Pick<TokenRequestOptions, 'subjectTokenFile' | 'assertionFile' | 'clientCredentials'>): readonly unknown[] =>
+  [subjectTokenFile, assertionFile, clientCredentials].filter((each) => each !== undefined)
+
+async function grantOf(options: TokenRequestOptions, terminal: Terminal): Promise<Record<string, string>> {
+  const { subjectTokenFile, subjectTokenType, assertionFile } = options
+  if (grantOptions(options).length !== 1)
+    throw new CommandFailure(`Say by what the token is asked for: exactly one of ${GRANT_OPTIONS}.`, EXIT.usage)
+  if (subjectTokenFile !== undefined) {
+    const token = await tokenIn(subjectTokenFile, terminal)
+    return { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: subjectTokenType }
+  }
+  if (assertionFile === undefined) return { grant_type: 'client_credentials' }
+  return { grant_type: JWT_BEARER, assertion: await tokenIn(assertionFile, terminal) }
 }
 
 async function tokenIn(file: string, terminal: Terminal): Promise<string> {

@@ -11,6 +11,7 @@ import type { VerificationKey } from '../lib/jwk.ts'
 import type { SignedMessage } from '../lib/message-signature.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import type { About, Reason } from '../refusal.ts'
+import type { AuthorizationDetails } from '../targets/authorization-details.ts'
 import type {
   CredentialSource,
   KeyFinder,
@@ -89,6 +90,8 @@ export interface VerifiedFacts {
   readonly madeFor?: string
   /** Scopes that it conveys, and no more than these may come of it, whatever policy says (AF-03, IC-52); absent: it says nothing of scopes. */
   readonly conveys?: readonly string[]
+  /** The same of authorization details (IJ-33). */
+  readonly conveysDetails?: AuthorizationDetails
   /** The only resources that a token may be had for by it (IJ-33); absent: it says nothing of resources. */
   readonly onlyResources?: readonly string[]
   /** The key that what is issued of it is bound to, by the word of its issuer who has had it proven (IC-32). */
@@ -130,6 +133,8 @@ export interface OwnToken {
     readonly tctx: JsonObject | undefined
     readonly rctx: JsonObject | undefined
   }
+  /** What it holds of authorization details; absent: none. */
+  readonly authorizationDetails?: AuthorizationDetails
 }
 
 /** A public key that a credential is bound to (`cnf.jwk`), with the one algorithm its proof may use; undefined: any that fits the key. */
@@ -195,7 +200,7 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly assertionTypes?: readonly string[]
   /** Its credentials are authorization grants of another server: they say for whom a token may be had, and never who asks (IC-25). */
   readonly grant?: true
-  /** The grant profile that metadata names for it (IJ-37). */
+  /** The profile of authorization grants that it is, by the name that metadata has for it (IJ-37). */
   readonly grantProfile?: string
   /** What a TrustedIssuer of this kind must say beside what all say. */
   readonly settings: z.ZodType<Settings>

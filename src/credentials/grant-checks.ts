@@ -5,6 +5,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../lib/json.ts'
 import type { UnverifiedJws } from '../lib/jws.ts'
 import { Refusal } from '../refusal.ts'
+import { type AuthorizationDetails, readDetails } from '../targets/authorization-details.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import type { ConfirmationClaim, VerifiedFacts, VerifyTools } from './contract.ts'
 import {
@@ -61,13 +62,17 @@ export async function verifyGrant(
 }
 
 /** What the grant is made out for: its bounds, and never a right of its own (IC-52). */
-function conveyed(claims: JsonObject): Pick<VerifiedFacts, 'madeFor' | 'conveys' | 'onlyResources' | 'binds'> {
+function conveyed(
+  claims: JsonObject,
+): Pick<VerifiedFacts, 'madeFor' | 'conveys' | 'conveysDetails' | 'onlyResources' | 'binds'> {
   const scopes = scopesOf(claims)
+  const details = detailsOf(claims)
   const resources = resourcesOf(claims['resource'])
   const binds = requestedConfirmation(claims['requested_cnf'])
   return {
     ...(claims['client_id'] === undefined ? {} : { madeFor: requiredText(claims, 'client_id') }),
     ...(scopes === undefined ? {} : { conveys: scopes }),
+    ...(details === undefined ? {} : { conveysDetails: details }),
     ...(resources === undefined ? {} : { onlyResources: resources }),
     ...(binds === undefined ? {} : { binds }),
   }
@@ -80,6 +85,19 @@ function scopesOf(claims: JsonObject): readonly string[] | undefined {
   if (typeof scope !== 'string') throw new Refusal('claim_malformed', 'scope is not a text')
   return [...new Set(scope.split(' ').filter((one) => one !== ''))]
 }
+
+/** Those that we can read, of each of which a target may know the type; others could not be granted. By scopes alone it conveys none. */
+function detailsOf({ scope, authorization_details: details }: JsonObject): AuthorizationDetails | undefined {
+  if (details === undefined) return scope === undefined ? undefined : []
+  if (!Array.isArray(details) || !details.every(isTyped))
+    throw new Refusal('claim_malformed', 'authorization_details is not a list of objects, each with its type')
+  return details.flatMap((detail) => {
+    const read = readDetails([detail])
+    return typeof read === 'string' ? [] : read
+  })
+}
+
+const isTyped = (detail: Json): boolean => isJsonObject(detail) && isName(detail['type'])
 
 const MAX_RESOURCES = 64
 

@@ -66,6 +66,7 @@ export interface Identified {
   /** The one client that may bring it, and for how much it is good (contract.ts, VerifiedFacts). */
   readonly madeFor: string | undefined
   readonly conveys: readonly string[] | undefined
+  readonly conveysDetails: VerifiedFacts['conveysDetails'] | undefined
   readonly onlyResources: readonly string[] | undefined
   readonly binds: ConfirmationClaim | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
@@ -153,6 +154,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     grant: kind.grant === true,
     madeFor: facts.madeFor,
     conveys: facts.conveys,
+    conveysDetails: facts.conveysDetails,
     onlyResources: facts.onlyResources,
     binds: facts.binds,
     leniencies: leniencies(issuer, facts.audiences),

@@ -32,6 +32,15 @@ export function authenticationMethodsOf({ ofClients }: CredentialKinds): readonl
   return [...methods]
 }
 
+/** Names of the kinds whose credentials are taken as assertions. */
+export const assertionKindsOf = ({ ofAssertions }: CredentialKinds): readonly string[] =>
+  [...new Set([...ofAssertions.values()].flat().map(({ name }) => name))].sort()
+
+/** Profiles of authorization grants that kinds of the register answer to. */
+export const grantProfilesOf = ({ ofAssertions }: CredentialKinds): readonly string[] => [
+  ...new Set([...ofAssertions.values()].flat().flatMap(({ grantProfile }) => grantProfile ?? [])),
+]
+
 /** What a credential is looked up in. */
 export interface LookUp {
   readonly kinds: CredentialKinds

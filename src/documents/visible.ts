@@ -9,7 +9,10 @@ const CLIENT = { name: TEXT, authentication: TEXT } as const
 /** What of a request and its target is the same for all (policy/case.ts). */
 const FIXED: CelTypes = {
   target: objectOf({ name: TEXT, audiences: TEXTS, resources: TEXTS }),
-  request: objectOf({ grant: TEXT, scopes: TEXTS, audiences: TEXTS, resources: TEXTS, tokenType: TEXT, time: NUMBER }),
+  request: objectOf({
+    ...{ grant: TEXT, scopes: TEXTS, audiences: TEXTS, resources: TEXTS, tokenType: TEXT, time: NUMBER },
+    authorizationDetails: { kind: 'list', of: ANY },
+  }),
   visited: TEXTS,
   entry: TEXT,
 }

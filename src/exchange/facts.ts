@@ -15,6 +15,7 @@ export function factsOf(
   { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
 ): Facts {
   const acting = actor?.principal ?? client.principal
+  const held = subject.ours?.authorizationDetails ?? subject.conveysDetails
   return {
     grant: request.grant,
     client,
@@ -33,6 +34,7 @@ export function factsOf(
     ...(subject.ours === undefined
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
+    ...(held === undefined ? {} : { subjectDetails: held }),
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     ...(subject.onlyResources === undefined ? {} : { onlyResources: subject.onlyResources }),
@@ -42,6 +44,7 @@ export function factsOf(
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,
+    ...(request.authorizationDetails.length === 0 ? {} : { authorizationDetails: request.authorizationDetails }),
     ...(request.requestedTokenType === undefined ? {} : { tokenType: request.requestedTokenType }),
     binding: possession.binding,
     format: subject.format,

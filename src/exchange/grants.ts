@@ -12,6 +12,7 @@ const COMMON = [
   'audience',
   'resource',
   'scope',
+  'authorization_details',
 ] as const
 
 /** A grant of the token endpoint: how requests name it, and the parameters that it takes. */
@@ -48,7 +49,6 @@ export const GRANTS: readonly GrantForm[] = [
  */
 const TAKEN_BY_NONE = [
   'auth_req_id',
-  'authorization_details',
   'client_secret',
   'code',
   'code_verifier',

@@ -3,8 +3,9 @@ import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/con
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
 import { TRANSACTION_TOKEN_TYPE } from '../credentials/kinds/own-transaction-token.ts'
 import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
-import { type JsonObject, parseJsonObjectText } from '../lib/json.ts'
+import { type JsonObject, parseJson, parseJsonObjectText } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
+import { type AuthorizationDetails, NO_DETAILS, readDetails } from '../targets/authorization-details.ts'
 import type { Parameters } from './contract.ts'
 import { grantOfType, isKnownParameter } from './grants.ts'
 import { checkTokenless, type TransactionRequest } from './transaction.ts'
@@ -29,6 +30,8 @@ export interface ExchangeRequest {
   readonly audiences: readonly string[]
   readonly resources: readonly string[]
   readonly scopes: readonly string[]
+  /** [] when the request has none. */
+  readonly authorizationDetails: AuthorizationDetails
   readonly requestedTokenType: string | undefined
   /** `request_details` and `request_context` of a transaction token (TX-12), as they came. */
   readonly transaction: TransactionRequest | undefined
@@ -66,6 +69,7 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
     audiences: several(parameters, 'audience'),
     resources: several(parameters, 'resource').map(checkedResource),
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
+    authorizationDetails: detailsOf(single(parameters, 'authorization_details', LIMITS.json)),
     requestedTokenType,
     transaction: transactionOf(parameters, requestedTokenType, [subject, actor, authentication]),
   }
@@ -228,4 +232,16 @@ function scopesOf(text: string | undefined): readonly string[] {
       throw new Refusal('scope_unknown', `${JSON.stringify(scope.slice(0, 120))} is not a scope token`)
   }
   return [...new Set(scopes)]
+}
+
+/** A JSON array of objects, each with its type (RA-01, RA-02). */
+function detailsOf(text: string | undefined): AuthorizationDetails {
+  if (text === undefined) return NO_DETAILS
+  const details = readDetails(parseJson(text))
+  if (typeof details === 'string')
+    throw new Refusal('details_unknown', `authorization_details cannot be read: ${details}`)
+  for (const detail of details)
+    for (const value of Object.values(detail).flat())
+      if (typeof value === 'string') checkNoToken(value, 'authorization_details')
+  return details
 }

@@ -30,10 +30,11 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
   const actor = written.actor === undefined ? undefined : reader.principal(written.actor, 'actor')
   const client = reader.client(written, subject, actor)
   const format = written.format ?? reader.format(subject.kind)
-  if (reader.faults.length > 0) throw new Faults(reader.faults)
   const acting = actor ?? client.principal
+  if (written.grant === 'client-credentials') reader.checkItself(subject, acting)
+  if (reader.faults.length > 0) throw new Faults(reader.faults)
   const { mayAct, subjectAudiences, subjectClient, path: passed, tokenType } = written
-  const { madeFor, conveys, onlyResources, issuedTo } = written
+  const { madeFor, conveys, onlyResources, issuedTo, authorizationDetails, subjectDetails } = written
   return {
     grant: written.grant ?? 'token-exchange',
     client,
@@ -51,6 +52,8 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
     audiences: written.audiences ?? [],
     resources: written.resources ?? [],
     scopes: written.scopes ?? [],
+    ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    ...(subjectDetails === undefined ? {} : { subjectDetails }),
     ...(tokenType === undefined ? {} : { tokenType }),
     binding: written.binding ?? 'none',
     format,
@@ -84,8 +87,10 @@ class Reader {
     }
   }
 
-  client({ client: written, actors = [] }: WrittenFacts, subject: Principal, actor?: Principal): Facts['client'] {
-    if (written === undefined) return this.#found(subject, actor, actors.length > 0)
+  client(facts: WrittenFacts, subject: Principal, actor?: Principal): Facts['client'] {
+    const { client: written, actors = [], grant = 'token-exchange' } = facts
+    const bySubject = BY_SUBJECT[grant]
+    if (written === undefined) return this.#found(subject, bySubject, actor, actors.length > 0)
     const { candidates, name, named, authentication } = written
     const stated = written.principal === undefined ? undefined : this.principal(written.principal, 'client.principal')
     if (candidates !== undefined) {
@@ -94,7 +99,7 @@ class Reader {
       return { candidates, authentication: by, principal, ...(named === undefined ? {} : { named }) }
     }
     const client = name === undefined ? undefined : this.#stating.snapshot.clients.byName(name)
-    if (client !== undefined) return this.#named(client, written, stated, subject, actor)
+    if (client !== undefined) return this.#named(client, written, stated, [subject, bySubject], actor)
     const near = name === undefined ? undefined : nearestName(name, this.#names(this.#stating.snapshot.clients.all()))
     const message =
       name === undefined
@@ -102,6 +107,12 @@ class Reader {
         : `there is no Client ${JSON.stringify(name)}${near === undefined ? '' : `; did you mean ${near}?`}`
     this.#fault('client', message)
     return { candidates: [], authentication: '', principal: subject }
+  }
+
+  /** With client credentials a client asks for itself, and for nobody else. */
+  checkItself(subject: Principal, acting: Principal): void {
+    if (this.faults.length === 0 && subject.id !== acting.id)
+      this.#fault('subject', `is not the client, ${acting.id}, which is the subject of its client credentials`)
   }
 
   /** As identify() has them: whose name `iss` means, and whose the acting party's own is. */
@@ -128,8 +139,8 @@ class Reader {
   }
 
   /** Without client authentication (parties.ts): from the actor, else from the subject, where that says who brings it. */
-  #found(subject: Principal, actor: Principal | undefined, delegated: boolean): Facts['client'] {
-    const [bearer, by] = actor === undefined ? [subject, 'subject_token'] : [actor, 'actor_token']
+  #found(subject: Principal, bySubject: string, actor: Principal | undefined, delegated: boolean): Facts['client'] {
+    const [bearer, by] = actor === undefined ? [subject, bySubject] : [actor, 'actor_token']
     const speaksForItself = bearer.issuer !== SELF_ISSUER && bearer.issuer !== CLIENTS_ISSUER && !delegated
     if (this.faults.length === 0 && !speaksForItself) {
       throw new Refusal(
@@ -147,14 +158,13 @@ class Reader {
     client: Client,
     { authentication }: WrittenClient,
     stated: Principal | undefined,
-    subject: Principal,
+    [subject, bySubject]: readonly [Principal, by: string],
     actor: Principal | undefined,
   ): Facts['client'] {
     const bearer =
       stated ?? [actor, subject].find((each) => each !== undefined && this.#selected(each).includes(client))
     if (bearer !== undefined && client.authentication === undefined) {
-      const by =
-        bearer === actor ? 'actor_token' : bearer === subject && actor === undefined ? 'subject_token' : ASSERTION
+      const by = bearer === actor ? 'actor_token' : bearer === subject && actor === undefined ? bySubject : ASSERTION
       return this.#oneOf(client, authentication ?? by, bearer)
     }
     const principal = stated ?? this.#sample(client)
@@ -240,4 +250,10 @@ class Reader {
 }
 
 const ASSERTION = 'client_assertion'
+/** By what a client is known that brings nothing but what the grant brings; with client credentials it has authenticated. */
+const BY_SUBJECT: Readonly<Record<Facts['grant'], string>> = {
+  'token-exchange': 'subject_token',
+  'jwt-bearer': 'assertion',
+  'client-credentials': ASSERTION,
+}
 const isLiteral = ({ literal }: { readonly literal: string | undefined }): boolean => literal !== undefined

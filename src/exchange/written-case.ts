@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
 import { type ChangeClass, changeClasses } from '../policy/contract.ts'
 import { type Reason, reasons } from '../refusal.ts'
-import { writtenFactsSchema, writtenName, writtenText, writtenTime } from './written-facts.ts'
+import { writtenDetails, writtenFactsSchema, writtenName, writtenText, writtenTime } from './written-facts.ts'
 
 const texts = z.array(writtenText, 'is a list of texts').max(100, 'has more than 100 members')
 const oneOrMore = z.union([writtenText, texts], 'is a text, or a list of texts')
@@ -36,24 +36,33 @@ const sampleToken = z.union(
   },
 )
 
-/** Parameters of the token endpoint, by their own names. */
-const request = z.strictObject(
-  {
-    subject_token: sampleToken,
-    subject_token_type: writtenText.optional(),
-    actor_token: sampleToken.optional(),
-    actor_token_type: writtenText.optional(),
-    client_assertion: sampleToken.optional(),
-    client_assertion_type: writtenText.optional(),
-    audience: oneOrMore.optional(),
-    resource: oneOrMore.optional(),
-    scope: z.string('is a text: scopes, separated by spaces').optional(),
-    requested_token_type: writtenText.optional(),
-    client_id: writtenText.optional(),
-    time: writtenTime.optional(),
-  },
-  { error: 'is a mapping such as {subject_token: {issuer: prod, claims: {sub: checkout}}, audience: orders}' },
-)
+/** Parameters of the token endpoint, by their own names; `grant_type` follows from the token that the request brings. */
+const request = z
+  .strictObject(
+    {
+      grant_type: writtenText.optional(),
+      subject_token: sampleToken.optional(),
+      subject_token_type: writtenText.optional(),
+      assertion: sampleToken.optional(),
+      actor_token: sampleToken.optional(),
+      actor_token_type: writtenText.optional(),
+      client_assertion: sampleToken.optional(),
+      client_assertion_type: writtenText.optional(),
+      audience: oneOrMore.optional(),
+      resource: oneOrMore.optional(),
+      scope: z.string('is a text: scopes, separated by spaces').optional(),
+      authorization_details: writtenDetails.optional(),
+      requested_token_type: writtenText.optional(),
+      client_id: writtenText.optional(),
+      time: writtenTime.optional(),
+    },
+    { error: 'is a mapping such as {subject_token: {issuer: prod, claims: {sub: checkout}}, audience: orders}' },
+  )
+  .refine(
+    ({ grant_type, subject_token, assertion }) =>
+      grant_type !== undefined || (subject_token === undefined) !== (assertion === undefined),
+    'has exactly one of subject_token and assertion, or says its grant_type, such as client_credentials',
+  )
 
 const lifetime = z.string('is a duration such as 5m').transform((written, context) => {
   const seconds = parseDuration(written)

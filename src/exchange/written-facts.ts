@@ -6,7 +6,9 @@ import { z } from 'zod'
 import { grants } from '../clients/contract.ts'
 import { MAX_ACTORS } from '../identity/actor.ts'
 import type { AttributeValue } from '../identity/principal.ts'
+import type { Json } from '../lib/json.ts'
 import { parseMoment } from '../lib/moment.ts'
+import { type AuthorizationDetails, readDetails } from '../targets/authorization-details.ts'
 
 export const writtenText = z
   .string({ error: ({ input }) => (input === undefined ? 'is missing; write a text' : 'is a text; put it in quotes') })
@@ -36,6 +38,12 @@ const party = z.strictObject(
   },
   { error: 'is a mapping such as {issuer: prod, subject: checkout}' },
 )
+
+/** As a request has them, and as a token of ours does. */
+export const writtenDetails = z.custom<AuthorizationDetails>().superRefine((value, context) => {
+  const read = readDetails(value as Json)
+  if (typeof read === 'string') context.addIssue({ code: 'custom', message: `cannot be read: ${read}` })
+})
 
 /** A name alone, or what the record has: all the clients that the caller is, and how it proved it. */
 const client = z.preprocess(
@@ -94,6 +102,8 @@ export const writtenFactsSchema = z.strictObject(
     audiences: texts.optional(),
     resources: texts.optional(),
     scopes: texts.optional(),
+    authorizationDetails: writtenDetails.optional(),
+    subjectDetails: writtenDetails.optional(),
     tokenType: text.optional(),
     binding: z.enum(['none', 'dpop', 'mtls'], 'is none, dpop or mtls').optional(),
     format: text.optional(),

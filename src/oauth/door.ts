@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { ClientCertificates } from '../config/client-certificates.ts'
-import { authenticationMethodsOf } from '../credentials/look-up.ts'
+import { assertionKindsOf, authenticationMethodsOf, grantProfilesOf } from '../credentials/look-up.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Road } from '../exchange/contract.ts'
 import type { Keyring } from '../keys/contract.ts'
@@ -107,18 +107,20 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
-    subjectTokenTypes: [...road.credentialKinds.ofTokens.keys()].sort(),
+    presentedTokenTypes: [...road.credentialKinds.ofTokens.keys()].sort(),
+    assertionKinds: assertionKindsOf(road.credentialKinds),
+    grantProfiles: grantProfilesOf(road.credentialKinds),
     authenticationMethods: authenticationMethodsOf(road.credentialKinds),
-    issuedTokenTypes: [...road.tokenKinds.values()].map((kind) => kind.tokenType).sort(),
+    tokenKinds: [...road.tokenKinds.values()],
     certificates: certificates.listen !== undefined || certificates.header !== undefined,
     mtlsUrl: certificates.url,
   }
-  const metadataOf = once((keyring: Keyring) => JSON.stringify(metadata(described, keyring)))
+  const metadataOf = once((snapshot: Snapshot) => JSON.stringify(metadata(described, snapshot)))
   const jwksOf = once((keyring: Keyring) => JSON.stringify(keyring.published))
   const bundleOf = once((snapshot: Snapshot) => JSON.stringify(bundle(snapshot)))
   for (const name of ['oauth-authorization-server', 'openid-configuration']) {
     router.get(`/.well-known/${name}`, (ctx) =>
-      publish(ctx as unknown as Context, metadataOf(road.snapshots.current().keyring), 'application/json', 3600),
+      publish(ctx as unknown as Context, metadataOf(road.snapshots.current()), 'application/json', 3600),
     )
   }
   router.get('/jwks', (ctx) =>

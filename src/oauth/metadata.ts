@@ -1,13 +1,17 @@
 import { registeredMethods } from '../clients/contract.ts'
+import type { Snapshot } from '../documents/contract.ts'
 import { GRANTS } from '../exchange/grants.ts'
-import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
+import type { TokenKind } from '../tokens/contract.ts'
 
 export interface MetadataInput {
   readonly issuer: string
-  /** Declared types that some credential kind answers to, and token types that some token kind issues. */
-  readonly subjectTokenTypes: readonly string[]
-  readonly issuedTokenTypes: readonly string[]
+  /** Declared types that some credential kind answers to as subject or actor token. */
+  readonly presentedTokenTypes: readonly string[]
+  /** Names of credential kinds that are taken as assertion, and profiles of authorization grants among them. */
+  readonly assertionKinds: readonly string[]
+  readonly grantProfiles: readonly string[]
+  readonly tokenKinds: readonly Pick<TokenKind, 'tokenType' | 'chains'>[]
   /** Names of client authentication methods by which some credential kind comes in. */
   readonly authenticationMethods: readonly string[]
   /** Whether client certificates come in at all, and the base URL where they are asked for. */
@@ -24,9 +28,10 @@ const BY_TLS: ReadonlySet<string> = new Set(['tls_client_auth', 'self_signed_tls
  * `response_types_supported` say nothing of workloads; real relying parties refuse a document without them (interfaces.md).
  */
 export function metadata(
-  { issuer, subjectTokenTypes, issuedTokenTypes, authenticationMethods, certificates, mtlsUrl }: MetadataInput,
-  keyring: Keyring,
+  { issuer, presentedTokenTypes, assertionKinds, grantProfiles, tokenKinds, ...input }: MetadataInput,
+  { keyring, targets }: Pick<Snapshot, 'keyring' | 'targets'>,
 ): Record<string, unknown> {
+  const { authenticationMethods, certificates, mtlsUrl } = input
   const signing = [...new Set(keyring.stored.map((key) => key.algorithm))].sort()
   return {
     issuer,
@@ -45,11 +50,32 @@ export function metadata(
     // CB-06, CB-07. The issuer is the same at the alias, and so is the audience of assertions (CB-08).
     ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...(mtlsUrl === undefined ? {} : { mtls_endpoint_aliases: { token_endpoint: `${mtlsUrl}/token` } }),
-    cambist_subject_token_types_supported: subjectTokenTypes,
-    cambist_issued_token_types_supported: issuedTokenTypes,
+    // IC-11, IJ-37. Whom we believe, and for whom, is nobody's to read here.
+    ...listed('identity_chaining_requested_token_types_supported', typesOf(tokenKinds.filter(({ chains }) => chains))),
+    ...listed('authorization_grant_profiles_supported', grantProfiles),
+    ...listed('authorization_details_types_supported', detailTypesOf(targets)),
+    cambist_subject_token_types_supported: presentedTokenTypes,
+    cambist_actor_token_types_supported: presentedTokenTypes,
+    cambist_assertion_kinds_supported: assertionKinds,
+    cambist_issued_token_types_supported: typesOf(tokenKinds),
     authorization_endpoint: `${issuer}/authorize`,
     response_types_supported: [],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: signing.length > 0 ? signing : ['ES256'],
   }
 }
+
+const typesOf = (kinds: MetadataInput['tokenKinds']): readonly string[] =>
+  [...new Set(kinds.map(({ tokenType }) => tokenType))].sort()
+
+/** Types of authorization details that some target knows (RA-04). */
+const detailTypesOf = (targets: Snapshot['targets']): readonly string[] => {
+  const types = new Set<string>()
+  for (const { disabled, authorizationDetails } of targets.all())
+    if (!disabled) for (const type of authorizationDetails.keys()) types.add(type)
+  return [...types].sort()
+}
+
+/** A member with values; a list of none says no more than its absence. */
+const listed = (name: string, values: readonly string[]): Record<string, readonly string[]> =>
+  values.length === 0 ? {} : { [name]: values }

@@ -157,6 +157,17 @@ const table: Readonly<Record<Reason, Wire>> = {
     description:
       'A requested scope is not granted to this client for this target. Ask for less, or ask the administrator with this request id.',
   },
+  details_unknown: {
+    status: 400,
+    error: 'invalid_authorization_details',
+    description: 'The authorization_details are malformed, or are not offered for this target.',
+  },
+  details_denied: {
+    status: 400,
+    error: 'invalid_authorization_details',
+    description:
+      'The authorization_details are not granted to this client for this target. Ask for less, or ask the administrator with this request id.',
+  },
   delegation_denied: NOT_ALLOWED,
   may_act_mismatch: NOT_ALLOWED,
   change_denied: NOT_ALLOWED,

@@ -97,11 +97,13 @@ function traceIdOf(header: string | string[] | undefined): string {
 /** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write. */
 export function writeAnswer(response: ServerResponse, answer: Answer, message?: IncomingMessage): void {
   if (answer.granted) {
-    const { token, tokenType, usage, expiresIn, scopes } = answer.token
+    const { token, tokenType, usage, expiresIn, scopes, authorizationDetails } = answer.token
     const scope = scopes.length === 0 ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
+    const details =
+      authorizationDetails.length === 0 ? '' : `,"authorization_details":${asciiJson(authorizationDetails)}` // RA-03
     // The type of what was issued is said of an exchange (TE-22), and an assertion grant has an ordinary answer (JG-09).
     const issued = answer.grant === 'token-exchange' ? `"issued_token_type":"${tokenType}",` : ''
-    const body = `{"access_token":"${token}",${issued}"token_type":"${usage}","expires_in":${expiresIn}${scope}}`
+    const body = `{"access_token":"${token}",${issued}"token_type":"${usage}","expires_in":${expiresIn}${scope}${details}}`
     write(response, 200, answer.id, body)
     return
   }
@@ -125,6 +127,10 @@ function challenge(authorization: string): string {
   if (/^wpt\b/i.test(authorization)) return 'WPT' // without parameters (W-47)
   return /^basic\b/i.test(authorization) ? 'Basic realm="cambist"' : 'Bearer realm="cambist"'
 }
+
+/** JSON in which what is no ASCII is escaped. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** Everything that is said here is ASCII (tokens, scope tokens, fixed sentences), so head and body leave as one latin1 text. */
 function write(

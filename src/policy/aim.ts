@@ -1,6 +1,7 @@
 import type { Client } from '../clients/contract.ts'
 import { canonicalJson } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
+import { detailFault, NO_DETAILS } from '../targets/authorization-details.ts'
 import type { Binding, Target, TargetIndex, TokenProfile } from '../targets/contract.ts'
 import { resourceKey } from '../targets/resource.ts'
 import type { Facts } from './contract.ts'
@@ -13,9 +14,14 @@ export interface Aim {
   readonly profile: TokenProfile
 }
 
-/** Scopes that the request is about: those it asks for, else what its grant conveys (IJ-33), else those that every target grants by default (TE-14). */
-export function wantedScopes({ scopes, conveys }: Facts, targets: readonly Target[]): readonly string[] {
+/**
+ * Scopes that the request is about: those it asks for, else what its grant conveys (IJ-33), else those that every target
+ * grants by default (TE-14). A request with authorization details has named what it wants.
+ */
+export function wantedScopes(facts: Facts, targets: readonly Target[]): readonly string[] {
+  const { scopes, authorizationDetails, conveys } = facts
   if (scopes.length > 0) return [...new Set(scopes)]
+  if (authorizationDetails !== undefined) return NO_SCOPES
   if (conveys !== undefined) return conveys.filter((scope) => targets.every((target) => target.scopes.has(scope)))
   const [first, ...others] = targets
   const defaults = first?.defaultScopes ?? []
@@ -24,11 +30,13 @@ export function wantedScopes({ scopes, conveys }: Facts, targets: readonly Targe
     : defaults.filter((scope) => others.every(({ defaultScopes }) => defaultScopes.includes(scope)))
 }
 
+const NO_SCOPES: readonly string[] = Object.freeze([])
+
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * Settles targets and profile for one client. Throws Refusal `target_required`, `target_unknown`, `target_closed`, `denied`,
- * `target_combination`, `requested_type_unsupported` or `scope_unknown`. What is said of a target's scopes and tokens is
+ * `target_combination`, `requested_type_unsupported`, `scope_unknown` or `details_unknown`. What is said of a target's scopes and tokens is
  * said to clients that some rule permits something there: to others it would tell which targets there are (T25).
  */
 export function aimOf(facts: Facts, client: Client, index: TargetIndex, policies: PolicyIndex): Aim {
@@ -62,6 +70,10 @@ export function offeredBy(targets: readonly Target[], facts: Facts, client: Clie
     for (const scope of facts.scopes) {
       if (!target.scopes.has(scope))
         throw new Refusal('scope_unknown', `target ${target.name} offers no scope ${scope}`)
+    }
+    for (const detail of facts.authorizationDetails ?? NO_DETAILS) {
+      const fault = detailFault(detail, target.authorizationDetails)
+      if (fault !== undefined) throw new Refusal('details_unknown', `target ${target.name} ${fault}`)
     }
   }
   const profile = profileOf(facts, targets)

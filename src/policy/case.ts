@@ -1,4 +1,5 @@
 import { principalFacts, SELF_ISSUER } from '../identity/principal.ts'
+import { NO_DETAILS } from '../targets/authorization-details.ts'
 import type { Target, TokenProfile } from '../targets/contract.ts'
 import type { ChangeClass, Facts } from './contract.ts'
 
@@ -46,8 +47,8 @@ class Sight {
   }
 
   get request(): unknown {
-    const { grant, scopes, audiences, resources, tokenType, time } = this.#facts
-    this.#request ??= { grant, scopes, audiences, resources, tokenType: tokenType ?? '', time }
+    const { grant, scopes, audiences, resources, authorizationDetails = NO_DETAILS, tokenType = '', time } = this.#facts
+    this.#request ??= { grant, scopes, audiences, resources, authorizationDetails, tokenType, time }
     return this.#request
   }
 

@@ -8,6 +8,7 @@ import type { ActorChain, MayAct } from '../identity/actor.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Json } from '../lib/json.ts'
 import type { Reason } from '../refusal.ts'
+import type { AuthorizationDetails } from '../targets/authorization-details.ts'
 import type { Target, TokenProfile } from '../targets/contract.ts'
 
 /** Everything the evaluator sees of one request: verified values only. Enough to judge again (I6), so it is what the record keeps. */
@@ -53,6 +54,10 @@ export interface Facts {
   readonly resources: readonly string[]
   /** Scopes asked for; [] when the request names none. */
   readonly scopes: readonly string[]
+  /** `authorization_details` as asked; absent when the request has none. */
+  readonly authorizationDetails?: AuthorizationDetails
+  /** Those that the subject token holds, where it is ours, or that a grant conveys; absent: none, and no word of any. */
+  readonly subjectDetails?: AuthorizationDetails
   /** `requested_token_type` as asked. */
   readonly tokenType?: string
   /** The proof of possession presented on this request. */
@@ -69,7 +74,7 @@ export type ChangeClass = (typeof changeClasses)[number]
 /** What each class is, for those who read that a rule does not list it. */
 export const CHANGE_MEANS: Readonly<Record<ChangeClass, string>> = {
   format: 'the token would be of another format than the credential',
-  scope: 'the token would have scopes that the credential does not hold',
+  scope: 'the token would have scopes or authorization details that the credential does not hold',
   identity: 'the token would name its subject otherwise than the credential',
   authority: 'the token would be ours, and the credential is of another issuer',
   unbind: 'the credential is bound to a key, and the token would be good for whoever has it',
@@ -94,6 +99,8 @@ export interface Permission extends Judged {
   readonly targets: readonly Target[]
   readonly profile: TokenProfile
   readonly scopes: readonly string[]
+  /** All that were asked for; [] for none. */
+  readonly authorizationDetails: AuthorizationDetails
   /** The issued `sub`. */
   readonly subject: string
   /** The issued `act`, current actor first; [] for none. */
@@ -186,6 +193,7 @@ export interface Explanation {
   readonly granted?: {
     readonly targets: readonly string[]
     readonly scopes: readonly string[]
+    readonly authorizationDetails?: AuthorizationDetails
     /** The name of the token's kind. */
     readonly token: string
     readonly tokenType: string

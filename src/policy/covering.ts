@@ -1,5 +1,6 @@
 import type { Pattern } from '../identity/pattern.ts'
 import type { Condition } from '../lib/cel.ts'
+import { limitsCover } from './authorization-details.ts'
 import type { Party, Policy } from './policy.ts'
 
 /**
@@ -12,6 +13,7 @@ export function denies(forbid: Policy, permit: Policy): boolean {
   return (
     isAbout(forbid, permit) &&
     covered(forbid.scopes, permit.scopes) &&
+    (forbid.scopes === undefined || permit.authorizationDetails.length === 0) &&
     partyCovers(forbid.subject, permit.subject) &&
     partyCovers(forbid.actor, permit.actor) &&
     demandsNoMore(forbid.subject?.scopes ?? [], permit.subject?.scopes)
@@ -23,6 +25,7 @@ export function contains(wide: Policy, narrow: Policy): boolean {
   return (
     isAbout(wide, narrow) &&
     (narrow.scopes ?? NONE).isSubsetOf(wide.scopes ?? NONE) &&
+    limitsCover(wide.authorizationDetails, narrow.authorizationDetails) &&
     narrow.changes.isSubsetOf(wide.changes) &&
     delegates(wide, narrow) &&
     vouches(wide.subject, narrow.subject) &&

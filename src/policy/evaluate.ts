@@ -1,7 +1,9 @@
 import type { Client, ClientIndex } from '../clients/contract.ts'
 import { type Reason, Refusal } from '../refusal.ts'
+import { type AuthorizationDetail, NO_DETAILS } from '../targets/authorization-details.ts'
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import { type Aim, aimOf, wantedScopes } from './aim.ts'
+import { coversDetail, detailDenial, widens } from './authorization-details.ts'
 import { caseOf, issuedBinding, sightOf } from './case.ts'
 import { clientRefusal } from './client-refusal.ts'
 import type { ChangeClass, Decision, Denial, Facts, Permission } from './contract.ts'
@@ -151,6 +153,11 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
       return refuse(reason, detail)
     }
   }
+  const { authorizationDetails: details = NO_DETAILS } = facts
+  for (const detail of details) {
+    const lacking = surveys.find((each) => !granting(each, detail))
+    if (lacking !== undefined) return refuse('details_denied', detailDenial(detail, lacking.permits, lacking.asked))
+  }
   const deciding = decidingRules(surveys, scopes)
   const demand = unmetDemand(facts, profile, deciding)
   if (demand !== undefined) return refuse(demand.reason, demand.detail, ruleNames(deciding))
@@ -161,6 +168,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     targets,
     profile,
     scopes: Object.freeze(scopes),
+    authorizationDetails: details,
     subject,
     actors: issuedActors(facts, deciding),
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
@@ -179,24 +187,34 @@ function forbidding(rules: readonly Policy[], { scopes }: Facts, client: string,
   return `${who} client ${client} to have ${scopes.join(' ') || 'a token'} at ${targets.map((each) => each.name).join(' and ')}`
 }
 
-/** A scope that the subject's credential does not hold is a change; holding less is none. */
+/** A right that the subject's credential does not hold is a change; holding less is none. */
 function withScopeChange(
   changes: readonly ChangeClass[],
   scopes: readonly string[],
-  { subject }: Facts,
+  facts: Facts,
 ): readonly ChangeClass[] {
-  return scopes.some((scope) => !subject.scopes.includes(scope)) ? [...changes, 'scope'] : changes
+  return scopes.some((scope) => !facts.subject.scopes.includes(scope)) || widens(facts)
+    ? [...changes, 'scope']
+    : changes
 }
 
 /** Whether a matching permit grants the scope at the target of the survey. */
 const covering = ({ permits, asked }: Survey, scope: string): boolean =>
   permits.some((rule) => covers(rule, scope, asked))
 
-/** The permits that cover a granted scope; without scopes, the ones that match the target. */
+const granting = ({ permits, asked }: Survey, detail: AuthorizationDetail): boolean =>
+  permits.some((rule) => coversDetail(rule, detail, asked))
+
+/** The permits that cover something of what is granted; where that is a token and no more, the ones that match the target. */
 function decidingRules(surveys: readonly Survey[], scopes: readonly string[]): readonly Policy[] {
-  const deciding = surveys.flatMap(({ permits, asked }) =>
-    scopes.length === 0 ? permits : permits.filter((rule) => scopes.some((scope) => covers(rule, scope, asked))),
-  )
+  const deciding = surveys.flatMap(({ permits, asked }) => {
+    const { authorizationDetails: details = NO_DETAILS } = asked.facts
+    if (scopes.length === 0 && details.length === 0) return permits
+    return permits.filter(
+      (rule) =>
+        scopes.some((scope) => covers(rule, scope, asked)) || details.some((each) => coversDetail(rule, each, asked)),
+    )
+  })
   return deciding.length > 1 ? [...new Set(deciding)] : deciding
 }
 

@@ -30,20 +30,32 @@ export function explain(facts: Facts, rules: Rules): Explanation {
 }
 
 function sentenceOf(
-  { rules, client, scopes, targets, lifetime, binding }: Permission,
+  { rules, client, scopes, authorizationDetails, targets, lifetime, binding }: Permission,
   { subject, actor }: Facts,
 ): string {
   const who = rules.length === 1 ? `rule ${rules[0]} lets` : `rules ${rules.join(' and ')} let`
-  const what = scopes.length === 0 ? 'a token without scopes' : scopes.join(' ')
+  const types = [...new Set(authorizationDetails.map(({ type }) => type))]
+  const details = types.length === 0 ? '' : `, with authorization details of type ${types.join(' and ')},`
+  const what = `${scopes.length === 0 ? 'a token without scopes' : scopes.join(' ')}${details}`
   const where = targets.map(({ name }) => name).join(' and ')
   const whom = actor === undefined ? '' : `, acting for ${subject.id}`
   const bound = binding === 'none' ? '' : `, bound by ${binding}`
   return `${who} client ${client} have ${what} at ${where} for ${formatDuration(lifetime)}${whom}${bound}`
 }
 
-const grantedBy = ({ targets, profile, scopes, subject, actors, lifetime, binding }: Permission) => ({
+const grantedBy = ({
+  targets,
+  profile,
+  scopes,
+  authorizationDetails,
+  subject,
+  actors,
+  lifetime,
+  binding,
+}: Permission) => ({
   targets: targets.map(({ name }) => name),
   scopes,
+  ...(authorizationDetails.length === 0 ? {} : { authorizationDetails }),
   token: profile.kind,
   tokenType: profile.tokenType,
   subject,

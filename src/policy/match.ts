@@ -1,3 +1,4 @@
+import { coversDetail } from './authorization-details.ts'
 import type { Case } from './case.ts'
 import type { Clause, Errors } from './clauses.ts'
 import * as clauses from './clauses.ts'
@@ -41,4 +42,14 @@ function plainMismatch(rule: Policy, asked: Case, errors: Errors): Clause | unde
 export function covers(rule: Policy, scope: string, { cap, facts }: Case): boolean {
   if (cap !== undefined && !cap.includes(scope)) return false
   return rule.scopes?.has(scope) === true && (rule.changes.has('scope') || facts.subject.scopes.includes(scope))
+}
+
+/** Whether a permit that matches takes part in the decision: it grants something of what is asked, or no more than a token is. */
+export function grantsSome(rule: Policy, asked: Case, wanted: readonly string[]): boolean {
+  const { scopes, authorizationDetails } = asked.facts
+  if (scopes.length === 0 && authorizationDetails === undefined) return true
+  return (
+    wanted.some((scope) => covers(rule, scope, asked)) ||
+    authorizationDetails?.some((detail) => coversDetail(rule, detail, asked)) === true
+  )
 }

@@ -8,6 +8,7 @@ import { parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { type Binding, bindings } from '../targets/contract.ts'
+import { compileDetailLimits, type DetailLimit, detailLimitsSchema } from './authorization-details.ts'
 import { POLICY_VARIABLES } from './case.ts'
 import { type Clause, conditionsOf } from './clauses.ts'
 import { type ChangeClass, changeClasses } from './contract.ts'
@@ -55,6 +56,8 @@ export interface RuleFields {
   readonly grants: ReadonlySet<string> | undefined
   /** In a permit what may be granted, in a forbid what may not; undefined: none, and all. */
   readonly scopes: ReadonlySet<string> | undefined
+  /** What may be granted of authorization details; [] for none. */
+  readonly authorizationDetails: readonly DetailLimit[]
   /** Names of token kinds. */
   readonly tokenTypes: ReadonlySet<string> | undefined
   /** Seconds. */
@@ -138,6 +141,9 @@ export const policySchema = z.strictObject({
     .describe('OAuth grants that it is about; all where nothing is said'),
   targets: z.array(documentName).min(1, empty).optional().describe("Targets that it is about; ['*'] for all"),
   scopes: scopes.optional().describe('What may be granted, in a forbid what may not'),
+  authorizationDetails: detailLimitsSchema
+    .optional()
+    .describe('Authorization details that may be granted (RFC 9396), with the most that each member may say'),
   tokenTypes: z
     .array(z.enum(tokenKindNames, `is one of ${tokenKindNames.join(', ')}`))
     .min(1, empty)
@@ -199,6 +205,7 @@ export function compilePolicy(policyName: string, spec: unknown): Policy {
     actor: compileParty(written.actor, 'spec.actor', faults),
     grants: optionalSet(written.grants),
     scopes: optionalSet(written.scopes),
+    authorizationDetails: compileDetailLimits(written.authorizationDetails),
     tokenTypes: optionalSet(written.tokenTypes),
     lifetime: written.lifetime === undefined ? undefined : parseDuration(written.lifetime),
     binding: written.binding ?? 'none',
@@ -231,6 +238,12 @@ function forbidFaults(written: Written, faults: Fault[]): void {
         message: `a forbid has no \`${field}\`: it says what must not be; put limits into the permits`,
       })
   }
+  if (written.authorizationDetails !== undefined)
+    faults.push({
+      path: 'spec.authorizationDetails',
+      message:
+        'a forbid has no `authorizationDetails`: say in a `condition` what request.authorizationDetails must not have',
+    })
   if (written.scopes?.length === 0) faults.push({ path: 'spec.scopes', message: empty })
 }
 

@@ -1,5 +1,5 @@
 import type { Case } from './case.ts'
-import { covers, forbidMismatch, permitMismatch } from './match.ts'
+import { forbidMismatch, grantsSome, permitMismatch } from './match.ts'
 import type { Policy } from './policy.ts'
 
 /** What the rules say to one case. */
@@ -39,8 +39,7 @@ export function survey(
       if (rule.effect === 'permit') {
         if (forbidsOnly || permitMismatch(rule, asked, notes.errors) !== undefined) continue
         if (rule.mode === 'enforce') permits.push(rule)
-        else if (asked.facts.scopes.length === 0 || wanted.some((scope) => covers(rule, scope, asked)))
-          notes.shadow.set(rule.name, 'permit')
+        else if (grantsSome(rule, asked, wanted)) notes.shadow.set(rule.name, 'permit')
         continue
       }
       const scopes = rule.scopes === undefined ? undefined : wanted.filter((scope) => rule.scopes?.has(scope))

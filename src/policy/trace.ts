@@ -2,6 +2,7 @@ import type { Client } from '../clients/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Target } from '../targets/contract.ts'
 import { offeredBy, refuseClosed, targetsOf, wantedScopes } from './aim.ts'
+import { detailsFailing } from './authorization-details.ts'
 import { type Case, caseOf, sightOf } from './case.ts'
 import { clientRefusal } from './client-refusal.ts'
 import type { Facts, Failing, TracedCase, TracedRule } from './contract.ts'
@@ -9,7 +10,7 @@ import { demandsOf } from './demands.ts'
 import { scopeFailing } from './denial.ts'
 import type { Rules } from './evaluate.ts'
 import { issuedSubject } from './issued-subject.ts'
-import { covers, forbidMismatch, permitMismatch } from './match.ts'
+import { covers, forbidMismatch, grantsSome, permitMismatch } from './match.ts'
 import type { Policy } from './policy.ts'
 
 /** A case as it was put to the rules, where it could be: its target has such a token, and a name for the subject. */
@@ -145,13 +146,13 @@ function traceRule(rule: Policy, asked: Case, wanted: readonly string[]): Traced
 
 type Said = Pick<TracedRule, 'matched' | 'scopes'> & { readonly failing: Failing | undefined }
 
-/** A permit that grants none of the scopes that are asked for decides nothing; where none is asked for, the target is enough. */
+/** A permit that grants nothing of what is asked for decides nothing; where nothing is, the target is enough. */
 function tracePermit(rule: Policy, asked: Case, wanted: readonly string[]): Said {
   const mismatch = permitMismatch(rule, asked, [])
   if (mismatch !== undefined) return { matched: false, scopes: [], failing: mismatch.describe(rule, asked) }
   const scopes = wanted.filter((scope) => covers(rule, scope, asked))
-  const matched = scopes.length > 0 || asked.facts.scopes.length === 0
-  return { matched, scopes, failing: scopeFailing(rule, asked, wanted) ?? unmetOf(rule, asked) }
+  const failing = scopeFailing(rule, asked, wanted) ?? detailsFailing(rule, asked) ?? unmetOf(rule, asked)
+  return { matched: grantsSome(rule, asked, wanted), scopes, failing }
 }
 
 function unmetOf(rule: Policy, { facts }: Case): Failing | undefined {

@@ -3,6 +3,7 @@
  * have one is policy/; how one is written is tokens/.
  */
 import type { Mapping } from '../lib/cel.ts'
+import type { DetailTypes } from './authorization-details.ts'
 
 /** One member of a Target's `tokens`: how a token of one kind looks for this target. Lifetime in seconds. */
 export interface TokenProfile {
@@ -36,6 +37,8 @@ export interface Target {
   readonly resources: readonly string[]
   readonly scopes: ReadonlySet<string>
   readonly defaultScopes: readonly string[]
+  /** Types of authorization details that it knows, by name (RFC 9396). */
+  readonly authorizationDetails: DetailTypes
   /** The first is the default. */
   readonly tokens: readonly TokenProfile[]
   /** Clients that may ask at all; undefined: any that a policy names. */

@@ -4,6 +4,7 @@ import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { formatDuration, parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
+import { compileDetailTypes, detailTypesSchema } from './authorization-details.ts'
 import { bindings, type Target, type TokenProfile } from './contract.ts'
 import { resourceKey } from './resource.ts'
 
@@ -40,6 +41,7 @@ const OUR_CLAIMS: ReadonlySet<string> = new Set([
   'jti',
   'client_id',
   'scope',
+  'authorization_details',
   'act',
   'may_act',
   'cnf',
@@ -113,6 +115,9 @@ export function targetSchema(tokenKinds: readonly TokenKindForm[]) {
       .array(scope)
       .optional()
       .describe('Granted, as far as policy permits, where a request names no scope'),
+    authorizationDetails: detailTypesSchema
+      .optional()
+      .describe('Types of authorization details that it knows (RFC 9396)'),
     tokens: z
       .array(z.discriminatedUnion('kind', [first, ...others], `\`kind\` is one of ${kindNames}`))
       .min(1, 'is an empty list; leave it out for access tokens')
@@ -144,6 +149,7 @@ export function compileTarget(targetName: string, spec: unknown, tokenKinds: rea
   const tokens = (written.tokens ?? [{ kind: 'access-token' }]).map((each, index) =>
     compileProfile(each, tokenKinds, `spec.tokens[${index}]`, faults),
   )
+  const authorizationDetails = compileDetailTypes(written.authorizationDetails, 'spec.authorizationDetails', faults)
   const tokenTypes = new Map<string, number>()
   for (const [index, { kind, tokenType }] of tokens.entries()) {
     const earlier = tokenTypes.get(tokenType)
@@ -165,6 +171,7 @@ export function compileTarget(targetName: string, spec: unknown, tokenKinds: rea
     resources: Object.freeze([...(written.resources ?? [])]),
     scopes,
     defaultScopes: Object.freeze([...new Set(written.defaultScopes ?? [])]),
+    authorizationDetails,
     tokens: Object.freeze(tokens),
     clients: written.clients === undefined ? undefined : new Set(written.clients),
     clientIds: new Map(Object.entries(written.clientIds ?? {})),

@@ -48,3 +48,13 @@ export const confirmationClaim = z
     z.strictObject({ 'x5t#S256': name.describe('Thumbprint of a client certificate') }),
   ])
   .describe('The key whose holder alone may use the token')
+
+/** RFC 9396 §9.1. */
+export const authorizationDetailsClaim = z
+  .array(
+    z
+      .object({ type: name.describe('What the members mean') })
+      .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)])),
+  )
+  .min(1)
+  .describe('Rights that scopes say too little of')

@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts'
 import type { Target } from '../targets/contract.ts'
 import { resourceKey } from '../targets/resource.ts'
 import { actOf } from './act.ts'
-import { actClaim, COMMON_CLAIMS, confirmationClaim, scopeClaim } from './claims.ts'
+import { actClaim, authorizationDetailsClaim, COMMON_CLAIMS, confirmationClaim, scopeClaim } from './claims.ts'
 import type { Mintable } from './contract.ts'
 
 const name = z.string().min(1)
@@ -32,10 +32,11 @@ export const GRANT_CLAIMS = {
     .describe('The APIs that it is for, where the request named some'),
   cnf: confirmationClaim.optional().describe('The key whose holder alone may bring it'),
   act: actClaim.optional(),
+  authorization_details: authorizationDetailsClaim.optional(),
 }
 
 /** Names that these claims have, which a target's own `claims` cannot take. */
-export const OWN_GRANT_CLAIMS = ['client_id', 'scope', 'resource', 'act', 'cnf'] as const
+export const OWN_GRANT_CLAIMS = ['client_id', 'scope', 'resource', 'act', 'cnf', 'authorization_details'] as const
 
 /** Throws Refusal `target_combination` or `token_unfit`. */
 export function grantClaims(
@@ -55,6 +56,7 @@ export function grantClaims(
     jti: id,
   }
   if (permission.scopes.length > 0) grant['scope'] = permission.scopes.join(' ')
+  if (permission.authorizationDetails.length > 0) grant['authorization_details'] = permission.authorizationDetails
   const [resource, ...others] = apisOf(peer, facts.resources)
   if (resource !== undefined) grant['resource'] = others.length === 0 ? resource : [resource, ...others]
   if (confirmation !== undefined) grant[asked] = confirmation

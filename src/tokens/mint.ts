@@ -10,6 +10,7 @@ import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
+import type { AuthorizationDetails } from '../targets/authorization-details.ts'
 import type { Mintable, TokenKind, TokenUsage, Written } from './contract.ts'
 
 /** A token kind by the name that a target's profile gives. */
@@ -52,6 +53,7 @@ export interface Minted {
   /** Seconds. */
   readonly expiresIn: number
   readonly scopes: readonly string[]
+  readonly authorizationDetails: AuthorizationDetails
 }
 
 /** A token without its signature: what explain() shows, and mint() signs. */
@@ -83,6 +85,7 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
     usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
     expiresIn: expiresAt - now,
     scopes: permission.scopes,
+    authorizationDetails: permission.authorizationDetails,
   })
   return signed instanceof Promise ? signed.then(answer) : answer(signed)
 }
@@ -111,6 +114,9 @@ export function draft(request: DraftRequest): Draft {
     remote: request.remote,
     claims: mappedClaims(request),
   })
+  // What is not in the token is not granted, whatever the answer says (RA-03).
+  if (permission.authorizationDetails.length > 0 && claims['authorization_details'] === undefined)
+    throw new Refusal('token_unfit', `a token of kind ${kind.name} carries no authorization details`)
   return { kind, expiresAt, header, claims }
 }
 

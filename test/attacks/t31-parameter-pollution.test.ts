@@ -121,7 +121,6 @@ describe('T31 parameters that come twice, or from elsewhere', () => {
       'device_code',
       'redirect_uri',
       'client_secret',
-      'authorization_details',
     ]) {
       expect(await send(`${good()}&${name}=x`)).toEqual([400, 'parameter_unexpected'])
       expect(await send(`${good()}&${name}=`)).toEqual([200, 'granted'])

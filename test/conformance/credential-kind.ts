@@ -19,7 +19,7 @@ export interface CredentialSample {
 /** Facts that not every kind has. */
 const SOMETIMES: ReadonlySet<string> = new Set([
   ...['certificate', 'scopes', 'ours', 'enrols', 'authentication'],
-  ...['madeFor', 'conveys', 'onlyResources', 'binds'],
+  ...['madeFor', 'conveys', 'conveysDetails', 'onlyResources', 'binds'],
 ])
 
 /** Tokens of ours: each is for somebody else, and who may bring it is the decision's. */

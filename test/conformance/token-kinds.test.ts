@@ -30,6 +30,7 @@ const principal = (issuer: string, name: string): Principal => ({
   ...{ id: `wimse://cambist.example/${issuer}/${name}`, issuer, subject: name, kind: 'jwt', key: false },
   ...{ instance: '', scopes: [], attributes: {} },
 })
+const DETAILS = [{ type: 'payment', actions: ['initiate'], amount: 12.5, urgent: false, currency: 'EUR' }]
 const subject = principal('cluster', 'x')
 const client = principal('clients', 'checkout')
 
@@ -52,6 +53,7 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
       targets: [target],
       profile,
       scopes: ['a', 'b'],
+      authorizationDetails: [],
       subject: 'wimse://cambist.example/cluster/x',
       actors: [{ sub: 'gateway' }, { sub: 'browser', iss: 'https://idp.example' }],
       lifetime: 300,
@@ -172,6 +174,7 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('token kind %s', 
   it.each<[string, Partial<Permission>, Partial<Mintable>]>([
     ['everything', {}, { confirmation: { jkt: 'thumbprint' } }],
     ['a certificate', { actors: [] }, { confirmation: { 'x5t#S256': 'thumbprint' } }],
+    ['authorization details', { authorizationDetails: DETAILS }, {}],
     ['several audiences', { scopes: [] }, { audience: ['https://orders.example', 'https://billing.example'] }],
   ])('writes of %s what its published schema says, and no member fewer', (_, changes, given) => {
     const schema = tokenSchema(kind)

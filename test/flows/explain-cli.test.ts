@@ -154,7 +154,7 @@ describe('cambist explain', () => {
   })
 
   it.each([
-    [[], 'name exactly one of AUDIT-ID, --subject-token-file and --facts'],
+    [[], 'name exactly one of AUDIT-ID, --subject-token-file, --assertion-file, --client-credentials and --facts'],
     [['ID', '--facts', 'x'], 'name exactly one of'],
     [['ID', '--audience', ORDERS], '--audience is of a request'],
     [['--facts', 'x', '--client-id', 'c'], '--client-id is of a request'],

@@ -3,7 +3,7 @@ import { type CliCommand, CommandFailure, EXIT } from '../contract.ts'
 import { postForm } from '../http.ts'
 import { type WithOutput, withOutput } from '../options.ts'
 import { json, printable } from '../table.ts'
-import { formOf, SUBJECT_TOKEN_FILE, type TokenRequestOptions, withTokenRequest } from '../token-request.ts'
+import { formOf, type TokenRequestOptions, withTokenRequest } from '../token-request.ts'
 
 interface Options extends WithOutput, TokenRequestOptions {
   readonly issuer?: string
@@ -11,7 +11,7 @@ interface Options extends WithOutput, TokenRequestOptions {
 
 export const exchange: CliCommand = {
   name: 'exchange',
-  summary: 'Exchange a token (RFC 8693), and print the new one alone',
+  summary: 'Exchange a token (RFC 8693), or ask for one by another grant, and print the new one alone',
   examples: [
     [
       'cambist exchange --subject-token-file F --audience https://orders.example',
@@ -21,15 +21,14 @@ export const exchange: CliCommand = {
       'cambist exchange --subject-token-file - --audience A --scope orders:read',
       'reads the subject token from the standard input',
     ],
+    [
+      'cambist exchange --client-credentials --client-assertion-file F --audience A',
+      'asks for a token for the client itself; --assertion-file brings a JWT as the grant',
+    ],
     ['curl -H "Authorization: Bearer $(cambist exchange …)" https://orders.example', 'uses it'],
   ],
   define(command, run) {
-    withTokenRequest(
-      withOutput(command).requiredOption(
-        SUBJECT_TOKEN_FILE,
-        'file of the token to exchange, or - for the standard input',
-      ),
-    )
+    withTokenRequest(withOutput(command))
       .option('--issuer <url>', 'the issuer to ask (CAMBIST_ISSUER)')
       .action((options: Options) =>
         run(async (terminal) => {

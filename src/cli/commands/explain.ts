@@ -5,7 +5,7 @@ import type { Input } from '../files.ts'
 import { askAdminJson, DoorRefusal } from '../http.ts'
 import { filesOrForce, type WithOutput, withOutput } from '../options.ts'
 import { json } from '../table.ts'
-import { formOf, SUBJECT_TOKEN_FILE, type TokenRequestOptions, withTokenRequest } from '../token-request.ts'
+import { formOf, grantOptions, type TokenRequestOptions, withTokenRequest } from '../token-request.ts'
 import type { WrittenFile } from '../written-file.ts'
 
 interface Options extends WithOutput, Partial<TokenRequestOptions> {
@@ -24,11 +24,7 @@ export const explain: CliCommand = {
     ['cambist explain --facts case.yaml -f draft/', 'by a draft over the documents in force'],
   ],
   define(command, run) {
-    withTokenRequest(
-      withOutput(command)
-        .argument('[audit-id]', 'the id of a recorded exchange')
-        .option(SUBJECT_TOKEN_FILE, 'file of the token of a request, or - for the standard input'),
-    )
+    withTokenRequest(withOutput(command).argument('[audit-id]', 'the id of a recorded exchange'))
       .option('--facts <file>', 'file of facts, in YAML or JSON')
       .addOption(filesOrForce())
       .addOption(new Option('--expect <verdict>', 'end with 1 if it is another').choices(['permitted', 'refused']))
@@ -63,23 +59,25 @@ async function answerOf(id: string | undefined, options: Options, terminal: Term
   }
 }
 
-const isRequest = (options: Options): options is Options & TokenRequestOptions => options.subjectTokenFile !== undefined
+const isRequest = (options: Options): options is Options & TokenRequestOptions => grantOptions(options).length > 0
 
 /** Throws CommandFailure where it is not exactly one thing that is to be explained. */
 function checkQuestion(id: string | undefined, options: Options): void {
-  const { subjectTokenFile, facts } = options
-  if ([id, subjectTokenFile, facts].filter((each) => each !== undefined).length !== 1)
+  const { facts } = options
+  const asked = grantOptions(options)
+  if ([id, facts].filter((each) => each !== undefined).length + asked.length !== 1)
     throw new CommandFailure(
-      'One thing is explained at a time: name exactly one of AUDIT-ID, --subject-token-file and --facts.',
+      'One thing is explained at a time: name exactly one of AUDIT-ID, --subject-token-file, --assertion-file, --client-credentials and --facts.',
       EXIT.usage,
     )
-  const { audience, resource, scope, requestedTokenType, actorTokenFile, clientAssertionFile, clientId } = options
-  const said = { audience, resource, scope, requestedTokenType, actorTokenFile, clientAssertionFile, clientId }
-  const [stray] = Object.entries(said).filter(([, value]) => value !== undefined)
-  if (subjectTokenFile === undefined && stray !== undefined) {
+  const { audience, resource, scope, authorizationDetails, requestedTokenType, actorTokenFile } = options
+  const { clientAssertionFile, clientId } = options
+  const said = { audience, resource, scope, authorizationDetails, requestedTokenType, actorTokenFile }
+  const [stray] = Object.entries({ ...said, clientAssertionFile, clientId }).filter(([, value]) => value !== undefined)
+  if (asked.length === 0 && stray !== undefined) {
     const name = stray[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     throw new CommandFailure(
-      `--${name} is of a request: give it with --subject-token-file, or leave it out.`,
+      `--${name} is of a request: give it with --subject-token-file, --assertion-file or --client-credentials, or leave it out.`,
       EXIT.usage,
     )
   }

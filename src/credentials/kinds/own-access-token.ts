@@ -1,5 +1,8 @@
+import type { Json } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
-import type { CredentialKind } from '../contract.ts'
+import { Refusal } from '../../refusal.ts'
+import { readDetails } from '../../targets/authorization-details.ts'
+import type { CredentialKind, OwnToken } from '../contract.ts'
 import { actorsOf, audiencesOf, readToken, requiredText } from '../jwt-checks.ts'
 import { locateOwn, type OwnSettings, ownSettings, ownTokenOf, scopesOf, verifyOwn } from '../own-token.ts'
 
@@ -28,7 +31,10 @@ export const ownAccessToken: CredentialKind<OwnSettings, UnverifiedJws> = {
     const expiresAt = await verifyOwn(token, issuer, TYPES, tools)
     const authority = requiredText(claims, 'iss')
     // RFC 9068 §2.2: one without a client is no access token.
-    const ours = ownTokenOf(claims, () => requiredText(claims, 'client_id'))
+    const ours = {
+      ...ownTokenOf(claims, () => requiredText(claims, 'client_id')),
+      ...detailsOf(claims['authorization_details']),
+    }
     return {
       authority,
       claims,
@@ -45,3 +51,14 @@ export const ownAccessToken: CredentialKind<OwnSettings, UnverifiedJws> = {
     }
   },
 }
+
+/** What it holds beyond scopes, which no token made of it may exceed (RA-05). */
+function detailsOf(claim: Json | undefined): Pick<OwnToken, 'authorizationDetails'> {
+  if (claim === undefined) return NONE
+  const authorizationDetails = readDetails(claim)
+  if (typeof authorizationDetails === 'string')
+    throw new Refusal('claim_malformed', `authorization_details: ${authorizationDetails}`)
+  return { authorizationDetails }
+}
+
+const NONE = Object.freeze({})

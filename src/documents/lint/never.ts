@@ -4,6 +4,7 @@ import { strictest } from '../../policy/aim.ts'
 import type { Party, Policy } from '../../policy/policy.ts'
 import type { Target, TokenProfile } from '../../targets/contract.ts'
 import type { Position } from '../../trust/contract.ts'
+import { detailsInVain } from './details.ts'
 import { clientsOf, type Doubts, enforced, listed, type Nouns, targetsOf } from './enforced.ts'
 import { foreignIds } from './selectors.ts'
 
@@ -32,6 +33,7 @@ function* ofPermit(permit: Policy, nouns: Nouns, everyScope: ReadonlySet<string>
     yield* tokensInVain(permit, targets)
     yield* closedTargets(permit, targets)
   }
+  yield* detailsInVain(permit, targets ?? [...nouns.targets.values()])
   yield* partyInVain(permit.subject, 'spec.subject', subjectPositions(permit, clients), nouns)
   yield* partyInVain(permit.actor, 'spec.actor', ACTING, nouns)
 }
@@ -70,6 +72,7 @@ function methodsOf({ authentication }: Client): readonly string[] {
       'workload_identity_token',
       'actor_token',
       'subject_token',
+      'assertion',
       'spiffe_jwt',
       'spiffe_x509',
       'spiffe_wit',

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { actOf } from '../act.ts'
-import { actClaim, COMMON_CLAIMS, confirmationClaim, LINEAGE_CLAIMS, scopeClaim } from '../claims.ts'
+import {
+  actClaim,
+  authorizationDetailsClaim,
+  COMMON_CLAIMS,
+  confirmationClaim,
+  LINEAGE_CLAIMS,
+  scopeClaim,
+} from '../claims.ts'
 import type { TokenKind } from '../contract.ts'
 
 const settings = z.strictObject({
@@ -13,6 +20,7 @@ const claims = z.looseObject({
   ...COMMON_CLAIMS,
   client_id: z.string().min(1).describe('The client that asked for it'),
   scope: scopeClaim.optional(),
+  authorization_details: authorizationDetailsClaim.optional(),
   act: actClaim.optional(),
   cnf: confirmationClaim.optional(),
   ...LINEAGE_CLAIMS,
@@ -26,7 +34,7 @@ export const accessToken: TokenKind = {
   tokenType: 'urn:ietf:params:oauth:token-type:access_token',
   usage: 'Bearer',
   settings,
-  ownClaims: ['client_id', 'scope', 'act', 'cnf', 'auth_time', 'acr', 'amr'],
+  ownClaims: ['client_id', 'scope', 'authorization_details', 'act', 'cnf', 'auth_time', 'acr', 'amr'],
   claims,
 
   write({ issuer, permission, audience, issuedAt, expiresAt, id, lineage, path, confirmation, claims: mapped }) {
@@ -43,6 +51,7 @@ export const accessToken: TokenKind = {
       cambist_path: path,
     }
     if (permission.scopes.length > 0) token['scope'] = permission.scopes.join(' ')
+    if (permission.authorizationDetails.length > 0) token['authorization_details'] = permission.authorizationDetails
     if (confirmation !== undefined) token['cnf'] = confirmation
     const act = actOf(permission.actors)
     if (act !== undefined) token['act'] = act

@@ -71,6 +71,8 @@ describe('RFC 8414 §2: authorization server metadata', () => {
   it('MD-06 TE-101 names nothing that there is not', async () => {
     expect(Object.keys(await metadata()).sort()).toEqual([
       'authorization_endpoint',
+      'cambist_actor_token_types_supported',
+      'cambist_assertion_kinds_supported',
       'cambist_issued_token_types_supported',
       'cambist_subject_token_types_supported',
       'client_attestation_pop_signing_alg_values_supported',
@@ -96,6 +98,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
         TYPE.jwt,
         MTLS,
       ],
+      cambist_assertion_kinds_supported: ['jwt', 'spiffe-jwt-svid'],
       cambist_issued_token_types_supported: [TYPE.accessToken],
     })
   })

@@ -45,7 +45,6 @@ const TAKEN = [
 const KNOWN_ELSEWHERE = [
   'assertion',
   'auth_req_id',
-  'authorization_details',
   'client_secret',
   'code',
   'code_verifier',

@@ -65,11 +65,12 @@ await server.apply(
     tokens: [{ kind: 'access-token', subject: 'subject.serviceaccount' }],
   }),
   document('Target', 'bound', { audience: 'urn:bound', tokens: [{ kind: 'access-token', binding: 'dpop' }] }),
+  document('Target', 'detailed', { audience: 'urn:detailed', authorizationDetails: [{ type: 'batch' }] }),
   document('Target', 'guarded', { audience: 'urn:guarded', ...targetless }),
   document('Target', 'rsa', { audience: 'urn:rsa', tokens: [{ kind: 'access-token', algorithm: 'RS256' }] }),
   document('Policy', 'checkout-more', {
     clients: ['checkout'],
-    targets: ['closed', 'forbidden', 'renamed', 'bound', 'rsa'],
+    targets: ['closed', 'forbidden', 'renamed', 'bound', 'rsa', 'detailed'],
   }),
   document('Policy', 'once', { clients: ['once'], targets: ['orders'], scopes: ['orders:read'] }),
   document('Policy', 'never', { effect: 'forbid', targets: ['forbidden'] }),
@@ -114,6 +115,7 @@ const REQUEST = [400, 'invalid_request'] as const
 const CLIENT = [401, 'invalid_client'] as const
 const TARGET = [400, 'invalid_target'] as const
 const SCOPE = [400, 'invalid_scope'] as const
+const DETAILS = [400, 'invalid_authorization_details'] as const
 const twice: Ask = async () => {
   const form = of('once')
   await server.exchange(form)
@@ -186,6 +188,8 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['forbidden', TARGET, ask(() => ({ audience: 'urn:forbidden' }))],
   ['scope_unknown', SCOPE, ask(() => ({ scope: 'orders:burn' }))],
   ['scope_denied', SCOPE, ask(() => ({ scope: 'orders:write' }))],
+  ['details_unknown', DETAILS, ask(() => ({ authorization_details: '[{"type":"nothing-known"}]' }))],
+  ['details_denied', DETAILS, ask(() => ({ authorization_details: '[{"type":"batch"}]', audience: 'urn:detailed' }))],
   [
     'delegation_denied',
     REQUEST,

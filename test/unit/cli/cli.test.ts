@@ -62,7 +62,8 @@ describe('usage', () => {
     [['apply', '-f', 'x', '--base-version', 'one'], 'It is a whole number.'],
     [['export', '--output', 'xml'], 'Allowed choices are table, json'],
     [['export', 'extra'], 'too many arguments'],
-    [['exchange'], '--subject-token-file'],
+    [['exchange'], 'exactly one of --subject-token-file, --assertion-file and --client-credentials'],
+    [['exchange', '--client-credentials', '--assertion-file', 'x'], 'exactly one of'],
     [['audit', 'show'], "missing required argument 'id'"],
   ])('ends with 2 where it is used wrongly: %j', async (args, message) => {
     const { code, out, err } = await cambist(args)
@@ -361,6 +362,25 @@ describe('exchange', () => {
     })
     expect(JSON.parse(asJson.out)).toMatchObject({ token_type: 'Bearer' })
     expect(asked.at(-1)?.get('subject_token')).toBe('i.i.i')
+  })
+
+  it('asks by the other grants, and with authorization details', async () => {
+    answer = { status: 200, body: { access_token: 'a.b.c', token_type: 'Bearer' } }
+    const args = ['exchange', '--audience', 'a', '--issuer', url, '--authorization-details', '[{"type":"x"}]']
+    expect((await cambist([...args, '--assertion-file', file('grant', 'g.g.g')])).out).toBe('a.b.c\n')
+    expect(Object.fromEntries(asked.at(-1) ?? [])).toEqual({
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: 'g.g.g',
+      audience: 'a',
+      authorization_details: '[{"type":"x"}]',
+    })
+    const credential = ['--client-assertion-file', file('credential', 'c.c.c')]
+    expect((await cambist([...args, '--client-credentials', ...credential])).out).toBe('a.b.c\n')
+    expect(Object.fromEntries(asked.at(-1) ?? [])).toMatchObject({
+      grant_type: 'client_credentials',
+      client_assertion: 'c.c.c',
+    })
+    expect(asked.at(-1)?.has('subject_token')).toBe(false)
   })
 
   it('says why there is none, how to learn more, and nothing of the token', async () => {

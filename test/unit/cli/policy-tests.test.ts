@@ -243,6 +243,33 @@ describe('a sample token', () => {
     expect(own.result).toMatchObject({ passed: true, stage: 'decision' })
   })
 
+  it('is of any grant, each with what it takes', async () => {
+    const asked = { audience: 'https://orders.example', time: NOW }
+    const assertion = { issuer: 'cloud', claims: { sub: 'job', tid: 'ours' } }
+    expect((await tested({ request: { assertion, ...asked }, expect: refused('grant_not_allowed') })).code).toBe(0)
+    const wrong = { ...assertion, header: { typ: 'at+jwt' } }
+    expect(
+      (await tested({ request: { assertion: wrong, ...asked }, expect: refused('token_type_mismatch') })).code,
+    ).toBe(0)
+    const itself = { grant_type: 'client_credentials', client_assertion: { client: 'till' }, ...asked }
+    expect((await tested({ request: itself, expect: refused('grant_not_allowed') })).code).toBe(0)
+    const { client_assertion: _, ...nobody } = itself
+    expect((await tested({ request: nobody, expect: refused('client_required') })).code).toBe(0)
+    const details = [{ type: 'payment', amount: 7 }]
+    expect(
+      (await tested({ request: job({}, { authorization_details: details }), expect: refused('details_unknown') })).code,
+    ).toBe(0)
+    for (const request of [asked, { ...job(), assertion }]) {
+      const path = folder({ 'a.test.yaml': cases({ name: 'it', request, expect: PERMITTED }) })
+      const { code, err } = await cambist('test', '-f', path)
+      expect([code, err]).toEqual([
+        expect.any(Number),
+        expect.stringContaining('exactly one of subject_token and assertion'),
+      ])
+      expect(code).not.toBe(0)
+    }
+  })
+
   it('can be a token of the platform, at the time when it was good', async () => {
     const cluster = new Cluster({ issuer: 'https://oidc.prod.example', audience: ISSUER, now: () => 1_700_000_000 })
     const request = { subject_token: cluster.token(), audience: 'https://orders.example' }

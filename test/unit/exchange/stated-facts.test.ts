@@ -99,6 +99,28 @@ describe('facts as people write them', () => {
     })
   })
 
+  it('are of another grant, by which the client is then known', () => {
+    expect(stated({ grant: 'jwt-bearer', subject })).toMatchObject({
+      grant: 'jwt-bearer',
+      client: { candidates: ['shop', 'shop-too'], authentication: 'assertion' },
+    })
+    const itself = stated({ grant: 'client-credentials', client: 'shop', subject })
+    expect(itself).toMatchObject({ client: { named: 'shop', authentication: 'client_assertion' } })
+    expect(itself).not.toHaveProperty('actor')
+    const till = { grant: 'client-credentials', client: 'till', subject: { issuer: 'clients', subject: 'till' } }
+    expect(stated(till)).toMatchObject({ subject: { id: 'wimse://cambist.example/clients/till' } })
+    expect(stated(till)).not.toHaveProperty('actor')
+    expect(faultsOf({ ...till, subject })).toEqual([
+      'facts.subject: is not the client, wimse://cambist.example/clients/till, which is the subject of its client credentials',
+    ])
+  })
+
+  it('have authorization details, that can be read as a request’s', () => {
+    const authorizationDetails = [{ type: 'payment', actions: ['initiate'] }]
+    expect(stated({ subject, authorizationDetails })).toMatchObject({ authorizationDetails })
+    expect(() => stated({ subject, authorizationDetails: [{ actions: [] }] })).toThrow(/has no type/)
+  })
+
   it('name one of several clients that a workload is, and a forbid on any of them still counts', () => {
     expect(stated({ client: 'shop', subject }).client).toMatchObject({
       candidates: ['shop', 'shop-too'],

@@ -215,7 +215,7 @@ describe('the trace', () => {
       { changes: ['authority'] },
       {},
       'spec.changes',
-      'it does not list the change scope (the token would have scopes that the credential does not hold)',
+      'it does not list the change scope (the token would have scopes or authorization details that the credential does not hold)',
       { changes: ['scope'] },
     ],
     [
