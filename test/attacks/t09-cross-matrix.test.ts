@@ -1,4 +1,5 @@
 /** KX-01, T9: a credential of each sort in each place of a real request, with everything else in order: taken in its own places, and refused in all others. */
+import { randomUUID } from 'node:crypto'
 import { request } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../src/refusal.ts'
@@ -32,7 +33,10 @@ await server.apply(
   document('TrustedIssuer', 'certificates', {
     ...{ credential: 'spiffe-x509-svid', trustDomain, keys: { roots: root.pem }, maxLifetime: '90000h' },
   }),
-  document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } } }),
+  document('Client', 'registered', {
+    authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
+    grants: ['token-exchange', 'jwt-bearer'],
+  }),
   document('Client', 'attested', {
     authentication: { method: 'attest_jwt_client_auth', jwks: { keys: [attester.jwk] } },
   }),
@@ -96,16 +100,34 @@ const proven = (token: string) => (body: string) => ({
   authorization: `WPT ${wpt(holder, { token, audience: us, body, now: now() })}`,
 })
 
+const peer = new SigningKey('ES256')
+const peers = ['authorization-grant', 'id-jag'] as const
+await server.apply(
+  ...peers.map((credential) =>
+    document('TrustedIssuer', credential, {
+      ...{ credential, issuer: `https://${credential}.example`, audiences: [us], keys: { jwks: { keys: [peer.jwk] } } },
+    }),
+  ),
+)
+const goodGrant = (credential: (typeof peers)[number], typ: string) =>
+  peer.sign(
+    {
+      ...{ iss: `https://${credential}.example`, sub: 'johndoe', aud: us, client_id: 'registered', jti: randomUUID() },
+      ...{ iat: now(), exp: now() + 60 },
+    },
+    { typ },
+  )
+
 /** Each sort of credential and of proof, good as it is, and where it is taken (assertions.md §6). */
 const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<string>, places: readonly string[]]>> = {
   'service-account token': [
     () => cluster.token(),
-    ['assertion jwt-bearer', 'subject jwt', 'subject id_token', 'actor jwt', 'actor id_token'],
+    ['assertion jwt-bearer', 'subject jwt', 'subject id_token', 'actor jwt', 'actor id_token', 'grant'],
   ],
   'client assertion': [() => asserted().client_assertion, ['assertion jwt-bearer']],
   'JWT-SVID': [
     () => svids.sign({ sub: 'spiffe://prod.example/checkout', aud: [us], exp: now() + 300, iat: now() }),
-    ['assertion jwt-spiffe', 'subject jwt', 'actor jwt'],
+    ['assertion jwt-spiffe', 'subject jwt', 'actor jwt', 'grant'],
   ],
   'WIT-SVID': [goodWit, ['Workload-Identity-Token', 'OAuth-Client-Attestation', 'subject jwt', 'actor jwt']],
   'client attestation': [goodAttestation, ['OAuth-Client-Attestation']],
@@ -127,7 +149,11 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
   'DPoP proof': [() => dpop(holder, { url: `${server.mtls}/token`, now: now() }), ['DPoP']],
   'proof of an attested key': [goodPop, ['OAuth-Client-Attestation-PoP']],
   'transaction token of another': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
-  'authorization grant': [() => cluster.token({}, {}, { typ: 'authorization-grant+jwt' }), []],
+  'authorization grant': [() => goodGrant('authorization-grant', 'cambist-authorization-grant+jwt'), ['grant']],
+  'ID-JAG': [() => goodGrant('id-jag', 'oauth-id-jag+jwt'), ['grant']],
+  'grant of a transaction': [() => goodGrant('authorization-grant', 'txn-chain+jwt'), []],
+  'logout token': [() => cluster.token({}, {}, { typ: 'logout+jwt' }), []],
+  'introspection answer': [() => cluster.token({}, {}, { typ: 'token-introspection+jwt' }), []],
   'security event': [() => cluster.token({}, {}, { typ: 'secevent+jwt' }), []],
   'proof of a WIT': [() => wpt(holder, { token: goodWit(), audience: us, body: '', now: now() }), []],
 }
@@ -149,6 +175,7 @@ const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = 
   'assertion jwt-spiffe': assertion('jwt-spiffe'),
   ...Object.fromEntries(TOKEN_TYPES.map((type) => [`subject ${type}`, parameter('subject', type)])),
   ...Object.fromEntries(TOKEN_TYPES.map((type) => [`actor ${type}`, parameter('actor', type)])),
+  grant: (token) => ({ form: { ...asserted(), grant_type: TYPE.jwtBearer, assertion: token } }),
   'Workload-Identity-Token': (token) => ({
     form: subject(),
     headers: (body) => ({ 'workload-identity-token': token, ...proven(token)(body) }),
@@ -200,7 +227,13 @@ describe('KX-01 a credential of each sort in each place', () => {
       if (answer.status !== 200) {
         expect(record).toMatchObject({ outcome: 'refused', jti: '', granted: null })
         expect(OF_THE_CREDENTIAL, `${place}: ${record['detail']}`).toContain(record['reason'])
-        const about = place.startsWith('subject') ? 'subject' : place.startsWith('actor') ? 'actor' : 'client'
+        const about = place.startsWith('subject')
+          ? 'subject'
+          : place.startsWith('actor')
+            ? 'actor'
+            : place === 'grant'
+              ? 'assertion'
+              : 'client'
         expectWireOf(answer, record['reason'] as Reason, about)
       }
       clock.advance(0.2)

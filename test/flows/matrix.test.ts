@@ -7,7 +7,7 @@ import { createHmac, createSecretKey, generateKeyPairSync, type KeyObject } from
 import { describe, expect, it } from 'vitest'
 import { formats } from '../../src/app.ts'
 import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
-import { CARRIED_TYPE, type Possession } from '../../src/credentials/contract.ts'
+import { CARRIED_TYPE, JWT_BEARER_GRANT, type Possession } from '../../src/credentials/contract.ts'
 import { identify, type Trusting } from '../../src/credentials/identify.ts'
 import { credentialKinds } from '../../src/credentials/look-up.ts'
 import { ownIssuers } from '../../src/credentials/own-issuer.ts'
@@ -30,7 +30,13 @@ const KEYS = ['RSA-2048', 'P-256', 'P-384', 'P-521', 'Ed25519', 'oct'] as const
 type KeyKind = (typeof KEYS)[number]
 const TYPS = [
   ...[undefined, 'JWT', 'JOSE', 'at+jwt', 'client-authentication+jwt', 'wit+jwt', 'wpt+jwt', 'dpop+jwt'],
-  ...['oauth-client-attestation+jwt', 'secevent+jwt', 'txntoken+jwt', 'authorization-grant+jwt'],
+  ...[
+    'oauth-client-attestation+jwt',
+    'secevent+jwt',
+    'txntoken+jwt',
+    'cambist-authorization-grant+jwt',
+    'oauth-id-jag+jwt',
+  ],
   ...['application/Jwt', 'application/WIT+jwt'],
 ]
 const TYPES = [
@@ -42,8 +48,9 @@ const TYPES = [
   'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe',
   CARRIED_TYPE.workloadIdentityToken,
   CARRIED_TYPE.clientAttestation,
+  JWT_BEARER_GRANT,
 ]
-const POSITIONS = ['client', 'subject', 'actor'] as const
+const POSITIONS = ['client', 'subject', 'actor', 'assertion'] as const
 type Position = (typeof POSITIONS)[number]
 
 const holder = new SigningKey('ES256')
@@ -75,6 +82,14 @@ const PROFILES: Readonly<Record<string, { readonly row: string; readonly claims:
   'client attestation': {
     row: '`client-attestation` a `Client` with `attest_jwt_client_auth`',
     claims: { ...dated, sub: 'attested', cnf },
+  },
+  'authorization grant': {
+    row: '`authorization-grant` a `TrustedIssuer`',
+    claims: { ...dated, iss: 'https://as.peer.example', sub: 'job-7', aud: US, client_id: 'registered' },
+  },
+  'ID-JAG': {
+    row: '`id-jag` a `TrustedIssuer`',
+    claims: { ...dated, iss: 'https://idp.example', sub: 'johndoe', aud: US, client_id: 'registered' },
   },
   'access token': {
     row: '`access-token` Cambist itself',
@@ -128,6 +143,12 @@ function documentsWith(jwk: Claims) {
     }),
     document('TrustedIssuer', 'wits', {
       ...{ credential: 'wit', trustDomain: 'prod.example', scheme: 'wimse', keys: { jwks } },
+    }),
+    document('TrustedIssuer', 'peer', {
+      ...{ credential: 'authorization-grant', issuer: 'https://as.peer.example', audiences: [US], keys: { jwks } },
+    }),
+    document('TrustedIssuer', 'idp', {
+      ...{ credential: 'id-jag', issuer: 'https://idp.example', audiences: [US], keys: { jwks } },
     }),
     document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks } }),
     document('Client', 'attested', { authentication: { method: 'attest_jwt_client_auth', jwks } }),
@@ -243,7 +264,8 @@ function rowsOf(name: string): readonly Row[] {
 const namesOf = (cell: string): readonly string[] => (cell === '–' ? [] : cell.replaceAll('`', '').split(', '))
 
 function placeOf(text: string): { position: Position; type: string } {
-  const [, parameter, type = ''] = /^`(client_assertion|subject_token|actor_token)` of type `(\S+)`$/.exec(text) ?? []
+  const [, parameter, type = ''] =
+    /^`(client_assertion|subject_token|actor_token|assertion)` of (?:type|grant) `(\S+)`$/.exec(text) ?? []
   if (parameter !== undefined) return { position: parameter.split('_')[0] as Position, type }
   const carried: Readonly<Record<string, string>> = {
     'header `Workload-Identity-Token`': CARRIED_TYPE.workloadIdentityToken,
@@ -327,7 +349,7 @@ describe('the accepted set', async () => {
   const accepted = await acceptedCases()
 
   it('is of the whole product', () => {
-    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 12, 8])
+    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 13, 8])
     expect(tried).toBe(15 * 6 * TYPS.length * 8 * POSITIONS.length * Object.keys(PROFILES).length)
     expect(accepted.size).toBeGreaterThan(200)
   })

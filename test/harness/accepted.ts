@@ -5,7 +5,12 @@
  */
 import { z } from 'zod'
 import { compileClient } from '../../src/clients/client.ts'
-import { type AnyCredentialKind, CARRIED_TYPE, type JwtHeader } from '../../src/credentials/contract.ts'
+import {
+  type AnyCredentialKind,
+  CARRIED_TYPE,
+  JWT_BEARER_GRANT,
+  type JwtHeader,
+} from '../../src/credentials/contract.ts'
 import { ownIssuers } from '../../src/credentials/own-issuer.ts'
 import { issuerOfClient } from '../../src/credentials/registered-client.ts'
 import type { Position, TrustedIssuer } from '../../src/trust/contract.ts'
@@ -14,7 +19,7 @@ import { identityFor } from '../unit/trust/hostile-server.ts'
 
 /** One credential in one place. */
 export interface Accepted {
-  readonly position: 'client' | 'subject' | 'actor'
+  readonly position: (typeof POSITIONS)[number]
   /** The declared type, as in CARRIED_TYPE where the place declares it. */
   readonly type: string
   readonly kind: AnyCredentialKind
@@ -30,7 +35,7 @@ export interface Accepted {
 }
 
 const US = 'https://cambist.example'
-const POSITIONS = ['client', 'subject', 'actor'] as const
+const POSITIONS = ['client', 'subject', 'actor', 'assertion'] as const
 
 export function acceptedSet(kinds: readonly AnyCredentialKind[]): readonly Accepted[] {
   const rows = [
@@ -44,13 +49,16 @@ export function acceptedSet(kinds: readonly AnyCredentialKind[]): readonly Accep
 
 function ofDocument(kind: AnyCredentialKind, { settings, variant }: Variant): Accepted[] {
   const header = kind.header?.(settings)
-  const common = { kind, variant, trustedBy: 'a `TrustedIssuer`', header, once: false }
+  const common = { kind, variant, trustedBy: 'a `TrustedIssuer`', header, once: kind.singleUse === true }
   return [
     ...[...(kind.clientTypes ?? [])].map(
       ([type, authentication]): Accepted => ({ ...common, position: 'client', type, authentication }),
     ),
     ...(['subject', 'actor'] as const).flatMap((position) =>
       kind.tokenTypes.map((type): Accepted => ({ ...common, position, type, authentication: '' })),
+    ),
+    ...(kind.assertionTypes ?? []).map(
+      (type): Accepted => ({ ...common, position: 'assertion', type, authentication: '' }),
     ),
   ]
 }
@@ -147,6 +155,8 @@ export function placeOf({ position, type }: Pick<Accepted, 'position' | 'type'>)
       return 'header `Workload-Identity-Token`'
     case CARRIED_TYPE.clientAttestation:
       return 'header `OAuth-Client-Attestation`'
+    case JWT_BEARER_GRANT:
+      return `\`assertion\` of grant \`${type}\``
     default:
       return `\`${position === 'client' ? 'client_assertion' : `${position}_token`}\` of type \`${type}\``
   }

@@ -107,7 +107,11 @@ export async function refusedAnswer(
 }
 
 /** The wire form of a reason, by the table of the door: status, code and the sentence of the table, the id of the request, and not a member more. */
-export function expectWireOf(answer: Answer, reason: Reason, about?: 'subject' | 'actor' | 'client'): void {
+export function expectWireOf(
+  answer: Answer,
+  reason: Reason,
+  about?: 'subject' | 'actor' | 'assertion' | 'client',
+): void {
   const expected = [about, undefined].map((position) => {
     const refused = new Refusal(reason, '')
     if (position !== undefined) refused.about = position

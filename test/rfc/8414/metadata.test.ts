@@ -71,6 +71,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
   it('MD-06 TE-101 names nothing that there is not', async () => {
     expect(Object.keys(await metadata()).sort()).toEqual([
       'authorization_endpoint',
+      'authorization_grant_profiles_supported',
       'cambist_actor_token_types_supported',
       'cambist_assertion_kinds_supported',
       'cambist_issued_token_types_supported',
@@ -80,6 +81,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'dpop_signing_alg_values_supported',
       'grant_types_supported',
       'id_token_signing_alg_values_supported',
+      'identity_chaining_requested_token_types_supported',
       'issuer',
       'jwks_uri',
       'response_types_supported',
