@@ -60,6 +60,7 @@ export const reasons = [
   'revoked',
   'blocked',
   'replayed',
+  'grant_mismatch',
   // the target
   'target_required',
   'target_unknown',

@@ -90,7 +90,16 @@ export interface VerifiedFacts {
   readonly madeFor?: string
   /** Scopes that it conveys, and no more than these may come of it, whatever policy says (AF-03, IC-52); absent: it says nothing of scopes. */
   readonly conveys?: readonly string[]
+  /** The same of authorization details (IJ-33). */
+  readonly conveysDetails?: AuthorizationDetails
+  /** The only resources that a token may be had for by it (IJ-33); absent: it says nothing of resources. */
+  readonly onlyResources?: readonly string[]
+  /** The key that what is issued of it is bound to, by the word of its issuer who has had it proven (IC-32). */
+  readonly binds?: ConfirmationClaim
 }
+
+/** `cnf` as our tokens have it: the key whose holder alone may use one (CB-01, DP-04). */
+export type ConfirmationClaim = { readonly jkt: string } | { readonly 'x5t#S256': string }
 
 /** What a document lets pass that is refused elsewhere: an explicit leniency, and counted (UC-85, P-10, JC-11). */
 export type Leniency = 'multiple_audiences' | 'token_endpoint_audience'
@@ -117,6 +126,13 @@ export interface OwnToken {
   readonly lineage: string
   /** Clients that the request has passed, in order. */
   readonly path: readonly string[]
+  /** The transaction that it belongs to: of transaction tokens alone. */
+  readonly transaction?: {
+    /** `txn` (RFC 8417 §2.2). */
+    readonly id: string
+    readonly tctx: JsonObject | undefined
+    readonly rctx: JsonObject | undefined
+  }
   /** What it holds of authorization details; absent: none. */
   readonly authorizationDetails?: AuthorizationDetails
 }
@@ -142,7 +158,7 @@ export interface Possession {
   /** How a token that is issued on this request is bound: a proof that is presented binds (interfaces.md, "Binding"). */
   readonly binding: 'none' | 'dpop' | 'mtls'
   /** `cnf` of that token (CB-01, DP-04). */
-  readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
+  readonly confirmation: ConfirmationClaim | undefined
   /** Demands that the request proves all that the `cnf` of these claims names (P-16, TE-74). Throws Refusal `confirmation_unproven` or `claim_malformed`. */
   confirm(claims: JsonObject): void
   /** Judges the proof that came with a credential of its own key. Throws Refusal `confirmation_unproven` where there is none, `proof_invalid` where it does not hold. */
@@ -195,6 +211,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly clientTypes?: ReadonlyMap<string, string>
   /** Declared types in the position `assertion`: the `grant_type` of the request declares it, as JWT_BEARER_GRANT. */
   readonly assertionTypes?: readonly string[]
+  /** Its credentials are authorization grants of another server: they say for whom a token may be had, and never who asks (IC-25). */
+  readonly grant?: true
   /** The profile of authorization grants that it is, by the name that metadata has for it (IJ-37). */
   readonly grantProfile?: string
   /** What a TrustedIssuer of this kind must say beside what all say. */
@@ -208,7 +226,7 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   /** Strangers share every issuer of it, so that a document must say `tenant` and `tenants` (P-4). */
   readonly sharedIssuer?: true
   /** Fields of all documents that say nothing of its credentials: refused, since what is ignored looks like a check. */
-  readonly without?: readonly ('maxAge' | 'onlineCheck' | 'act')[]
+  readonly without?: readonly ('maxAge' | 'onlineCheck' | 'act' | 'multipleAudiences')[]
   /** What conditions and mappings of its documents see: `assertion` and `header` where it does not say. */
   readonly variables?: readonly string[]
   /** The default of a document's `subject`; `assertion.sub` where it does not say. */
@@ -219,6 +237,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   header?(settings: Settings): JwtHeader
   /** The default of a document's `maxLifetime`, seconds; a day where it does not say. */
   readonly maxLifetime?: number
+  /** The default of a document's `singleUse`; false where it does not say. */
+  readonly singleUse?: true
   /** Which keys of a SPIFFE bundle are its own. */
   readonly keyUse?: KeyUse
   /** Members of a document's `keys` that it takes. */

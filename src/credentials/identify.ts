@@ -12,7 +12,16 @@ import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
 import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
-import type { Leniency, Mark, OwnToken, Possession, Presented, References, VerifiedFacts } from './contract.ts'
+import type {
+  ConfirmationClaim,
+  Leniency,
+  Mark,
+  OwnToken,
+  Possession,
+  Presented,
+  References,
+  VerifiedFacts,
+} from './contract.ts'
 import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
 import { checkConnection } from './presented-certificate.ts'
@@ -65,9 +74,14 @@ export interface Identified {
   readonly ours: OwnToken | undefined
   /** Thumbprint of the key that a token of ours is bound to, where the request does not prove it: a rule may waive that, or it is refused (TE-74). */
   readonly unproven: string | undefined
-  /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
+  /** Whether it is an authorization grant of another server (contract.ts, CredentialKind); the others say whose it is. */
+  readonly grant: boolean
+  /** The one client that may bring it, and for how much it is good (contract.ts, VerifiedFacts). */
   readonly madeFor: string | undefined
   readonly conveys: readonly string[] | undefined
+  readonly conveysDetails: VerifiedFacts['conveysDetails'] | undefined
+  readonly onlyResources: readonly string[] | undefined
+  readonly binds: ConfirmationClaim | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -151,8 +165,12 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     seen,
     ours: facts.ours,
     unproven: keyProven ? undefined : boundTo(facts),
+    grant: kind.grant === true,
     madeFor: facts.madeFor,
     conveys: facts.conveys,
+    conveysDetails: facts.conveysDetails,
+    onlyResources: facts.onlyResources,
+    binds: facts.binds,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }

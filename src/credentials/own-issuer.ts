@@ -1,10 +1,14 @@
 import { SELF_ISSUER } from '../identity/principal.ts'
 import { algorithms } from '../lib/algorithms.ts'
-import { compileMapping } from '../lib/cel.ts'
-import { readJwks } from '../lib/jwk.ts'
+import { compileMapping, type Mapping } from '../lib/cel.ts'
+import { readJwks, type VerificationKey } from '../lib/jwk.ts'
+import type { UnverifiedJws } from '../lib/jws.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import { REFERENCE_PREFIX } from './contract.ts'
-import { ACCESS_TOKEN_TYPE, type OwnSettings } from './kinds/own-access-token.ts'
+import { type CredentialKind, REFERENCE_PREFIX } from './contract.ts'
+import { ownAccessToken } from './kinds/own-access-token.ts'
+import { ownOpaqueToken } from './kinds/own-opaque-token.ts'
+import { ownTransactionToken } from './kinds/own-transaction-token.ts'
+import type { OwnSettings } from './own-token.ts'
 
 /** Seconds: no target's tokens live longer (targets/), and a token that says it does is none of ours. */
 export const MAX_TOKEN_LIFETIME = 86_400
@@ -13,31 +17,42 @@ const CLOCK_SKEW = 5
 const VARIABLES = ['assertion', 'header'] as const
 const SUBJECT = compileMapping('assertion.sub', VARIABLES)
 const CLIENT = compileMapping('assertion.client_id', VARIABLES)
+const LAST_OF_PATH = compileMapping('assertion.cambist_path[assertion.cambist_path.size() - 1]', VARIABLES)
 
 /**
  * The issuer of our own tokens, once for each kind of them: all are `self` to whoever writes documents. A new kind is one
  * member here beside its file in kinds/.
  */
-export const ownIssuers = (ourIssuer: string, published: unknown): readonly TrustedIssuer[] => [
-  ownAccessTokens(ourIssuer, published),
-  ownOpaqueTokens(ourIssuer, published),
-]
+export function ownIssuers(ourIssuer: string, published: unknown): readonly TrustedIssuer[] {
+  const { keys } = readJwks(published)
+  return [
+    ownTokens(ownAccessToken, CLIENT, ourIssuer, keys),
+    ownOpaqueTokens(ourIssuer, keys),
+    ownTokens(ownTransactionToken, LAST_OF_PATH, ourIssuer, keys),
+  ]
+}
 
 /**
- * The issuer of our access tokens: trusted with the keys that `/jwks` publishes, for the position `subject` alone, since a
- * token of ours says for whom somebody acts, and never who asks (interfaces.md, "Client"; T18).
+ * The issuer of our tokens of a kind: trusted with the keys that `/jwks` publishes, for the position `subject` alone, since
+ * a token of ours says for whom somebody acts, and never who asks (interfaces.md, "Client"; T18). `client` is how conditions
+ * see to whom it was issued.
  */
-function ownAccessTokens(ourIssuer: string, published: unknown): TrustedIssuer<OwnSettings> {
+function ownTokens(
+  kind: CredentialKind<OwnSettings, UnverifiedJws>,
+  client: Mapping,
+  ourIssuer: string,
+  keys: readonly VerificationKey[],
+): TrustedIssuer<OwnSettings> {
   return Object.freeze({
     name: SELF_ISSUER,
     disabled: false,
-    credential: 'access-token',
+    credential: kind.name,
     settings: { issuer: ourIssuer, algorithms: ALGORITHMS },
     authority: ourIssuer,
     lookUp: [ourIssuer],
     variables: VARIABLES,
-    tokenTypes: [ACCESS_TOKEN_TYPE],
-    keys: { from: 'inline', keys: readJwks(published).keys } as const,
+    tokenTypes: kind.tokenTypes,
+    keys: { from: 'inline', keys } as const,
     keyUse: 'sig',
     maxStale: 0,
     audiences: [ANY],
@@ -53,16 +68,16 @@ function ownAccessTokens(ourIssuer: string, published: unknown): TrustedIssuer<O
     conditions: [],
     subject: SUBJECT,
     instance: undefined,
-    attributes: [['client_id', CLIENT] as const],
+    attributes: [['client_id', client] as const],
     renameable: {},
   })
 }
 
 /** The same of our opaque tokens: trusted by what is kept with the record of their exchanges, and by no key. */
-const ownOpaqueTokens = (ourIssuer: string, published: unknown): TrustedIssuer<unknown> =>
+const ownOpaqueTokens = (ourIssuer: string, keys: readonly VerificationKey[]): TrustedIssuer<unknown> =>
   Object.freeze({
-    ...ownAccessTokens(ourIssuer, published),
-    credential: 'opaque',
+    ...ownTokens(ownAccessToken, CLIENT, ourIssuer, keys),
+    credential: ownOpaqueToken.name,
     settings: {},
     lookUp: [REFERENCE_PREFIX],
   })

@@ -47,6 +47,8 @@ export interface Compiled {
     readonly administrators: ReadonlyMap<string, RoleBinding>
     readonly approvals: ReadonlyMap<string, Approval>
   }
+  /** What the server that reads them calls its own trust domain, for what lint says; undefined where nobody has said. */
+  readonly ourTrustDomain: string | undefined
 }
 
 const KINDS: readonly NounKind<never>[] = [
@@ -188,7 +190,11 @@ export class Compiler {
     if (faults.length > 0 || trust === undefined || services === undefined) throw new DocumentFaults(faults)
     const callers = yield* this.#indexClients(nouns.clients)
     const rules = yield* this.#indexPolicies(nouns.policies)
-    return { compiled: { issuers: trust, clients: callers, targets: services, policies: rules, nouns }, whole }
+    const { ourTrustDomain } = this.#context
+    return {
+      compiled: { issuers: trust, clients: callers, targets: services, policies: rules, nouns, ourTrustDomain },
+      whole,
+    }
   }
 
   /** A subject of ours by the name that its own issuer has for it: what foreign tokens name in `act`. */

@@ -15,8 +15,8 @@ export async function draftSnapshot(
   ourIssuer: string,
 ): Promise<Snapshot> {
   const { whole } = await compiler.inSlices(propose(state.documents, draft))
-  const { nouns: _, ...compiled } = await compiler.compileInSlices(whole, {
+  const { issuers, clients, targets, policies } = await compiler.compileInSlices(whole, {
     own: ownIssuers(ourIssuer, now.keyring.published),
   })
-  return Object.freeze({ ...now, ...compiled, version: state.version })
+  return Object.freeze({ ...now, issuers, clients, targets, policies, version: state.version })
 }

@@ -16,6 +16,7 @@ import { rulesByName } from './lint/rules-by-name.ts'
 import { selectorsInVain } from './lint/selectors.ts'
 import { shadowed } from './lint/shadowed.ts'
 import { sharedWorkloads } from './lint/shared-workloads.ts'
+import { trustDomain } from './lint/trust-domain.ts'
 
 export const warningsOf = (compiled: Compiled): readonly Warning[] => atOnce(findWarnings(compiled))
 
@@ -23,7 +24,13 @@ export const warningsOf = (compiled: Compiled): readonly Warning[] => atOnce(fin
  * Everything that is allowed but doubtful: in each document alone (the lint of its noun), and in what documents come to
  * together (lint/). Each says what to write instead. What is certainly wrong is a fault, and refused.
  */
-export function* findWarnings({ nouns, clients, targets, policies }: Compiled): Steps<readonly Warning[]> {
+export function* findWarnings({
+  nouns,
+  clients,
+  targets,
+  policies,
+  ourTrustDomain,
+}: Compiled): Steps<readonly Warning[]> {
   const found: Warning[] = []
   for (const doubts of [
     alone(trustedIssuer, nouns.issuers, targets),
@@ -39,6 +46,7 @@ export function* findWarnings({ nouns, clients, targets, policies }: Compiled): 
     lifetimes(nouns),
     meetingSubjects(nouns),
     rulesByName(nouns),
+    trustDomain(nouns, ourTrustDomain),
   ]) {
     for (const warning of doubts) {
       if (warning !== undefined) found.push(warning)

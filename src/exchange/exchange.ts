@@ -53,6 +53,8 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
     return { granted: true, id: asked.id, grant: identified.facts.grant, token }
   } catch (error) {
     const answer = refused(asked, error, road)
+    // Of a request that brings an assertion for its grant, what is refused is that grant (RFC 7523 §3.1).
+    if (record.grant === 'jwt-bearer') answer.refusal.about ??= 'assertion'
     record.refused(answer.refusal)
     return answer
   }

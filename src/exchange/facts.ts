@@ -1,3 +1,4 @@
+import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'
@@ -11,9 +12,10 @@ export function factsOf(
   request: ExchangeRequest,
   { client, subject, actor, actorIssuer, possession }: Parties,
   { path }: Descent,
-  now: number,
+  { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
 ): Facts {
   const acting = actor?.principal ?? client.principal
+  const held = subject.ours?.authorizationDetails ?? subject.conveysDetails
   return {
     grant: request.grant,
     client,
@@ -33,9 +35,13 @@ export function factsOf(
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     ...(subject.unproven === undefined ? {} : { subjectUnproven: true }),
-    ...(subject.ours?.authorizationDetails === undefined ? {} : { subjectDetails: subject.ours.authorizationDetails }),
+    ...(held === undefined ? {} : { subjectDetails: held }),
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
+    ...(subject.onlyResources === undefined ? {} : { onlyResources: subject.onlyResources }),
+    ...(subject.tokenType === ID_TOKEN_TYPE && !subject.audiences.includes(ourIssuer)
+      ? { issuedTo: subject.audiences }
+      : {}),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

@@ -49,7 +49,8 @@ export async function identifyRequest(
   const parties = await identifyParties(request, asked.carried, snapshot, trustOf(road, snapshot, now), witness)
   const descent = descentOf(parties, asked.id)
   witness.descends(descent)
-  return { parties, descent, facts: factsOf(request, parties, descent, now), transaction: request.transaction }
+  const facts = factsOf(request, parties, descent, { ourIssuer: road.issuer, now })
+  return { parties, descent, facts, transaction: request.transaction }
 }
 
 /** What is asked; a door that could not even read it has a refusal instead, which is recorded like any other. */

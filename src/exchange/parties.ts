@@ -13,6 +13,7 @@ import { parseSpiffeId } from '../identity/spiffe-id.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Position } from '../trust/contract.ts'
+import { type Bound, boundBy } from './bound.ts'
 import { candidatesOf, type KnownClients } from './candidates.ts'
 import type { DecidingSnapshot } from './contract.ts'
 import type { CallerRequest, DeclaredToken, ExchangeRequest } from './request.ts'
@@ -24,7 +25,8 @@ export interface Parties {
   readonly actor: Identified | undefined
   /** What the acting party's own credential names as its issuer; undefined for a registered client. */
   readonly actorIssuer: string | undefined
-  readonly possession: Possession
+  /** How the issued token is bound. */
+  readonly possession: Bound
 }
 
 /** Told of each party as soon as it is verified, so that a refusal further on is recorded with whom it met. */
@@ -77,7 +79,7 @@ export async function identifyParties(
     subject,
     actor,
     actorIssuer: acting.issuer.name === CLIENTS_ISSUER ? undefined : acting.issuer.authority,
-    possession,
+    possession: boundBy(possession, subject),
   }
 }
 
@@ -262,13 +264,9 @@ function boundToAnother({ position }: Identified): Refusal {
   return refusal
 }
 
-/** Whether a token says by itself who brings it: one that is made out to a client names him for whom it is, and not the client. */
-const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, madeFor }: Identified): boolean =>
-  (principal.key || forUsAlone) &&
-  ours === undefined &&
-  madeFor === undefined &&
-  tokenType !== ID_TOKEN_TYPE &&
-  actors.length === 0
+/** Whether a token says by itself who brings it: an authorization grant names him for whom it is, and not the client. */
+const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, grant }: Identified): boolean =>
+  (principal.key || forUsAlone) && ours === undefined && !grant && tokenType !== ID_TOKEN_TYPE && actors.length === 0
 
 const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
   candidatesOf(

@@ -1,12 +1,14 @@
 import type { Grant } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/contract.ts'
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../credentials/kinds/own-transaction-token.ts'
 import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
 import { type JsonObject, parseJson, parseJsonObjectText } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, NO_DETAILS, readDetails } from '../targets/authorization-details.ts'
 import type { Parameters } from './contract.ts'
 import { grantOfType, isKnownParameter } from './grants.ts'
+import { checkTokenless, type TransactionRequest } from './transaction.ts'
 
 /** A token with its declared type. */
 export interface DeclaredToken {
@@ -39,11 +41,6 @@ export interface ExchangeRequest extends CallerRequest {
   readonly transaction: TransactionRequest | undefined
 }
 
-export interface TransactionRequest {
-  readonly details: JsonObject | undefined
-  readonly context: JsonObject | undefined
-}
-
 const LIMITS = { name: 2048, scope: 8192, json: 8192, scopes: 100, targets: 10 } as const
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/ // RFC 6749 §3.3 scope-token
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
@@ -63,17 +60,20 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
     onUnknown()
   }
   const requestedTokenType = typeUri(parameters, 'requested_token_type')
+  const subject = subjectOf(grant.name, parameters, carried)
+  const actor = declared(parameters, 'actor_token', 'actor_token_type')
+  const caller = readCaller(parameters, carried)
   return {
     grant: grant.name,
-    subject: subjectOf(grant.name, parameters, carried),
-    actor: declared(parameters, 'actor_token', 'actor_token_type'),
-    ...readCaller(parameters, carried),
+    subject,
+    actor,
+    ...caller,
     audiences: several(parameters, 'audience'),
     resources: several(parameters, 'resource').map(checkedResource),
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
     authorizationDetails: detailsOf(single(parameters, 'authorization_details', LIMITS.json)),
     requestedTokenType,
-    transaction: transactionOf(parameters, requestedTokenType),
+    transaction: transactionOf(parameters, requestedTokenType, [subject, actor, caller.authentication]),
   }
 }
 
@@ -110,17 +110,27 @@ function subjectTokenOf(parameters: Parameters, carried: Carried): DeclaredToken
   return { token: token ?? missing('subject_token'), tokenType: tokenType ?? missing('subject_token_type') }
 }
 
-const TRANSACTION_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
-
-/** Said of a transaction, and of no other token: dropped there, it would turn one request into another (TX-12, T24). */
-function transactionOf(parameters: Parameters, requestedTokenType: string | undefined): TransactionRequest | undefined {
+/**
+ * A transaction token is for a trust domain and a purpose, and both are said (TX-11). What else is said of the transaction
+ * is said in requests for one alone: dropped elsewhere, it would turn one request into another (TX-12, T24).
+ */
+function transactionOf(
+  parameters: Parameters,
+  requestedTokenType: string | undefined,
+  presented: readonly (DeclaredToken | undefined)[],
+): TransactionRequest | undefined {
   const details = objectOf(parameters, 'request_details')
   const context = objectOf(parameters, 'request_context')
-  if (details === undefined && context === undefined) return undefined
-  if (requestedTokenType !== TRANSACTION_TOKEN_TYPE) {
+  if (requestedTokenType === TRANSACTION_TOKEN_TYPE) {
+    for (const name of ['audience', 'scope']) if (!parameters.has(name)) missing(name)
+  } else if (details !== undefined || context !== undefined) {
     const name = details === undefined ? 'request_context' : 'request_details'
     throw new Refusal('parameter_unexpected', `${name} has a meaning in requests for a transaction token alone`)
   }
+  if (details === undefined && context === undefined) return undefined
+  const tokens = presented.flatMap((each) => each?.token ?? [])
+  if (details !== undefined) checkTokenless(details, 'request_details', tokens)
+  if (context !== undefined) checkTokenless(context, 'request_context', tokens)
   return { details, context }
 }
 

@@ -33,16 +33,8 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
   const acting = actor ?? client.principal
   if (written.grant === 'client-credentials') reader.checkItself(subject, acting)
   if (reader.faults.length > 0) throw new Faults(reader.faults)
-  const {
-    mayAct,
-    subjectAudiences,
-    subjectClient,
-    subjectUnproven,
-    path: passed,
-    authorizationDetails,
-    subjectDetails,
-    tokenType,
-  } = written
+  const { mayAct, subjectAudiences, subjectClient, subjectUnproven, path: passed, tokenType } = written
+  const { madeFor, conveys, onlyResources, issuedTo, authorizationDetails, subjectDetails } = written
   return {
     grant: written.grant ?? 'token-exchange',
     client,
@@ -53,6 +45,10 @@ export function statedFacts(written: WrittenFacts, stating: Stating, path: strin
     ...(subjectAudiences === undefined ? {} : { subjectAudiences }),
     ...(subjectClient === undefined ? {} : { subjectClient }),
     ...(subjectUnproven === true ? { subjectUnproven } : {}),
+    ...(madeFor === undefined ? {} : { madeFor }),
+    ...(conveys === undefined ? {} : { conveys }),
+    ...(onlyResources === undefined ? {} : { onlyResources }),
+    ...(issuedTo === undefined ? {} : { issuedTo }),
     ...(passed === undefined ? {} : { path: passed }),
     audiences: written.audiences ?? [],
     resources: written.resources ?? [],

@@ -3,6 +3,7 @@ import { canonicalJson } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 import { detailFault, NO_DETAILS } from '../targets/authorization-details.ts'
 import type { Binding, Target, TargetIndex, TokenProfile } from '../targets/contract.ts'
+import { resourceKey } from '../targets/resource.ts'
 import type { Facts } from './contract.ts'
 import type { PolicyIndex } from './index-policies.ts'
 import type { Policy } from './policy.ts'
@@ -14,12 +15,14 @@ export interface Aim {
 }
 
 /**
- * Scopes that the request is about: those it asks for, else those that every target grants by default (TE-14). A request
- * with authorization details has named what it wants.
+ * Scopes that the request is about: those it asks for, else what its grant conveys (IJ-33), else those that every target
+ * grants by default (TE-14). A request with authorization details has named what it wants.
  */
-export function wantedScopes({ scopes, authorizationDetails }: Facts, targets: readonly Target[]): readonly string[] {
+export function wantedScopes(facts: Facts, targets: readonly Target[]): readonly string[] {
+  const { scopes, authorizationDetails, conveys } = facts
   if (scopes.length > 0) return [...new Set(scopes)]
   if (authorizationDetails !== undefined) return NO_SCOPES
+  if (conveys !== undefined) return conveys.filter((scope) => targets.every((target) => target.scopes.has(scope)))
   const [first, ...others] = targets
   const defaults = first?.defaultScopes ?? []
   return others.length === 0
@@ -84,8 +87,16 @@ export function offeredBy(targets: readonly Target[], facts: Facts, client: Clie
   return profile
 }
 
-/** Several values may mean one target (RI-03). Throws Refusal `target_required` or `target_unknown`. */
-export function targetsOf({ audiences, resources }: Facts, client: Client, index: TargetIndex): readonly Target[] {
+/**
+ * Several values may mean one target (RI-03). A grant that is good for some resources alone means these where the request
+ * names nothing, and keeps it from all others (IJ-33). Throws Refusal `target_required` or `target_unknown`.
+ */
+export function targetsOf(facts: Facts, client: Client, index: TargetIndex): readonly Target[] {
+  const { audiences, resources, onlyResources } = facts
+  if (onlyResources !== undefined) {
+    if (audiences.length + resources.length === 0) return targetsMeant(onlyResources, index)
+    checkWithin(facts, onlyResources, index)
+  }
   const targets: Target[] = []
   const add = (target: Target | undefined, what: string, value: string) => {
     if (target === undefined)
@@ -104,6 +115,28 @@ export function targetsOf({ audiences, resources }: Facts, client: Client, index
   add(index.byName(client.defaultTarget), 'name', client.defaultTarget)
   return targets
 }
+
+/** Those of them that are known here: less may be granted than a grant says. */
+function targetsMeant(resources: readonly string[], index: TargetIndex): readonly Target[] {
+  const targets = new Set(resources.flatMap((resource) => index.byResource(resource) ?? []))
+  if (targets.size > 0) return [...targets]
+  throw new Refusal('target_unknown', `no target has a resource that the grant is for: ${quoted(resources)}`)
+}
+
+/** Every resource that is asked for is one of the grant's, and every audience is that of a target which has one. */
+function checkWithin({ audiences, resources }: Facts, only: readonly string[], index: TargetIndex): void {
+  const keys = new Set(only.flatMap((resource) => resourceKey(resource) ?? []))
+  const isWithin = (resource: string): boolean => keys.has(resourceKey(resource) ?? '')
+  const beyond = [
+    ...resources.filter((resource) => !isWithin(resource)),
+    ...audiences.filter((audience) => index.byAudience(audience)?.resources.some(isWithin) === false),
+  ]
+  if (beyond.length > 0)
+    throw new Refusal('target_unknown', `the grant is for ${quoted(only)} alone, and not for ${quoted(beyond)}`)
+}
+
+const quoted = (values: readonly string[]): string =>
+  values.map((value) => JSON.stringify(value.slice(0, 120))).join(', ')
 
 /** `requested_token_type` selects the profile, else the first that all targets have. */
 function profileOf({ grant, tokenType: requested }: Facts, targets: readonly Target[]): TokenProfile {

@@ -42,12 +42,16 @@ export const detailLimitsSchema = z
 export const compileDetailLimits = (written: z.infer<typeof detailLimitsSchema> | undefined): readonly DetailLimit[] =>
   Object.freeze((written ?? []).map(({ type, members = {} }) => ({ type, members: Object.entries(members) })))
 
-/** Whether a permit that matches grants the detail: within its limits, and within what a token of ours holds (RA-05). */
+/** Whether a permit that matches grants the detail: within its limits, and within what a token of ours holds (RA-05) or a grant conveys (IJ-33). */
 export function coversDetail(rule: Policy, detail: AuthorizationDetail, { facts }: Pick<Case, 'facts'>): boolean {
   const held = isHeld(detail, facts)
-  if (!held && facts.subject.issuer === SELF_ISSUER) return false
+  if (!held && isCapped(facts)) return false
   return (held || rule.changes.has('scope')) && rule.authorizationDetails.some((limit) => isWithin(detail, limit))
 }
+
+/** Whether nothing is granted that the subject's credential does not hold: a foreign one that says nothing of details caps none. */
+const isCapped = ({ subject, subjectDetails }: Facts): boolean =>
+  subject.issuer === SELF_ISSUER || subjectDetails !== undefined
 
 /** Whether some detail is asked for that the subject's credential does not hold: the change class `scope`. */
 export const widens = (facts: Facts): boolean =>
@@ -78,12 +82,12 @@ const isNoMore = (value: DetailValue | undefined, held: DetailValue): boolean =>
 
 /** What keeps a permit that matches from granting all details; undefined where nothing does. */
 export function detailsFailing(rule: Policy, asked: Pick<Case, 'facts'>): Failing | undefined {
-  const { authorizationDetails = NO_DETAILS, subjectDetails = NO_DETAILS, subject } = asked.facts
+  const { authorizationDetails = NO_DETAILS, subjectDetails = NO_DETAILS } = asked.facts
   const lacking = authorizationDetails.find((detail) => !coversDetail(rule, detail, asked))
   if (lacking === undefined) return undefined
   const { type } = lacking
   const saw = { 'request.authorizationDetails': [...authorizationDetails] }
-  if (subject.issuer === SELF_ISSUER && !isHeld(lacking, asked.facts)) {
+  if (isCapped(asked.facts) && !isHeld(lacking, asked.facts)) {
     const why = `the subject token does not hold the authorization details of type ${type} that are asked for`
     return { path: 'spec.authorizationDetails', why, saw: { ...saw, subjectDetails: [...subjectDetails] } }
   }

@@ -108,8 +108,8 @@ export function caseOf(
   }
 }
 
-/** What binds a token of the profile: the proof of the request, where tokens of its kind can be bound by that. */
-export const boundBy = ({ binding }: Facts, { bindings }: TokenProfile): Facts['binding'] =>
+/** How the token would be bound: a proof that is presented binds it, where tokens of its kind can be bound by that. */
+export const issuedBinding = ({ binding }: Facts, { bindings }: TokenProfile): Facts['binding'] =>
   bindings.includes(binding) ? binding : 'none'
 
 /** The change classes (interfaces.md, `changes`); `lifetime` is tokens/'s, which never lengthens. */
@@ -118,6 +118,6 @@ function changesOf(facts: Facts, profile: TokenProfile, subject: string, ours: b
   if (facts.format !== profile.format) changes.push('format')
   if (subject !== facts.subject.id) changes.push('identity')
   if (!ours) changes.push('authority')
-  if ((facts.subject.key || facts.subjectUnproven) && boundBy(facts, profile) === 'none') changes.push('unbind')
+  if ((facts.subject.key || facts.subjectUnproven) && issuedBinding(facts, profile) === 'none') changes.push('unbind')
   return changes
 }

@@ -12,8 +12,16 @@ export function clientRefusal(facts: Facts, client: Client): Refusal | undefined
       'grant_not_allowed',
       `client ${name} may not use ${facts.grant}; its \`grants\` are ${[...grants].join(', ') || 'none'}`,
     )
-  if (facts.madeFor !== undefined && facts.madeFor !== name)
-    return new Refusal('client_mismatch', `the grant is made out to client ${facts.madeFor}, and ${name} brings it`)
+  if (facts.madeFor !== undefined && facts.madeFor !== name && facts.madeFor !== facts.client.principal.id)
+    return new Refusal(
+      'grant_mismatch',
+      `the grant is made out to client ${JSON.stringify(facts.madeFor.slice(0, 120))}, and ${name} brings it`,
+    )
+  if (facts.issuedTo?.some((one) => one === name || client.audiences.includes(one)) === false)
+    return new Refusal(
+      'audience_mismatch',
+      `the ID token was issued to ${facts.issuedTo.map((one) => JSON.stringify(one.slice(0, 120))).join(', ')}, which client ${name} is not by its name or its \`audiences\``,
+    )
   if (!mayBring(facts, client))
     return new Refusal(
       'audience_mismatch',

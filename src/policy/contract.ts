@@ -45,6 +45,10 @@ export interface Facts {
   readonly madeFor?: string
   /** Scopes that the subject's credential conveys, where it says: nothing beyond them (IC-52). */
   readonly conveys?: readonly string[]
+  /** The only resources that it is good for, where it says (IJ-33). */
+  readonly onlyResources?: readonly string[]
+  /** Audiences of an ID token that was issued to a client of ours and not to us: the ids of that client at its issuer (TE-72). */
+  readonly issuedTo?: readonly string[]
   /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
   readonly path?: readonly string[]
   /** `audience` and `resource` values as asked. */
@@ -54,7 +58,7 @@ export interface Facts {
   readonly scopes: readonly string[]
   /** `authorization_details` as asked; absent when the request has none. */
   readonly authorizationDetails?: AuthorizationDetails
-  /** Those that the subject token holds, where it is ours; absent: none. */
+  /** Those that the subject token holds, where it is ours, or that a grant conveys; absent: none, and no word of any. */
   readonly subjectDetails?: AuthorizationDetails
   /** `requested_token_type` as asked. */
   readonly tokenType?: string

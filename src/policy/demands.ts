@@ -1,7 +1,7 @@
 import type { Reason } from '../refusal.ts'
 import type { Binding, TokenProfile } from '../targets/contract.ts'
 import { strictest } from './aim.ts'
-import { boundBy, type Case } from './case.ts'
+import { type Case, issuedBinding } from './case.ts'
 import type { Demand, Facts } from './contract.ts'
 import type { Policy } from './policy.ts'
 
@@ -38,7 +38,7 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
       }
     }
   }
-  if (binding !== undefined && isBound(binding, boundBy(facts, profile))) return undefined
+  if (binding !== undefined && isBound(binding, issuedBinding(facts, profile))) return undefined
   return {
     reason: 'binding_required',
     detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and the request proves ${facts.binding}`,
@@ -77,7 +77,7 @@ export function demandsOf(rule: Policy, { facts, profile }: Pick<Case, 'facts' |
       path: 'spec.binding',
       demands: [rule.binding],
       saw: { binding: facts.binding },
-      met: isBound(rule.binding, boundBy(facts, profile)),
+      met: isBound(rule.binding, issuedBinding(facts, profile)),
     })
   }
   return demands

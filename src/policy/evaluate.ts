@@ -4,7 +4,7 @@ import { type AuthorizationDetail, NO_DETAILS } from '../targets/authorization-d
 import type { Target, TargetIndex } from '../targets/contract.ts'
 import { type Aim, aimOf, wantedScopes } from './aim.ts'
 import { coversDetail, detailDenial, widens } from './authorization-details.ts'
-import { boundBy, caseOf, sightOf } from './case.ts'
+import { caseOf, issuedBinding, sightOf } from './case.ts'
 import { clientRefusal } from './client-refusal.ts'
 import type { ChangeClass, Decision, Denial, Facts, Permission } from './contract.ts'
 import { issuedActors, mayActMismatch } from './delegation.ts'
@@ -172,7 +172,7 @@ function judge(facts: Facts, client: Client, all: readonly Client[], aim: Aim, r
     subject,
     actors: issuedActors(facts, deciding),
     lifetime: deciding.reduce((least, rule) => Math.min(least, rule.lifetime ?? least), profile.lifetime),
-    binding: boundBy(facts, profile),
+    binding: issuedBinding(facts, profile),
     rules: ruleNames(deciding),
     changes: withScopeChange(changes, scopes, facts),
     ...noted(trace),

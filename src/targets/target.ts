@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping, type Mapping } from '../lib/cel.ts'
-import { parseDuration } from '../lib/duration.ts'
+import { formatDuration, parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { compileDetailTypes, detailTypesSchema } from './authorization-details.ts'
@@ -15,6 +15,9 @@ export interface TokenKindForm {
   readonly tokenType: string
   /** `jwt` where it says nothing. */
   readonly format?: string
+  readonly unbound?: true
+  /** Seconds; 5m and a day where it says nothing. */
+  readonly lifetime?: { readonly standard: number; readonly most: number }
   /** An object schema: what an entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that the kind writes itself. */
@@ -78,7 +81,7 @@ const lifetime = z.string().refine((text) => {
 }, 'a lifetime is a duration such as 90s, 5m or 1h, and 24h at most')
 
 const profileFields = {
-  lifetime: lifetime.optional().describe('Of the token; 5m where nothing is said'),
+  lifetime: lifetime.optional().describe('Of the token; 5m where nothing is said, 60s for an authorization-grant'),
   revocable: z
     .boolean()
     .optional()
@@ -236,11 +239,18 @@ function compileProfile(
       if (mapping !== undefined) mapped.push([claim, mapping])
     }
   }
+  const { standard, most } = form?.lifetime ?? { standard: DEFAULT_LIFETIME, most: MAX_LIFETIME }
+  const seconds = parseDuration(life ?? '') ?? standard
+  if (seconds > most)
+    faults.push({
+      path: `${path}.lifetime`,
+      message: `${life} is too long for a token of kind ${kind}, which lives ${formatDuration(most)} at most`,
+    })
   return Object.freeze({
     kind,
     tokenType: form?.tokenType ?? '',
     format: form?.format ?? 'jwt',
-    lifetime: parseDuration(life ?? '') ?? DEFAULT_LIFETIME,
+    lifetime: seconds,
     algorithm: algorithm ?? 'ES256',
     binding: binding ?? form?.bindings?.[0] ?? 'none',
     bindings: form?.bindings ?? bindings,

@@ -3,6 +3,7 @@
  * token may be had is policy/; with which key it is signed is keys/; what is kept of it is audit/.
  */
 import type { z } from 'zod'
+import type { ConfirmationClaim } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { SigningUse } from '../keys/contract.ts'
 import type { JsonObject } from '../lib/json.ts'
@@ -28,7 +29,7 @@ export interface Mintable {
   /** Clients that the request has passed, in order, this one last. */
   readonly path: readonly string[]
   /** `cnf`: the key whose holder alone may use the token; undefined for a bearer token. */
-  readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
+  readonly confirmation: ConfirmationClaim | undefined
   /** That key itself, where a DPoP proof brought it. */
   readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string } | undefined
   /** What the request says of a transaction (TX-12): the caller's word, unjudged. */
@@ -71,8 +72,10 @@ export interface TokenKind {
   readonly bindings?: readonly Binding[]
   /** It says no scopes, so that none can be granted with it. */
   readonly withoutScopes?: true
-  /** Its tokens are authorization grants for the authorization server of another domain: metadata says so (IC-11). */
+  /** Its tokens are grants for the authorization server of another domain: metadata lists their type (IC-11, IJ-37). */
   readonly chains?: true
+  /** Seconds that its tokens live where a target says nothing, and at most; 5m and a day where the kind says nothing. */
+  readonly lifetime?: { readonly standard: number; readonly most: number }
   /** What a target's entry of this kind may say beside what all say. */
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */

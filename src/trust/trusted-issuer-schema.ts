@@ -28,6 +28,7 @@ export interface CredentialKindForm {
   readonly subject?: string
   readonly maxAge?: number
   readonly maxLifetime?: number
+  readonly singleUse?: true
   /** Common fields that say nothing of its credentials, and are refused in its documents. */
   readonly without?: readonly string[]
   /** No document says it. */

@@ -110,7 +110,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     maxLifetime: seconds('maxLifetime', kind?.maxLifetime ?? 86_400),
     maxAge: seconds('maxAge', kind?.maxAge ?? 3600),
     clockSkew,
-    singleUse: written.singleUse ?? false,
+    singleUse: written.singleUse ?? kind?.singleUse ?? false,
     firstUse: written.firstUse ?? 'any',
     tenant: tenantOf(written, sharedBecause(preset, kind, authority), variables, faults),
     conditions: Object.freeze([

@@ -1,4 +1,5 @@
 /** KX-01, T9: a credential of each sort in each place of a real request, with everything else in order: taken in its own places, and refused in all others. */
+import { randomUUID } from 'node:crypto'
 import { request } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../src/refusal.ts'
@@ -42,8 +43,10 @@ await server.apply(
   document('Client', 'workloads', {
     workloads: ['svids', 'wits', 'certificates'].map((issuer) => ({ issuer, ids: ['spiffe://prod.example/checkout'] })),
   }),
+  document('Target', 'prod', { audience: 'prod.example', scopes: ['buy'], tokens: [{ kind: 'transaction-token' }] }),
   document('Policy', 'all', {
-    ...{ clients: ['*'], targets: ['orders'], scopes: ['orders:read'], delegation: { mode: 'delegate' } },
+    ...{ clients: ['*'], targets: ['orders', 'prod'], scopes: ['orders:read', 'buy'] },
+    ...{ subject: { scopes: [] }, delegation: { mode: 'delegate' } },
     changes: ['format', 'scope', 'authority', 'unbind'],
   }),
 )
@@ -97,6 +100,24 @@ const proven = (token: string) => (body: string) => ({
   authorization: `WPT ${wpt(holder, { token, audience: us, body, now: now() })}`,
 })
 
+const peer = new SigningKey('ES256')
+const peers = ['authorization-grant', 'id-jag'] as const
+await server.apply(
+  ...peers.map((credential) =>
+    document('TrustedIssuer', credential, {
+      ...{ credential, issuer: `https://${credential}.example`, audiences: [us], keys: { jwks: { keys: [peer.jwk] } } },
+    }),
+  ),
+)
+const goodGrant = (credential: (typeof peers)[number], typ: string) =>
+  peer.sign(
+    {
+      ...{ iss: `https://${credential}.example`, sub: 'johndoe', aud: us, client_id: 'registered', jti: randomUUID() },
+      ...{ iat: now(), exp: now() + 60 },
+    },
+    { typ },
+  )
+
 /** Each sort of credential and of proof, good as it is, and where it is taken (assertions.md §6). */
 const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<string>, places: readonly string[]]>> = {
   'service-account token': [
@@ -114,14 +135,23 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
     async () => String((await send({ form: { ...subject(), ...asserted() } })).body['access_token']),
     ['subject access_token'],
   ],
+  'transaction token of ours': [
+    async () => {
+      const asked = { requested_token_type: uri('token-type:txn_token'), audience: 'prod.example', scope: 'buy' }
+      return String((await send({ form: { ...subject(), ...asserted(), ...asked } })).body['access_token'])
+    },
+    ['subject txn_token'],
+  ],
   certificate: [
     () => JSON.stringify(svid.chain().map((der) => der.toString('base64'))),
     ['subject mtls', 'actor mtls'],
   ],
   'DPoP proof': [() => dpop(holder, { url: `${server.mtls}/token`, now: now() }), ['DPoP']],
   'proof of an attested key': [goodPop, ['OAuth-Client-Attestation-PoP']],
-  'transaction token': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
-  'authorization grant': [() => cluster.token({}, {}, { typ: 'authorization-grant+jwt' }), []],
+  'transaction token of another': [() => cluster.token({}, {}, { typ: 'txntoken+jwt' }), []],
+  'authorization grant': [() => goodGrant('authorization-grant', 'cambist-authorization-grant+jwt'), ['grant']],
+  'ID-JAG': [() => goodGrant('id-jag', 'oauth-id-jag+jwt'), ['grant']],
+  'grant of a transaction': [() => goodGrant('authorization-grant', 'txn-chain+jwt'), []],
   'logout token': [() => cluster.token({}, {}, { typ: 'logout+jwt' }), []],
   'introspection answer': [() => cluster.token({}, {}, { typ: 'token-introspection+jwt' }), []],
   'security event': [() => cluster.token({}, {}, { typ: 'secevent+jwt' }), []],
@@ -137,7 +167,7 @@ const parameter =
 const assertion = (type: string) => (token: string) => ({
   form: { ...subject(), client_assertion: token, client_assertion_type: uri(`client-assertion-type:${type}`) },
 })
-const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'mtls']
+const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'txn_token', 'mtls']
 
 /** Every place for a credential or a proof, in a request that lacks nothing else. */
 const PLACES: Readonly<Record<string, (token: string, sort: string) => Sent>> = {

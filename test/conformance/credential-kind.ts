@@ -17,7 +17,13 @@ export interface CredentialSample {
 }
 
 /** Facts that not every kind has. */
-const SOMETIMES: ReadonlySet<string> = new Set(['certificate', 'scopes', 'ours', 'enrols', 'authentication'])
+const SOMETIMES: ReadonlySet<string> = new Set([
+  ...['certificate', 'scopes', 'ours', 'enrols', 'authentication'],
+  ...['madeFor', 'conveys', 'conveysDetails', 'onlyResources', 'binds'],
+])
+
+/** Tokens of ours: each is for somebody else, and who may bring it is the decision's. */
+const OWN: ReadonlySet<string> = new Set(['access-token', 'opaque', 'transaction-token'])
 
 /** What every credential kind must do, whatever it is (architecture.md, "Two contracts"). */
 export function credentialKindConformance(kind: AnyCredentialKind, sample: () => CredentialSample): void {
@@ -29,7 +35,7 @@ export function credentialKindConformance(kind: AnyCredentialKind, sample: () =>
   })
 
   it('answers to declared types that are absolute URIs, each once', () => {
-    const types = [...kind.tokenTypes, ...(kind.clientTypes?.keys() ?? [])]
+    const types = [...kind.tokenTypes, ...(kind.clientTypes?.keys() ?? []), ...(kind.assertionTypes ?? [])]
     expect(types.length).toBeGreaterThan(0)
     expect(new Set(types).size).toBe(types.length)
     for (const type of types) {
@@ -141,7 +147,7 @@ export function credentialKindConformance(kind: AnyCredentialKind, sample: () =>
   })
 
   // A token of ours is for a resource server, and who may bring it is the decision's.
-  it.skipIf(kind.audience === 'none' || kind.builtIn === true)('refuses a credential that is not for us', async () => {
+  it.skipIf(kind.audience === 'none' || OWN.has(kind.name))('refuses a credential that is not for us', async () => {
     const { token, issuer, tools } = sample()
     const elsewhere = { ...tools, accepted: { audiences: ['https://elsewhere.example'], several: false } }
     expect((await refusalOf(async () => kind.verify(kind.read(token), issuer, elsewhere))).reason).toBe(

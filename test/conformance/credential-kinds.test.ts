@@ -12,6 +12,7 @@ import { verifyTools } from '../harness/verify-tools.ts'
 import { type CredentialSample, credentialKindConformance } from './credential-kind.ts'
 import { certificateSamples } from './samples-certificates.ts'
 import { evidenceSamples } from './samples-evidence.ts'
+import { grantSamples } from './samples-grants.ts'
 import { tokenSamples } from './samples-tokens.ts'
 
 const NOW = 1_800_000_000
@@ -23,6 +24,7 @@ const samples: Readonly<Record<string, () => CredentialSample>> = {
   ...evidenceSamples,
   ...certificateSamples,
   ...tokenSamples,
+  ...grantSamples,
 }
 
 const kinds: readonly AnyCredentialKind[] = Object.values(register)

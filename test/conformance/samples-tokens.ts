@@ -4,6 +4,7 @@ import { type AnyCredentialKind, REFERENCE_PREFIX, type VerifyTools } from '../.
 import { clientAttestation } from '../../src/credentials/kinds/client-attestation.ts'
 import { ownAccessToken } from '../../src/credentials/kinds/own-access-token.ts'
 import { ownOpaqueToken } from '../../src/credentials/kinds/own-opaque-token.ts'
+import { ownTransactionToken } from '../../src/credentials/kinds/own-transaction-token.ts'
 import { spiffeJwtSvid } from '../../src/credentials/kinds/spiffe-jwt-svid.ts'
 import { wit } from '../../src/credentials/kinds/wit.ts'
 import { ownIssuers } from '../../src/credentials/own-issuer.ts'
@@ -31,6 +32,7 @@ export const tokenSamples: Readonly<Record<string, () => CredentialSample>> = {
   [clientAttestation.name]: attestationSample,
   [ownAccessToken.name]: ownSample,
   [ownOpaqueToken.name]: opaqueSample,
+  [ownTransactionToken.name]: ownTransactionSample,
 }
 
 const prod = new TrustDomain(() => NOW)
@@ -54,7 +56,7 @@ function inlineKeys({ keys }: TrustedIssuer): readonly VerificationKey[] {
 }
 
 /** What anybody makes of a token of a known key who does not hold it. `typ` is that of the kind. */
-function tampered(token: string, claims: Claims, signer: SigningKey, typ: string): CredentialSample['tampered'] {
+export function tampered(token: string, claims: Claims, signer: SigningKey, typ: string): CredentialSample['tampered'] {
   const [header = '', payload = ''] = token.split('.')
   const other = signer.sign({ ...claims, jti: 'another' }, { typ }).split('.')
   const headed = (different: Claims, key = signer) => key.sign(claims, { typ, ...different })
@@ -185,6 +187,56 @@ function ownSample(): CredentialSample {
       ['no lineage', changed({ cambist_lineage: undefined }), ['claim_missing']],
       ['no path', changed({ cambist_path: undefined }), ['claim_malformed']],
       ['a path of something else', changed({ cambist_path: ['checkout', 7] }), ['claim_malformed']],
+      ['an end that is past, if only just', changed({ exp: NOW }), ['expired']],
+    ],
+  }
+}
+
+function ownTransactionSample(): CredentialSample {
+  const claims = {
+    iss: US,
+    sub: 'wimse://cambist.example/cluster/x',
+    aud: 'cambist.example',
+    txn: randomUUID(),
+    scope: 'orders.place',
+    req_wl: 'spiffe://cambist.example/gateway',
+    tctx: { order: 'A-1' },
+    iat: NOW,
+    exp: NOW + 60,
+    jti: randomUUID(),
+    cambist_lineage: randomUUID(),
+    cambist_path: ['web', 'gateway'],
+  }
+  const changed = (changes: Claims) => issuer.sign({ ...claims, ...changes }, { typ: 'txntoken+jwt' })
+  return {
+    token: changed({}),
+    issuer: ownIssuer('transaction-token', issuer),
+    tools: verifyTools({ now: NOW, keys: readJwks({ keys: [issuer.jwk] }).keys }),
+    expected: {
+      uri: claims.sub,
+      useId: claims.jti,
+      keyProven: false,
+      audiences: ['cambist.example'],
+      expiresAt: NOW + 60,
+      mayAct: undefined,
+      scopes: ['orders.place'],
+      ours: {
+        id: claims.jti,
+        client: 'gateway',
+        issuedAt: NOW,
+        lineage: claims.cambist_lineage,
+        path: ['web', 'gateway'],
+        transaction: { id: claims.txn, tctx: { order: 'A-1' }, rctx: undefined },
+      },
+    },
+    tampered: [
+      ...tampered(changed({}), claims, issuer, 'txntoken+jwt'),
+      ['the type of an access token', issuer.sign(claims, { typ: 'at+jwt' }), ['token_type_mismatch']],
+      ['no transaction', changed({ txn: undefined }), ['claim_missing']],
+      ['no lineage', changed({ cambist_lineage: undefined }), ['claim_missing']],
+      ['no path', changed({ cambist_path: undefined }), ['claim_malformed']],
+      ['several audiences', changed({ aud: ['cambist.example', 'other.example'] }), ['claim_malformed']],
+      ['details that are no object', changed({ tctx: 'A-1' }), ['claim_malformed']],
       ['an end that is past, if only just', changed({ exp: NOW }), ['expired']],
     ],
   }

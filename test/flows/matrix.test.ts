@@ -30,13 +30,20 @@ const KEYS = ['RSA-2048', 'P-256', 'P-384', 'P-521', 'Ed25519', 'oct'] as const
 type KeyKind = (typeof KEYS)[number]
 const TYPS = [
   ...[undefined, 'JWT', 'JOSE', 'at+jwt', 'client-authentication+jwt', 'wit+jwt', 'wpt+jwt', 'dpop+jwt'],
-  ...['oauth-client-attestation+jwt', 'secevent+jwt', 'txntoken+jwt', 'authorization-grant+jwt'],
+  ...[
+    'oauth-client-attestation+jwt',
+    'secevent+jwt',
+    'txntoken+jwt',
+    'cambist-authorization-grant+jwt',
+    'oauth-id-jag+jwt',
+  ],
   ...['application/Jwt', 'application/WIT+jwt'],
 ]
 const TYPES = [
   'urn:ietf:params:oauth:token-type:jwt',
   'urn:ietf:params:oauth:token-type:id_token',
   'urn:ietf:params:oauth:token-type:access_token',
+  'urn:ietf:params:oauth:token-type:txn_token',
   'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
   'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe',
   CARRIED_TYPE.workloadIdentityToken,
@@ -76,11 +83,26 @@ const PROFILES: Readonly<Record<string, { readonly row: string; readonly claims:
     row: '`client-attestation` a `Client` with `attest_jwt_client_auth`',
     claims: { ...dated, sub: 'attested', cnf },
   },
+  'authorization grant': {
+    row: '`authorization-grant` a `TrustedIssuer`',
+    claims: { ...dated, iss: 'https://as.peer.example', sub: 'job-7', aud: US, client_id: 'registered' },
+  },
+  'ID-JAG': {
+    row: '`id-jag` a `TrustedIssuer`',
+    claims: { ...dated, iss: 'https://idp.example', sub: 'johndoe', aud: US, client_id: 'registered' },
+  },
   'access token': {
     row: '`access-token` Cambist itself',
     claims: {
       ...{ ...dated, iss: US, sub: 'spiffe://cambist.example/w/x/y', aud: 'https://orders.example', scope: 'x' },
       ...{ client_id: 'checkout', cambist_lineage: 'one', cambist_path: ['checkout'] },
+    },
+  },
+  'transaction token': {
+    row: '`transaction-token` Cambist itself',
+    claims: {
+      ...{ ...dated, iss: US, sub: 'spiffe://cambist.example/w/x/y', aud: 'cambist.example', scope: 'x', txn: 'one' },
+      ...{ req_wl: 'spiffe://prod.example/x', cambist_lineage: 'one', cambist_path: ['checkout'] },
     },
   },
 }
@@ -121,6 +143,12 @@ function documentsWith(jwk: Claims) {
     }),
     document('TrustedIssuer', 'wits', {
       ...{ credential: 'wit', trustDomain: 'prod.example', scheme: 'wimse', keys: { jwks } },
+    }),
+    document('TrustedIssuer', 'peer', {
+      ...{ credential: 'authorization-grant', issuer: 'https://as.peer.example', audiences: [US], keys: { jwks } },
+    }),
+    document('TrustedIssuer', 'idp', {
+      ...{ credential: 'id-jag', issuer: 'https://idp.example', audiences: [US], keys: { jwks } },
     }),
     document('Client', 'registered', { authentication: { method: 'private_key_jwt', jwks } }),
     document('Client', 'attested', { authentication: { method: 'attest_jwt_client_auth', jwks } }),
@@ -322,7 +350,7 @@ describe('the accepted set', async () => {
   const accepted = await acceptedCases()
 
   it('is of the whole product', () => {
-    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 12, 8])
+    expect([ALGORITHMS.length, KEYS.length, TYPS.length - 2, TYPES.length]).toEqual([15, 6, 13, 8])
     expect(tried).toBe(15 * 6 * TYPS.length * 8 * POSITIONS.length * Object.keys(PROFILES).length)
     expect(accepted.size).toBeGreaterThan(200)
   })

@@ -49,7 +49,7 @@ export function acceptedSet(kinds: readonly AnyCredentialKind[]): readonly Accep
 
 function ofDocument(kind: AnyCredentialKind, { settings, variant }: Variant): Accepted[] {
   const header = kind.header?.(settings)
-  const common = { kind, variant, trustedBy: 'a `TrustedIssuer`', header, once: false }
+  const common = { kind, variant, trustedBy: 'a `TrustedIssuer`', header, once: kind.singleUse === true }
   return [
     ...[...(kind.clientTypes ?? [])].map(
       ([type, authentication]): Accepted => ({ ...common, position: 'client', type, authentication }),

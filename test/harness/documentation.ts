@@ -115,7 +115,8 @@ function proofOf({ kind, type, position }: Accepted): string {
 
 function audienceOf({ kind, position }: Accepted): string {
   if (kind.audience === 'none') return 'none'
-  if (position === 'client') return 'our issuer, alone'
+  if (position === 'client' || kind.grantProfile !== undefined) return 'our issuer, alone'
+  if (kind.name === 'transaction-token') return 'a trust domain'
   return kind.builtIn === true ? 'a resource server' : 'one of `audiences`, alone'
 }
 

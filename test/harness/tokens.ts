@@ -9,6 +9,7 @@ export const TYPE = {
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
   idToken: 'urn:ietf:params:oauth:token-type:id_token',
   accessToken: 'urn:ietf:params:oauth:token-type:access_token',
+  transactionToken: 'urn:ietf:params:oauth:token-type:txn_token',
   clientAssertion: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
 } as const
 

@@ -17,15 +17,10 @@ import {
   requiredText,
   useIdOf,
 } from '../jwt-checks.ts'
+import { NO_PLATFORM_TOKEN } from '../jwt-types.ts'
 
-/** Types that are never those of this kind: taken here, a proof or a bound token would be a bearer (S-63, P-14). */
-const OTHERS: ReadonlySet<string> = new Set([
-  ...['wit+jwt', 'wpt+jwt', 'dpop+jwt', 'client-authentication+jwt', 'secevent+jwt', 'token-introspection+jwt'],
-  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt', 'logout+jwt', 'txntoken+jwt'],
-])
-
-/** What a TrustedIssuer of this kind says beside what all say. */
-const settings = z.strictObject({
+/** What a TrustedIssuer says whose JWTs name it in `iss`, beside what all say. */
+export const signedByIssuer = {
   issuer: z.string().min(1).max(1024).describe('Exact iss of its credentials'),
   algorithms: z
     .array(
@@ -38,17 +33,29 @@ const settings = z.strictObject({
     .default(['RS256', 'ES256'])
     .transform((names) => new Set(names))
     .describe('What its credentials may be signed with'),
-  typ: z
-    .array(
-      z.string().refine((name) => !OTHERS.has(normalType(name)), {
-        error: ({ input }) =>
-          `${JSON.stringify(input)} is the type of a proof or of another credential, which is never a platform's token`,
-      }),
-    )
-    .min(1)
-    .default(['', 'JWT'])
+}
+
+const typNames = z.array(z.string()).min(1)
+
+/** The setting `typ`: header types that are taken, but none of those that a credential of this sort never has. */
+export const headerTypes = (standard: string[], never: ReadonlySet<string>, what: string) =>
+  typNames
+    .default(standard)
+    .superRefine((names, context) => {
+      for (const [index, name] of names.entries())
+        if (never.has(normalType(name)))
+          context.addIssue({ code: 'custom', path: [index], message: `${JSON.stringify(name)} is the type of ${what}` })
+    })
     .transform((names) => new Set(names.map(normalType)))
-    .describe("Header types of its credentials; '' for none"),
+    .describe("Header types of its credentials; '' for none")
+
+const settings = z.strictObject({
+  ...signedByIssuer,
+  typ: headerTypes(
+    ['', 'JWT'],
+    NO_PLATFORM_TOKEN,
+    "a proof or of another credential, which is never a platform's token",
+  ),
 })
 
 export type JwtSettings = z.output<typeof settings>

@@ -3,7 +3,8 @@ import { hashOf } from '../../lib/ids.ts'
 import { isOpaqueText } from '../../lib/opaque-text.ts'
 import { Refusal } from '../../refusal.ts'
 import { type CredentialKind, REFERENCE_PREFIX } from '../contract.ts'
-import { ACCESS_TOKEN_TYPE, checkedEnd, ownFacts } from './own-access-token.ts'
+import { checkedEnd, ownFacts } from '../own-token.ts'
+import { ACCESS_TOKEN_TYPE, accessTokenOf } from './own-access-token.ts'
 
 /**
  * An opaque access token of ours that comes back. What it stands for is as we wrote it, so that there is no signature to
@@ -32,7 +33,7 @@ export const ownOpaqueToken: CredentialKind<Record<string, never>, string> = {
     const claims = await references.claimsOf(hashOf(token))
     if (claims === undefined)
       throw new Refusal('token_unknown', 'no opaque token with this hash was issued here, or it has long expired')
-    return ownFacts(NO_HEADER, claims, checkedEnd(claims, issuer, now))
+    return ownFacts(NO_HEADER, claims, checkedEnd(claims, issuer, now), accessTokenOf(claims))
   },
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ActorChain } from '../../identity/actor.ts'
+import { actOf } from '../act.ts'
 import {
   actClaim,
   authorizationDetailsClaim,
@@ -57,13 +57,4 @@ export const accessToken: TokenKind = {
     if (act !== undefined) token['act'] = act
     return { header: { typ: permission.profile.settings['typ'] }, claims: token }
   },
-}
-
-/** `act` with the current actor outermost (TE-40, TE-41): identity claims only. */
-function actOf(actors: ActorChain): Record<string, unknown> | undefined {
-  let act: Record<string, unknown> | undefined
-  for (const { sub, iss } of actors.toReversed()) {
-    act = { ...(iss === undefined ? {} : { iss }), sub, ...(act === undefined ? {} : { act }) }
-  }
-  return act
 }

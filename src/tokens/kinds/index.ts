@@ -1,4 +1,7 @@
 export { accessToken } from './access-token.ts'
+export { authorizationGrant } from './authorization-grant.ts'
+export { idJag } from './id-jag.ts'
 export { jwtSvid } from './jwt-svid.ts'
 export { opaque } from './opaque.ts'
+export { transactionToken } from './transaction-token.ts'
 export { wit } from './wit.ts'

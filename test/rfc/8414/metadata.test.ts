@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../../harness/cambist.ts'
+import { ID_JAG } from '../../harness/domains.ts'
 import { TYPE } from '../../harness/tokens.ts'
 
 /** RFC 8414, OpenID Connect Discovery and RFC 7517: what anybody may read. */
@@ -87,6 +88,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
   it('MD-06 TE-101 names nothing that there is not', async () => {
     expect(Object.keys(await metadata()).sort()).toEqual([
       'authorization_endpoint',
+      'authorization_grant_profiles_supported',
       'cambist_actor_token_types_supported',
       'cambist_assertion_kinds_supported',
       'cambist_issued_token_types_supported',
@@ -96,6 +98,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       'dpop_signing_alg_values_supported',
       'grant_types_supported',
       'id_token_signing_alg_values_supported',
+      'identity_chaining_requested_token_types_supported',
       'introspection_endpoint',
       'introspection_endpoint_auth_methods_supported',
       'introspection_endpoint_auth_signing_alg_values_supported',
@@ -120,10 +123,38 @@ describe('RFC 8414 §2: authorization server metadata', () => {
         TYPE.idToken,
         TYPE.jwt,
         MTLS,
+        TYPE.transactionToken,
       ],
-      cambist_assertion_kinds_supported: ['jwt', 'spiffe-jwt-svid'],
-      cambist_issued_token_types_supported: ['urn:cambist:token-type:wit', TYPE.accessToken, TYPE.jwt],
+      cambist_assertion_kinds_supported: ['authorization-grant', 'id-jag', 'jwt', 'spiffe-jwt-svid'],
+      cambist_issued_token_types_supported: [
+        'urn:cambist:token-type:wit',
+        TYPE.accessToken,
+        ID_JAG,
+        TYPE.jwt,
+        TYPE.transactionToken,
+      ],
     })
+  })
+})
+
+describe('what metadata says of chains', () => {
+  it('IC-11, IJ-37: grants that may be had here, and profiles of grants that are taken with the assertion grant', async () => {
+    expect(await metadata()).toMatchObject({
+      identity_chaining_requested_token_types_supported: [ID_JAG, TYPE.jwt],
+      authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
+      grant_types_supported: expect.arrayContaining([TYPE.jwtBearer]),
+    })
+  })
+
+  it('IJ-37: whom this server trusts is nobody’s to read', async () => {
+    const before = await metadata()
+    await server.apply(
+      document('TrustedIssuer', 'partner', {
+        ...{ credential: 'id-jag', issuer: 'https://partner.example', audiences: [server.issuer] },
+        keys: { discovery: true },
+      }),
+    )
+    expect(await metadata()).toEqual(before)
   })
 })
 

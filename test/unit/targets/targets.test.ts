@@ -5,6 +5,7 @@ import { resourceKey } from '../../../src/targets/resource.ts'
 import { compileTarget } from '../../../src/targets/target.ts'
 import { targetIndex } from '../../../src/targets/target-index.ts'
 import { accessToken } from '../../../src/tokens/kinds/access-token.ts'
+import { authorizationGrant } from '../../../src/tokens/kinds/authorization-grant.ts'
 
 const kinds = [
   accessToken,
@@ -193,4 +194,12 @@ it('lint says what is doubtful', () => {
     'spec.tokens[0].typ',
     'spec.tokens[0].algorithm',
   ])
+})
+
+it('warns of grants that name our clients to a peer by our own names (CM-10)', () => {
+  const peer = (more: object) =>
+    lintTarget(compileTarget('peer', { audience: 'https://as.b.example', ...more }, [authorizationGrant]))
+  const tokens = [{ kind: 'authorization-grant', typ: 'JWT' }]
+  expect(peer({ tokens }).map(({ path }) => path)).toEqual(['spec.clientIds'])
+  expect(peer({ tokens, clientIds: { checkout: 'a-checkout' } })).toEqual([])
 })
