@@ -57,6 +57,8 @@ export function sampledRequest(written: SampleRequest, sampling: Sampling, path:
     for (const value of [written[name] ?? []].flat()) form.append(name, value)
   for (const name of ['scope', 'requested_token_type', 'client_id'] as const)
     if (written[name] !== undefined) form.set(name, written[name])
+  for (const name of ['request_details', 'request_context'] as const)
+    if (written[name] !== undefined) form.set(name, JSON.stringify(written[name]))
   if (signer.faults.length > 0) throw new Faults(signer.faults)
   return { asked: askedBy(form, time), time }
 }

@@ -33,6 +33,7 @@ const typeOf = (value: unknown): string =>
 const FORMATS: Readonly<Record<string, RegExp>> = {
   'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  uri: /^[a-z][a-z0-9+.-]*:\S+$/i,
 }
 
 const when = (wrong: boolean, at: string, message: string): readonly string[] => (wrong ? [`${at}: ${message}`] : [])
