@@ -1,11 +1,11 @@
-/** What is the same in tokens of ours of every kind that come back: how they are verified, and what they say of the exchange that made them. */
 import { z } from 'zod'
 import type { JsonObject } from '../lib/json.ts'
 import type { UnverifiedJws } from '../lib/jws.ts'
 import { Refusal } from '../refusal.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import type { OwnToken, TrustKey, VerifyTools } from './contract.ts'
+import type { CredentialKind, OwnToken, VerifyTools } from './contract.ts'
 import {
+  actorsOf,
   audiencesOf,
   checkedAlgorithm,
   checkedTimes,
@@ -14,32 +14,79 @@ import {
   checkSignature,
   checkType,
   isName,
+  readToken,
   requiredText,
 } from './jwt-checks.ts'
 
-export const ownSettings = z.strictObject({ issuer: z.string(), algorithms: z.custom<ReadonlySet<string>>() })
+const settings = z.strictObject({ issuer: z.string(), algorithms: z.custom<ReadonlySet<string>>() })
 
-export type OwnSettings = z.output<typeof ownSettings>
+export type OwnSettings = z.output<typeof settings>
 
-/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
-const MAX_PATH = 32
+export type OwnTokenKind = CredentialKind<OwnSettings, UnverifiedJws>
 
-export const locateOwn = ({ claims }: UnverifiedJws): TrustKey => ({
-  authorities: [requiredText(claims, 'iss')],
-  audiences: audiencesOf(claims),
+/** In what kinds of tokens of ours differ when they come back. */
+interface OwnProfile {
+  readonly name: string
+  readonly summary: string
+  readonly tokenType: string
+  /** Media types of the header, in their normal form. */
+  readonly typ: ReadonlySet<string>
+  /** The client that it was issued to. */
+  clientOf(claims: JsonObject, path: readonly string[]): string
+  transactionOf?(claims: JsonObject): OwnToken['transaction']
+}
+
+/**
+ * A JWT of ours that comes back: its audience is somebody else and not us, so who may bring it is the decision's, which
+ * knows the client. The built-in issuer `self` has these, and no document can.
+ */
+export const ownTokenKind = ({ name, summary, tokenType, typ, ...profile }: OwnProfile): OwnTokenKind => ({
+  name,
+  summary,
+  format: 'jwt',
+  tokenTypes: [tokenType],
+  settings,
+  header: ({ algorithms }) => ({ algorithms, typ }),
+  builtIn: true,
+
+  authority: ({ issuer }) => issuer,
+  read: readToken,
+
+  locate: ({ claims }) => ({ authorities: [requiredText(claims, 'iss')], audiences: audiencesOf(claims) }),
+
+  async verify(token, issuer, tools) {
+    const { header, claims } = token
+    const expiresAt = await verified(token, issuer, typ, tools)
+    const authority = requiredText(claims, 'iss')
+    const ours = ownToken(claims, profile)
+    return {
+      authority,
+      claims,
+      header,
+      uri: requiredText(claims, 'sub'),
+      audiences: audiencesOf(claims),
+      expiresAt,
+      useId: ours.id,
+      keyProven: false,
+      actors: actorsOf(claims, undefined),
+      mayAct: undefined,
+      scopes: scopesOf(claims),
+      ours,
+    }
+  },
 })
 
 /** Demands that the token is ours, of one of these header types, and not over; answers its end. Rejects with a Refusal. */
-export async function verifyOwn(
+async function verified(
   token: UnverifiedJws,
   issuer: TrustedIssuer<OwnSettings>,
-  types: ReadonlySet<string>,
-  { now, keys }: Pick<VerifyTools, 'now' | 'keys'>,
+  typ: ReadonlySet<string>,
+  { now, keys }: VerifyTools,
 ): Promise<number> {
   const { header, claims } = token
   const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
   checkHeader(header)
-  checkType(header, types)
+  checkType(header, typ)
   const expiresAt = checkedTimes(claims, issuer, now)
   // Clocks that differ may not lengthen what we have issued.
   if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
@@ -48,21 +95,29 @@ export async function verifyOwn(
   return expiresAt
 }
 
+/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
+const MAX_PATH = 32
+
 /** What mint() wrote; a token of ours without it is of another profile. */
-export function ownTokenOf(claims: JsonObject, clientOf: (path: readonly string[]) => string): OwnToken {
+function ownToken(
+  claims: JsonObject,
+  { clientOf, transactionOf }: Pick<OwnProfile, 'clientOf' | 'transactionOf'>,
+): OwnToken {
   const path = claims['cambist_path']
   if (!Array.isArray(path) || path.length === 0 || !path.every(isName))
     throw new Refusal('claim_malformed', 'cambist_path is not a list of clients')
   if (path.length >= MAX_PATH)
     throw new Refusal('delegation_denied', `the token has passed ${path.length} clients, and passes to no other`)
+  const transaction = transactionOf?.(claims)
   return {
     id: checkedTokenId(claims),
-    client: clientOf(path),
+    client: clientOf(claims, path),
     issuedAt: Number(claims['iat']),
     lineage: requiredText(claims, 'cambist_lineage'),
     path,
+    ...(transaction === undefined ? {} : { transaction }),
   }
 }
 
-export const scopesOf = (claims: JsonObject): readonly string[] =>
+const scopesOf = (claims: JsonObject): readonly string[] =>
   typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : []

@@ -1,47 +1,13 @@
-import type { UnverifiedJws } from '../../lib/jws.ts'
-import type { CredentialKind } from '../contract.ts'
-import { actorsOf, audiencesOf, readToken, requiredText } from '../jwt-checks.ts'
-import { locateOwn, type OwnSettings, ownSettings, ownTokenOf, scopesOf, verifyOwn } from '../own-token.ts'
+import { requiredText } from '../jwt-checks.ts'
+import { type OwnTokenKind, ownTokenKind } from '../own-token.ts'
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'jwt'])
 
-/**
- * An access token of ours that comes back (TE-30, TE-70): its audience is a resource server and not us, so who may bring
- * it is the decision's, which knows the client. The built-in issuer `self` has these, and no document can.
- */
-export const ownAccessToken: CredentialKind<OwnSettings, UnverifiedJws> = {
+/** An access token of ours that comes back (TE-30, TE-70). One without a client is none (RFC 9068 §2.2). */
+export const ownAccessToken: OwnTokenKind = ownTokenKind({
   name: 'access-token',
   summary: 'An access token that this server issued itself, brought back by a client it was issued to or meant for.',
-  format: 'jwt',
-  tokenTypes: [ACCESS_TOKEN_TYPE],
-  settings: ownSettings,
-  header: ({ algorithms }) => ({ algorithms, typ: TYPES }),
-  builtIn: true,
-
-  authority: ({ issuer }) => issuer,
-  read: readToken,
-  locate: locateOwn,
-
-  async verify(token, issuer, tools) {
-    const { header, claims } = token
-    const expiresAt = await verifyOwn(token, issuer, TYPES, tools)
-    const authority = requiredText(claims, 'iss')
-    // RFC 9068 §2.2: one without a client is no access token.
-    const ours = ownTokenOf(claims, () => requiredText(claims, 'client_id'))
-    return {
-      authority,
-      claims,
-      header,
-      uri: requiredText(claims, 'sub'),
-      audiences: audiencesOf(claims),
-      expiresAt,
-      useId: ours.id,
-      keyProven: false,
-      actors: actorsOf(claims, undefined),
-      mayAct: undefined,
-      scopes: scopesOf(claims),
-      ours,
-    }
-  },
-}
+  tokenType: ACCESS_TOKEN_TYPE,
+  typ: new Set(['at+jwt', 'jwt']),
+  clientOf: (claims) => requiredText(claims, 'client_id'),
+})
