@@ -3,7 +3,7 @@ import type { JsonObject } from '../lib/json.ts'
 import type { UnverifiedJws } from '../lib/jws.ts'
 import { Refusal } from '../refusal.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import type { CredentialKind, OwnToken, VerifyTools } from './contract.ts'
+import type { CredentialKind, OwnToken, VerifiedFacts, VerifyTools } from './contract.ts'
 import {
   actorsOf,
   audiencesOf,
@@ -25,12 +25,16 @@ export type OwnSettings = z.output<typeof settings>
 export type OwnTokenKind = CredentialKind<OwnSettings, UnverifiedJws>
 
 /** In what kinds of tokens of ours differ when they come back. */
-interface OwnProfile {
+interface OwnProfile extends OwnClaims {
   readonly name: string
   readonly summary: string
   readonly tokenType: string
   /** Media types of the header, in their normal form. */
   readonly typ: ReadonlySet<string>
+}
+
+/** Where their claims say what all of them say. */
+interface OwnClaims {
   /** The client that it was issued to. */
   clientOf(claims: JsonObject, path: readonly string[]): string
   transactionOf?(claims: JsonObject): OwnToken['transaction']
@@ -55,26 +59,40 @@ export const ownTokenKind = ({ name, summary, tokenType, typ, ...profile }: OwnP
   locate: ({ claims }) => ({ authorities: [requiredText(claims, 'iss')], audiences: audiencesOf(claims) }),
 
   async verify(token, issuer, tools) {
-    const { header, claims } = token
     const expiresAt = await verified(token, issuer, typ, tools)
-    const authority = requiredText(claims, 'iss')
-    const ours = ownToken(claims, profile)
-    return {
-      authority,
-      claims,
-      header,
-      uri: requiredText(claims, 'sub'),
-      audiences: audiencesOf(claims),
-      expiresAt,
-      useId: ours.id,
-      keyProven: false,
-      actors: actorsOf(claims, undefined),
-      mayAct: undefined,
-      scopes: scopesOf(claims),
-      ours,
-    }
+    return ownFacts(token, expiresAt, profile)
   },
 })
+
+/** What a verified token of ours says, however it came by its claims. */
+export function ownFacts(
+  { header, claims }: Pick<UnverifiedJws, 'header' | 'claims'>,
+  expiresAt: number,
+  profile: OwnClaims,
+): VerifiedFacts {
+  const ours = ownToken(claims, profile)
+  return {
+    authority: requiredText(claims, 'iss'),
+    claims,
+    header,
+    uri: requiredText(claims, 'sub'),
+    audiences: audiencesOf(claims),
+    expiresAt,
+    useId: ours.id,
+    keyProven: false,
+    actors: actorsOf(claims, undefined),
+    mayAct: undefined,
+    scopes: scopesOf(claims),
+    ours,
+  }
+}
+
+/** When a token of ours ends. Clocks that differ may not lengthen what we have issued. Throws Refusal. */
+export function checkedEnd(claims: JsonObject, issuer: TrustedIssuer, now: number): number {
+  const expiresAt = checkedTimes(claims, issuer, now)
+  if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
+  return expiresAt
+}
 
 /** Demands that the token is ours, of one of these header types, and not over; answers its end. Rejects with a Refusal. */
 async function verified(
@@ -87,9 +105,7 @@ async function verified(
   const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
   checkHeader(header)
   checkType(header, typ)
-  const expiresAt = checkedTimes(claims, issuer, now)
-  // Clocks that differ may not lengthen what we have issued.
-  if (expiresAt <= now) throw new Refusal('expired', `expired ${Math.ceil(now - expiresAt)} s ago`)
+  const expiresAt = checkedEnd(claims, issuer, now)
   const pending = checkSignature(token, issuer, algorithm, keys)
   if (pending !== undefined) await pending
   return expiresAt
@@ -99,10 +115,7 @@ async function verified(
 const MAX_PATH = 32
 
 /** What mint() wrote; a token of ours without it is of another profile. */
-function ownToken(
-  claims: JsonObject,
-  { clientOf, transactionOf }: Pick<OwnProfile, 'clientOf' | 'transactionOf'>,
-): OwnToken {
+function ownToken(claims: JsonObject, { clientOf, transactionOf }: OwnClaims): OwnToken {
   const path = claims['cambist_path']
   if (!Array.isArray(path) || path.length === 0 || !path.every(isName))
     throw new Refusal('claim_malformed', 'cambist_path is not a list of clients')

@@ -95,8 +95,9 @@ describe('RFC 8414 §2: authorization server metadata', () => {
         TYPE.idToken,
         TYPE.jwt,
         MTLS,
+        TYPE.transactionToken,
       ],
-      cambist_issued_token_types_supported: [TYPE.accessToken],
+      cambist_issued_token_types_supported: [TYPE.accessToken, TYPE.transactionToken],
     })
   })
 })
