@@ -61,6 +61,8 @@ export function sampledRequest(written: SampleRequest, sampling: Sampling, path:
     if (written[name] !== undefined) form.set(name, written[name])
   if (written.authorization_details !== undefined)
     form.set('authorization_details', JSON.stringify(written.authorization_details))
+  for (const name of ['request_details', 'request_context'] as const)
+    if (written[name] !== undefined) form.set(name, JSON.stringify(written[name]))
   if (signer.faults.length > 0) throw new Faults(signer.faults)
   return { asked: askedBy(form, time), time }
 }

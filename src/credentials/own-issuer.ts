@@ -2,13 +2,12 @@ import { SELF_ISSUER } from '../identity/principal.ts'
 import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { readJwks, type VerificationKey } from '../lib/jwk.ts'
-import type { UnverifiedJws } from '../lib/jws.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import { type CredentialKind, REFERENCE_PREFIX } from './contract.ts'
+import { REFERENCE_PREFIX } from './contract.ts'
 import { ownAccessToken } from './kinds/own-access-token.ts'
 import { ownOpaqueToken } from './kinds/own-opaque-token.ts'
 import { ownTransactionToken } from './kinds/own-transaction-token.ts'
-import type { OwnSettings } from './own-token.ts'
+import type { OwnSettings, OwnTokenKind } from './own-token.ts'
 
 /** Seconds: no target's tokens live longer (targets/), and a token that says it does is none of ours. */
 export const MAX_TOKEN_LIFETIME = 86_400
@@ -38,7 +37,7 @@ export function ownIssuers(ourIssuer: string, published: unknown): readonly Trus
  * see to whom it was issued.
  */
 function ownTokens(
-  kind: CredentialKind<OwnSettings, UnverifiedJws>,
+  kind: OwnTokenKind,
   client: Mapping,
   ourIssuer: string,
   keys: readonly VerificationKey[],

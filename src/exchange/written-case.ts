@@ -10,7 +10,7 @@ import { writtenDetails, writtenFactsSchema, writtenName, writtenText, writtenTi
 
 const texts = z.array(writtenText, 'is a list of texts').max(100, 'has more than 100 members')
 const oneOrMore = z.union([writtenText, texts], 'is a text, or a list of texts')
-const members = z.record(z.string(), z.unknown(), 'is a mapping of claims')
+const members = z.record(z.string(), z.unknown(), 'is a mapping')
 
 /** What a token says: it is signed when the case is run, with a key that is thrown away, so that no secret lies in git. */
 const sampleToken = z.union(
@@ -53,6 +53,8 @@ const request = z
       scope: z.string('is a text: scopes, separated by spaces').optional(),
       authorization_details: writtenDetails.optional(),
       requested_token_type: writtenText.optional(),
+      request_details: members.optional(),
+      request_context: members.optional(),
       client_id: writtenText.optional(),
       time: writtenTime.optional(),
     },

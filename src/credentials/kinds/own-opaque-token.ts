@@ -4,7 +4,7 @@ import { isOpaqueText } from '../../lib/opaque-text.ts'
 import { Refusal } from '../../refusal.ts'
 import { type CredentialKind, REFERENCE_PREFIX } from '../contract.ts'
 import { checkedEnd, ownFacts } from '../own-token.ts'
-import { ACCESS_TOKEN_TYPE, accessTokenOf } from './own-access-token.ts'
+import { ACCESS_TOKEN_TYPE, accessTokenClaims } from './own-access-token.ts'
 
 /**
  * An opaque access token of ours that comes back. What it stands for is as we wrote it, so that there is no signature to
@@ -33,7 +33,7 @@ export const ownOpaqueToken: CredentialKind<Record<string, never>, string> = {
     const claims = await references.claimsOf(hashOf(token))
     if (claims === undefined)
       throw new Refusal('token_unknown', 'no opaque token with this hash was issued here, or it has long expired')
-    return ownFacts(NO_HEADER, claims, checkedEnd(claims, issuer, now), accessTokenOf(claims))
+    return ownFacts({ header: NO_HEADER, claims }, checkedEnd(claims, issuer, now), accessTokenClaims)
   },
 }
 

@@ -68,10 +68,11 @@ await server.apply(
   document('Target', 'bound', { audience: 'urn:bound', tokens: [{ kind: 'access-token', binding: 'dpop' }] }),
   document('Target', 'detailed', { audience: 'urn:detailed', authorizationDetails: [{ type: 'batch' }] }),
   document('Target', 'guarded', { audience: 'urn:guarded', ...targetless }),
+  document('Target', 'domain', { audience: 'urn:domain', tokens: [{ kind: 'transaction-token' }] }),
   document('Target', 'rsa', { audience: 'urn:rsa', tokens: [{ kind: 'access-token', algorithm: 'RS256' }] }),
   document('Policy', 'checkout-more', {
     clients: ['checkout'],
-    targets: ['closed', 'forbidden', 'renamed', 'bound', 'rsa', 'detailed'],
+    targets: ['closed', 'forbidden', 'renamed', 'bound', 'domain', 'rsa', 'detailed'],
   }),
   document('Policy', 'once', { clients: ['once'], targets: ['orders'], scopes: ['orders:read'] }),
   document('Policy', 'never', { effect: 'forbid', targets: ['forbidden'] }),
@@ -215,6 +216,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['binding_required', REQUEST, ask(() => ({ audience: 'urn:bound' }))],
   ['authentication_insufficient', REQUEST, ask(() => ({ audience: 'urn:guarded' }))],
   ['no_lifetime_left', REQUEST, ask(() => token({ exp: clock.seconds() - 5 }))],
+  ['token_unfit', REQUEST, ask(() => ({ audience: 'urn:domain' }))],
 ]
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */

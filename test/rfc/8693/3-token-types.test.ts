@@ -17,7 +17,7 @@ await server.apply(
 )
 
 const UNSUPPORTED = { error: 'invalid_request', reason: 'token_type_unsupported' } as const
-const TYPES = ['refresh_token', 'saml1', 'saml2', 'id-jag', 'txn_token', 'self_signed', 'unsigned_json', 'JWT'].map(
+const TYPES = ['refresh_token', 'saml1', 'saml2', 'id-jag', 'self_signed', 'unsigned_json', 'JWT'].map(
   (name) => `urn:ietf:params:oauth:token-type:${name}`,
 )
 const FOREIGN = [
@@ -41,10 +41,11 @@ describe('RFC 8693 §3: token type identifiers', () => {
     await expectRefusal(server, await server.exchange(form), UNSUPPORTED)
   })
 
-  it('TE-30 takes no foreign JWT as an access token of ours, and no JWT as a certificate', async () => {
+  it('TE-30 takes no foreign JWT as an access token or a transaction token of ours, and no JWT as a certificate', async () => {
     const labelled = async (type: string) => server.exchange({ subject_token_type: type })
     const ours = { error: 'invalid_request', reason: 'issuer_unknown' } as const
-    await expectRefusal(server, await labelled(TYPE.accessToken), ours)
+    for (const type of [TYPE.accessToken, TYPE.transactionToken])
+      await expectRefusal(server, await labelled(type), ours)
     const certificate = { error: 'invalid_request', reason: 'token_malformed' } as const
     await expectRefusal(server, await labelled('urn:ietf:params:oauth:token-type:mtls'), certificate)
   })
@@ -56,6 +57,11 @@ describe('RFC 8693 §3: token type identifiers', () => {
       await expectRefusal(server, answer, { error: 'invalid_request', reason: 'requested_type_unsupported' })
     },
   )
+
+  it('TE-31 issues no transaction token where the target has none', async () => {
+    const answer = await server.exchange({ requested_token_type: TYPE.transactionToken, scope: 'orders:read' })
+    await expectRefusal(server, answer, { error: 'invalid_request', reason: 'requested_type_unsupported' })
+  })
 
   it.each(['urn:ietf:params:oauth:client-assertion-type:saml2-bearer'])(
     'JC-09 takes no client assertion of the type %s',

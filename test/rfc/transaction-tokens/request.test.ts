@@ -17,6 +17,7 @@ await server.apply(
     defaultScopes: ['do'],
     tokens: [{ kind: 'transaction-token' }],
   }),
+  document('Target', 'second', { audience: 'second.example', scopes: ['do'], tokens: [{ kind: 'transaction-token' }] }),
   document('Target', 'observing', {
     audience: 'observing.example',
     scopes: ['do'],
@@ -50,7 +51,7 @@ await server.apply(
   }),
   document('Policy', 'gateway-at-others', {
     clients: ['gateway'],
-    targets: ['plain', 'observing', 'wide'],
+    targets: ['plain', 'second', 'observing', 'wide'],
     subject: { issuers: ['people'] },
     scopes: ['do'],
     delegation: { mode: 'delegate' },
@@ -101,7 +102,7 @@ describe('§11.1: the six parameters', () => {
   })
 
   it('TX-02, TX-11: two trust domains are refused', async () => {
-    await refused({ audience: [PLAIN, 'unscoped.example'], scope: 'do', request_details: undefined }, 'token_unfit')
+    await refused({ audience: [PLAIN, 'second.example'], scope: 'do', request_details: undefined }, 'token_unfit')
   })
 
   it('TX-10: another grant cannot ask for one', async () => {
@@ -164,6 +165,28 @@ describe('§11.1: request_details and request_context', () => {
       { text: 'x'.repeat(3000), more: 'x'.repeat(3000) },
     ])
       await expectRefusal(server, await ask(bad), { ...REQUEST, reason: 'token_unfit' })
+  })
+
+  it('TX-24: an administrator is told why no token came of it', async () => {
+    const parameters = {
+      ...{
+        grant_type: TYPE.exchange,
+        requested_token_type: TYPE.transactionToken,
+        audience: DOMAIN,
+        scope: 'orders.place',
+      },
+      ...{ subject_token: shop.user(), subject_token_type: TYPE.jwt, request_details: '{}', ...shop.as('gateway') },
+    }
+    const { json } = await server.adminSend(
+      'POST',
+      '/admin/v1/explain',
+      { parameters },
+      {
+        Authorization: `Bearer ${server.adminToken}`,
+      },
+    )
+    expect(json).toMatchObject({ verdict: 'refused', reason: 'token_unfit', stage: 'token' })
+    expect(json['sentence']).toContain('request_details lacks order')
   })
 
   it('TX-24: a target without a schema takes nothing, and says so', async () => {

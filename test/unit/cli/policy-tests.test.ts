@@ -96,8 +96,11 @@ const refused = (reason: string) => ({ verdict: 'refused', reason })
 const PERMITTED = { verdict: 'permitted' }
 
 /** Runs one case, and answers what the command says of it. */
-async function tested(each: object): Promise<{ code: number; result: ReturnType<typeof JSON.parse> }> {
-  const path = folder({ 'a.test.yaml': cases({ name: 'it', ...each }) })
+async function tested(
+  each: object,
+  ...more: readonly Document[]
+): Promise<{ code: number; result: ReturnType<typeof JSON.parse> }> {
+  const path = folder({ 'a.test.yaml': cases({ name: 'it', ...each }) }, [...documents, ...more])
   const { code, out, err } = await cambist('test', '-f', path, '--output', 'json')
   if (out === '') throw new Error(err)
   return { code, result: JSON.parse(out).cases[0] }
@@ -213,6 +216,29 @@ describe('a sample token', () => {
     const { code, result } = await tested({ request, expect: refused(reason) })
     expect(result).toMatchObject({ verdict: 'refused', reason, stage, passed: true })
     expect(code).toBe(0)
+  })
+
+  it('says what a transaction is about, which its target must take', async () => {
+    const buying = [
+      document('Target', 'domain', {
+        audience: 'cambist.example',
+        scopes: ['buy'],
+        tokens: [{ kind: 'transaction-token', tctx: { type: 'object', properties: { item: { type: 'string' } } } }],
+      }),
+      document('Policy', 'job-buys', { clients: ['job'], targets: ['domain'], scopes: ['buy'] }),
+    ]
+    const asked = (request_details: object) =>
+      job(
+        {},
+        {
+          ...{ audience: 'cambist.example', scope: 'buy', request_details },
+          requested_token_type: 'urn:ietf:params:oauth:token-type:txn_token',
+        },
+      )
+    const good = await tested({ request: asked({ item: 'book' }), expect: PERMITTED }, ...buying)
+    expect(good.result.misses).toEqual([])
+    const { result } = await tested({ request: asked({ item: 7 }), expect: refused('token_unfit') }, ...buying)
+    expect(result).toMatchObject({ stage: 'token', passed: true })
   })
 
   it('ends when its credential does, though the rules would let it live longer', async () => {
