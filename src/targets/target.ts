@@ -110,8 +110,17 @@ function fieldsOf({ algorithms: signed = new Set(algorithms.keys()), bindings: b
   }
 }
 
-/** The `spec` of a Target document, for the token kinds that there are. */
-export function targetSchema(tokenKinds: readonly TokenKindForm[]) {
+/** The `spec` of a Target document, for the token kinds that there are. It costs more than a document that is read by it, so each register has one. */
+export function targetSchema(tokenKinds: readonly TokenKindForm[]): TargetSchema {
+  const schema = schemas.get(tokenKinds) ?? schemaFor(tokenKinds)
+  schemas.set(tokenKinds, schema)
+  return schema
+}
+
+type TargetSchema = ReturnType<typeof schemaFor>
+const schemas = new WeakMap<readonly TokenKindForm[], TargetSchema>()
+
+function schemaFor(tokenKinds: readonly TokenKindForm[]) {
   const kindNames = tokenKinds.map((kind) => kind.name).join(', ')
   const profiles = tokenKinds.map((kind) =>
     z.strictObject({

@@ -1,10 +1,15 @@
 /** SVIDs of ours (spiffe.md §3, §4; wimse.md §3), and a second server that knows nothing of the first but its bundle. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { importJWK, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, vi } from 'vitest'
+import { parse } from 'yaml'
 import { jwtSvidClaims } from '../../src/tokens/kinds/jwt-svid.ts'
 import { witClaims } from '../../src/tokens/kinds/wit.ts'
 import { type Answer, baseDocuments, document, type Form, startCambist, type TestServer } from '../harness/cambist.ts'
 import { asSubject, BEHIND_PROXY, behindProxy, svidOf as certificateOf } from '../harness/certificates.ts'
+import { corpus } from '../harness/corpora.ts'
+import { type Schema, schemaFaults } from '../harness/json-schema.ts'
 import { createRoot } from '../harness/pki.ts'
 import { dpop, proofJwk, wpt } from '../harness/proofs.ts'
 import { expectRefusal, refusal } from '../harness/refusal.ts'
@@ -18,6 +23,7 @@ const away = await startCambist({
   env: { CAMBIST_TRUST_DOMAIN: 'away.example', CAMBIST_INSECURE_FETCH: new URL(home.issuer).host },
 })
 
+const spiffe = corpus('spiffe')
 const WIT = 'urn:cambist:token-type:wit'
 const REQUEST = { status: 400, error: 'invalid_request' } as const
 const MESH = "'spiffe://prod.example/ns/' + subject.namespace + '/sa/' + subject.serviceaccount"
@@ -153,6 +159,14 @@ describe('a JWT-SVID of ours', () => {
       changes: ['identity', 'authority'],
       jti: answer.id,
     })
+  })
+
+  it.skipIf(spiffe === undefined)('S-40 to S-46: is valid by the schema that SPIFFE publishes', async () => {
+    const schema = parse(readFileSync(join(spiffe ?? '', 'JWT-SVID.schema'), 'utf8')) as Schema
+    const { $schema: _, ...rules } = schema
+    const { header, claims: payload } = decode(await svidOf({ audience: 'urn:es384' }))
+    expect(schemaFaults(rules, { header, payload }, rules)).toEqual([])
+    expect(schemaFaults(rules, { header: { ...header, alg: 'EdDSA' }, payload }, rules)).toHaveLength(1)
   })
 
   it.each([

@@ -63,6 +63,15 @@ describe('migrations', () => {
     )
   })
 
+  it('take a signing key of a program that knows of no uses for one of those that were there before: for /jwks', async () => {
+    const database = await testDatabase()
+    await database.query(`INSERT INTO cambist.signing_keys (kid, algorithm, public_jwk, backend, wrapped, created_at, active_at)
+      VALUES ('old', 'ES256', '{}', 'local', '', 0, 0)`)
+    const { states, close } = await openDatabase({ address: database.address })
+    onTestFinished(close)
+    expect((await states.load()).keys).toMatchObject([{ kid: 'old', use: 'sig' }])
+  })
+
   it('leave nothing of a file that fails', async () => {
     const database = await testDatabase()
     const files = await copyOfMigrations()
