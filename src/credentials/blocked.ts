@@ -7,7 +7,8 @@ import { hashesOf, otherThumbprint } from './spellings.ts'
 
 /**
  * Whoever is blocked takes part in nothing, in whatever position he stands and whatever names him: himself, his issuer, this
- * credential of his, a key that the request proves or that his token is bound to, an actor or a client that it names (T22). Throws Refusal `blocked`.
+ * credential of his, a key that the request proves or that his token is bound to, an actor or a client that it names (T22).
+ * Throws Refusal `blocked`.
  */
 export function checkNotBlocked(
   party: Identified,

@@ -14,31 +14,35 @@ const MOST_KEPT = 3
  * are taken, which is how one is replaced.
  */
 export function dpopNonces(keys: readonly Buffer[], { required }: Pick<DpopNonces, 'required'>): DpopNonces {
-  if (keys.length === 0) throw new Error('no key for nonces')
-  const made = new Map<number, readonly Buffer[]>()
+  const [first, ...others] = keys
+  if (first === undefined) throw new Error('no key for nonces')
+  const made = new Map<number, readonly [string, ...string[]]>()
   /** One of each key, kept: the same minute is asked for again and again. */
-  const madeIn = (period: number): readonly Buffer[] => {
+  const madeIn = (period: number): readonly [string, ...string[]] => {
     const known = made.get(period)
     if (known !== undefined) return known
     if (made.size >= MOST_KEPT) made.clear()
-    const nonces = keys.map((key) => Buffer.from(nonceOf(key, period)))
+    const nonces = [nonceOf(first, period), ...others.map((key) => nonceOf(key, period))] as const
     made.set(period, nonces)
     return nonces
   }
   return {
     required,
-    fresh: (now) => String(madeIn(Math.floor(now / PERIOD))[0]),
+    fresh: (now) => madeIn(Math.floor(now / PERIOD))[0],
     lastSecond(nonce, now) {
       const bytes = Buffer.from(nonce, 'base64url')
       if (bytes.length !== PERIOD_BYTES + MAC_BYTES) return undefined
       const period = bytes.readUInt32BE()
       // Of this period or the last; and of the next, where the clock of the process that made it is ahead of ours.
       if (Math.abs(period - Math.floor(now / PERIOD)) > 1) return undefined
-      const written = Buffer.from(nonce)
-      const isOurs = (one: Buffer) => one.length === written.length && timingSafeEqual(one, written)
-      return madeIn(period).some(isOurs) ? (period + 2) * PERIOD : undefined
+      return madeIn(period).some((one) => isSame(one, nonce)) ? (period + 2) * PERIOD : undefined
     },
   }
+}
+
+function isSame(one: string, other: string): boolean {
+  const [mine, theirs] = [Buffer.from(one), Buffer.from(other)]
+  return mine.length === theirs.length && timingSafeEqual(mine, theirs)
 }
 
 function nonceOf(key: Buffer, period: number): string {
