@@ -24,7 +24,7 @@ const RANKS: Readonly<Record<string, number>> = {
   documents: 5,
   entities: 6,
   exchange: 6,
-  issued: 6.5,
+  issued: 7,
   storage: 7,
   telemetry: 7,
   server: 7,

@@ -75,7 +75,9 @@ export const clientSchema = z.strictObject({
     .max(1000, 'has more than 1000 members')
     .optional()
     .describe('Instead of authentication: every workload that matches one of these is this client'),
-  audiences: texts.optional().describe('Audiences that mean this client: tokens of ours for them it may exchange'),
+  audiences: texts
+    .optional()
+    .describe('Audiences that mean this client: tokens of ours for them it may exchange and introspect'),
   grants: z
     .array(z.enum(grants, `is one of ${grants.join(', ')}`))
     .optional()

@@ -245,6 +245,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly sources?: readonly KeyMember[]
   /** Its credentials are taken with a proven key alone, and are dear to read: they are not read for whoever proves none, nor where no issuer has them (T38). */
   readonly dear?: true
+  /** What its credentials begin with, and those of no other kind do: it reads no others, and nobody else reads these. */
+  readonly prefix?: string
   /** Other kinds know more of credentials that both could take, and go before it. */
   readonly general?: true
   /** No document can say it: its one issuer is ours. */

@@ -65,7 +65,7 @@ export function found(presented: Presented, { kinds, issuers, possession }: Look
   let told: Told | undefined
   let read: AnyCredentialKind['read'] | undefined
   let reading: unknown
-  for (const kind of answering) {
+  for (const kind of readersOf(token, answering)) {
     try {
       if (kind.dear) checkWorthReading(kind, issuers, possession)
       if (kind.read !== read) {
@@ -95,6 +95,13 @@ export function found(presented: Presented, { kinds, issuers, possession }: Look
   if (met !== undefined) return met
   if (told instanceof Refusal) throw told
   throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
+}
+
+/** Those of the kinds that could read a credential that begins so: to have another try costs more than to look. */
+function readersOf(token: string, answering: readonly AnyCredentialKind[]): readonly AnyCredentialKind[] {
+  if (answering.length === 1 || answering.every(({ prefix }) => prefix === undefined)) return answering
+  const known = answering.filter(({ prefix }) => prefix !== undefined && token.startsWith(prefix))
+  return known.length > 0 ? known : answering.filter(({ prefix }) => prefix === undefined)
 }
 
 function answeringIn(position: Position, { ofTokens, ofClients, ofAssertions }: CredentialKinds) {

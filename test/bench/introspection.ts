@@ -26,7 +26,7 @@ interface Row {
   readonly cambist: Sample[]
 }
 
-const documents = (world: World): readonly object[] => [
+export const documents = (world: World): readonly object[] => [
   {
     ...{ apiVersion: 'cambist/v1', kind: 'Target', metadata: { name: 'vault' } },
     spec: {

@@ -16,6 +16,7 @@ export const ownOpaqueToken: CredentialKind<Record<string, never>, string> = {
   format: 'opaque',
   tokenTypes: [ACCESS_TOKEN_TYPE],
   settings: z.strictObject({}),
+  prefix: REFERENCE_PREFIX,
   builtIn: true,
 
   // Its issuer is found by how it begins (lookUp): it names nobody.
