@@ -160,9 +160,15 @@ describe('a server with the new kinds', async () => {
     document('Client', 'alice', { workloads: [{ issuer: 'town-hall', ids: ['alice'] }] }),
     document('Target', 'railway', {
       audience: 'https://railway.example',
+      authorizationDetails: [{ type: 'ride' }],
       tokens: [{ kind: 'ticket', lifetime: '1m', seat: 'window' }],
     }),
-    document('Policy', 'alice-rides', { clients: ['alice'], targets: ['railway', 'orders'], scopes: ['orders:read'] }),
+    document('Policy', 'alice-rides', {
+      clients: ['alice'],
+      targets: ['railway', 'orders'],
+      scopes: ['orders:read'],
+      authorizationDetails: [{ type: 'ride' }],
+    }),
   )
   const asked = (bearer = 'alice', key = notary) => ({
     subject_token: written(us, clock.seconds() + 120, bearer, key),
@@ -192,6 +198,11 @@ describe('a server with the new kinds', async () => {
     const { header, claims } = decode(String(answer.body['access_token']))
     expect(header).toMatchObject({ typ: 'ticket+jwt', alg: 'ES256' })
     expect(claims).toMatchObject({ seat: 'window', aud: 'https://railway.example' })
+  })
+
+  it('grants no authorization details in a kind of token that does not carry them (RA-03)', async () => {
+    const wanted = { audience: 'https://railway.example', requested_token_type: ticket.tokenType }
+    await refusal(server, { ...asked(), ...wanted, authorization_details: '[{"type":"ride"}]' }, 'token_unfit')
   })
 
   it('puts the new kind to every check of the pipeline', async () => {

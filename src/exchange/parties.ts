@@ -5,7 +5,7 @@ import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, type Leniency, type Possession } from '../credentials/contract.ts'
 import { type Identified, identify, type Trusting } from '../credentials/identify.ts'
-import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
+import { CLIENT_ASSERTION_TYPE, ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
 import { type ProvenAt, possessionOf } from '../credentials/possession.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
@@ -151,8 +151,12 @@ async function subjectOf(
   if (authenticated === undefined)
     throw new Refusal('client_required', 'client credentials are asked for without client authentication')
   witness.subject(authenticated)
-  return authenticated
+  return isProofAlone(authenticated) ? { ...authenticated, expiresAt: Number.POSITIVE_INFINITY } : authenticated
 }
+
+/** A registered client's own assertion says until when it may be presented, and not how long its client lives (P-11). */
+const isProofAlone = ({ issuer, tokenType }: Identified): boolean =>
+  issuer.name === CLIENTS_ISSUER && tokenType === CLIENT_ASSERTION_TYPE
 
 function toldOf(party: Identified, witness: Witness): void {
   witness.presented(party)

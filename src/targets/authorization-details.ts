@@ -119,7 +119,7 @@ const isText = (value: Json | undefined): value is string =>
 /** An empty list could be read as nothing, and as anything. */
 const isDetailValue = (value: Json): value is DetailValue =>
   isText(value) ||
-  typeof value === 'number' ||
+  (typeof value === 'number' && Number.isFinite(value)) ||
   typeof value === 'boolean' ||
   (Array.isArray(value) && value.length > 0 && value.length <= MAX.texts && value.every(isText))
 

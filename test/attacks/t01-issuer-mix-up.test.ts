@@ -31,7 +31,7 @@ await server.apply(
   document('Policy', 'east-reads-orders', { clients: ['east-checkout'], targets: ['orders'], scopes: ['orders:read'] }),
 )
 
-describe('T1 issuer mix-up', () => {
+describe('T1 issuer mix-up (JB-04, JV-04)', () => {
   it('grants a token of the right issuer and key, so that the refusals below mean something', async () => {
     expect((await server.exchange()).status).toBe(200)
     expect((await server.exchange({ subject_token: east.token() })).status).toBe(200)

@@ -56,7 +56,7 @@ function secretsOf({ publicKey, jwk }: SigningKey): [string, string | Buffer][] 
   ]
 }
 
-describe('T2 algorithm confusion', () => {
+describe('T2 algorithm confusion (JB-01, JV-02)', () => {
   it('grants what is signed as it should be, so that the refusals below mean something', async () => {
     for (const token of [
       cluster.token(),

@@ -12,7 +12,7 @@ await server.apply(
 
 const WORDS = ['none', 'None', 'NONE', 'nONE', 'noné', ' none', 'none\u0009', '', 'null']
 
-describe('T3 alg: none', () => {
+describe('T3 alg: none (JB-01, JV-02)', () => {
   describe.each(WORDS)('the word %j', (alg) => {
     it('is refused under the signature of the right key', async () => {
       await refusal(server, { subject_token: cluster.token({}, {}, { alg }) }, 'algorithm_refused')

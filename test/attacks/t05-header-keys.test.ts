@@ -28,7 +28,7 @@ const lured = `http://127.0.0.1:${(lure.address() as AddressInfo).port}`
 
 const CERTIFICATE = evil.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
 
-describe('T5 keys in the header', () => {
+describe('T5 keys in the header (JV-03, JB-06)', () => {
   it.each([
     ['jwk', { jwk: evil.jwk }],
     ['jwk without kid', { jwk: evil.jwk, kid: undefined }],

@@ -63,7 +63,7 @@ const OTHERS: [string, unknown][] = [
   ['a prototype member', '__proto__'],
 ]
 
-describe('T8 audience of a subject token', () => {
+describe('T8 audience of a subject token (JB-05, JV-06)', () => {
   it.each(MALFORMED)('refuses %s', async (_, aud) => {
     await refusal(server, { subject_token: cluster.token({ aud }) }, 'claim_malformed')
   })
@@ -125,7 +125,7 @@ describe('T8 audience of a subject token', () => {
   })
 })
 
-describe('T8 audience of a client assertion', () => {
+describe('T8 audience of a client assertion (JC-03, JB-05)', () => {
   it('is exactly our issuer, alone', async () => {
     expect((await server.exchange(asserted(us))).status).toBe(200)
     expect((await server.exchange(asserted([us]))).status).toBe(200)

@@ -44,7 +44,7 @@ function respelt(text: string): string {
 const signed = (input: string) =>
   `${input}.${algorithms.get('RS256')?.sign(cluster.key.privateKey, Buffer.from(input)).toString('base64url')}`
 
-describe('T11 one token has one spelling', () => {
+describe('T11 one token has one spelling (JV-01, JB-10)', () => {
   it('takes the one, so that the refusals below mean something', async () => {
     const { header, claims } = loose()
     expect((await server.exchange({ subject_token: signed(`${header}.${claims}`) })).status).toBe(200)
@@ -88,6 +88,7 @@ describe('T11 one token has one spelling', () => {
     ['the word Bearer', (token) => `Bearer ${token}`],
     ['a fourth segment', (token) => `${token}.AAAA`],
     ['a fifth segment', (token) => `${token}.AAAA.AAAA`],
+    ['an encrypted token (JB-03)', () => `${segment({ alg: 'dir', enc: 'A256GCM' })}..AAAA.AAAA.AAAA`],
     ['a dot before it', (token) => `.${token}`],
     ['a dot behind it', (token) => `${token}.`],
     ['two dots within', (token) => token.replace('.', '..')],

@@ -143,7 +143,7 @@ describe('T12 size of tokens and parameters', () => {
     )
   })
 
-  it('refuses a name that stands twice, however it is written and however deep', async () => {
+  it('JV-06 refuses a name that stands twice, however it is written and however deep', async () => {
     const claims = JSON.stringify(cluster.claims())
     for (const more of [
       '"sub":"system:serviceaccount:shop:admin"',

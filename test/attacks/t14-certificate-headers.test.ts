@@ -73,7 +73,7 @@ const ALIASES = NAMES.flatMap((name) => [
   name.toUpperCase().replaceAll('-', '_'),
 ])
 
-describe('T14 certificate headers', () => {
+describe('T14 certificate headers (BC-06)', () => {
   it('take a good one from a trusted proxy, with its chain or without, and none as none', async () => {
     for (const lines of [fields, { 'Client-Cert': leaf }, {}]) {
       const { status, id } = await exchange(trusting, lines)

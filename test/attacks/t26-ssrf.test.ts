@@ -17,7 +17,7 @@ function codeOf(url: string): string {
   }
 }
 
-describe('a URL', () => {
+describe('a URL (JB-06)', () => {
   it.each([
     'https://issuer.example/jwks',
     'https://issuer.example:8443/a?b=c',

@@ -135,7 +135,7 @@ describe('WIT with WPT (W-30 to W-48)', () => {
     expect(await server.record(answer.id)).toMatchObject({ authentication: 'workload_identity_token' })
   })
 
-  it('is presented again with another proof, and never with the same (W-46)', async () => {
+  it('is presented again with another proof, and never with the same (W-46, RP-06)', async () => {
     const token = prod.wit('svc', holder)
     const form = { subject_token: cluster.token() }
     const once = await ask(server, form, (body) => witAndWpt(server, holder, token, body, { jti: 'once' }))

@@ -97,7 +97,7 @@ describe('RFC 7521 §4.1: an assertion as the grant', () => {
     },
   )
 
-  it('AF-04: gives no refresh token, and takes the same assertion again while it is valid', async () => {
+  it('AF-04, BC-02: gives no refresh token, and takes the same assertion again while it is valid', async () => {
     const assertion = cluster.token()
     for (const _ of ['once', 'again']) {
       const answer = await grant(assertion)

@@ -59,7 +59,7 @@ describe('RFC 7523 §2.2, §3: a good assertion', () => {
     ['other letters', 'Client-Authentication+JWT'],
     ['JWT', 'JWT'],
     ['none', undefined],
-  ])('JC-06 JV-07 may be typed: %s', async (_, typ) => {
+  ])('JC-06 JC-08 JV-07 may be typed: %s', async (_, typ) => {
     expect((await withAssertion(make({}, { typ }))).status).toBe(200)
   })
 
@@ -189,7 +189,7 @@ describe('RFC 7523 §3: what an assertion must say', () => {
 })
 
 describe('RFC 7523 §3: signatures and keys', () => {
-  it('T1 refuses the key of another client, and one that is nobody’s', async () => {
+  it('JC-10 T1 refuses the key of another client, and one that is nobody’s', async () => {
     for (const key of [single, new SigningKey('ES256')]) {
       const borrowed = { ...CLIENT, reason: 'signature_invalid' } as const
       await expectRefusal(server, await withAssertion(make({}, { kid: gateway.kid }, key)), borrowed)

@@ -16,7 +16,7 @@ const metadata = async (path = OAUTH) => (await (await server.get(path)).json())
 const keysOf = async () => ((await (await server.get('/jwks')).json()) as { keys: Record<string, unknown>[] }).keys
 
 describe('RFC 8414 §2: authorization server metadata', () => {
-  it('MD-01 names exactly the issuer', async () => {
+  it('MD-01 JC-05 names exactly the issuer, which is the audience of assertions', async () => {
     expect((await metadata())['issuer']).toBe(server.issuer)
   })
 
@@ -47,6 +47,11 @@ describe('RFC 8414 §2: authorization server metadata', () => {
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['ES256', 'RS256'],
     })
+  })
+
+  it('JC-07 has no endpoint for pushed requests, nor any other that takes client assertions for another audience', async () => {
+    expect(await metadata()).not.toHaveProperty('pushed_authorization_request_endpoint')
+    expect((await fetch(`${server.issuer}/par`, { method: 'POST' })).status).toBe(404)
   })
 
   it('MD-04 TE-100 says which grants and which client authentication there are, and no other', async () => {

@@ -141,6 +141,7 @@ describe('RFC 9396 §5: what is refused', () => {
     ['an empty list', JSON.stringify([{ ...PAYMENT, actions: [] }])],
     ['a list with a number', JSON.stringify([{ ...PAYMENT, actions: ['initiate', 1] }])],
     ['a number as text', JSON.stringify([{ ...PAYMENT, amount: '12' }])],
+    ['a number that is none', '[{"type":"payment","actions":["initiate"],"amount":1e400}]'],
     ['null', JSON.stringify([{ ...PAYMENT, currency: null }])],
     ['an object inside', JSON.stringify([{ ...PAYMENT, currency: { code: 'EUR' } }])],
     ['a missing member', JSON.stringify([{ type: 'payment', amount: 1 }])],

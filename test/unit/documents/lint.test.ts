@@ -33,6 +33,8 @@ const svids = (name: string, trustDomain: string): Document =>
     keys: { bundle: { url: 'https://spire.example/' } },
   })
 
+const DETAILED = { authorizationDetails: [{ type: 'payment', members: { actions: 'texts', amount: 'number' } }] }
+
 type Row = readonly [what: string, documents: readonly Document[], expected: string]
 
 describe('rules that can never match', () => {
@@ -41,6 +43,27 @@ describe('rules that can never match', () => {
       'a grant that its clients have not',
       withThese(permit('p', { grants: ['jwt-bearer'] })),
       'Policy p spec.grants[0]: no client of this rule may use jwt-bearer: their `grants` are token-exchange',
+    ],
+    [
+      'a type of authorization details that its targets do not know',
+      withThese(changed(target, DETAILED), permit('p', { authorizationDetails: [{ type: 'paymnt' }] })),
+      'Policy p spec.authorizationDetails[0].type: paymnt can never be granted: no target of this rule knows the type; did you mean payment?',
+    ],
+    [
+      'a limit of a member that the type has not',
+      withThese(
+        changed(target, DETAILED),
+        permit('p', { authorizationDetails: [{ type: 'payment', members: { amonut: 5 } }] }),
+      ),
+      'Policy p spec.authorizationDetails[0].members.amonut: can never be met: the type payment has no member amonut; did you mean amount?',
+    ],
+    [
+      'a number as the limit of texts',
+      withThese(
+        changed(target, DETAILED),
+        permit('p', { authorizationDetails: [{ type: 'payment', members: { actions: 5, amount: 5 } }] }),
+      ),
+      'Policy p spec.authorizationDetails[0].members.actions: can never be met: actions is texts, which this is no limit of',
     ],
     [
       'a kind of token that its targets have not',
