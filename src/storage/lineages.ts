@@ -44,7 +44,7 @@ export async function livingIn(pool: pg.Pool, lineage: string, now: number): Pro
          SELECT seq, jti, body, decided_at, granted FROM cambist.records WHERE lineage = $1 AND outcome = 'granted'
          UNION ALL
          SELECT seq, jti, body, decided_at, granted FROM cambist.records
-         WHERE id = CASE WHEN $1 ~ '^[0-9a-f-]{36}$' THEN $1::uuid END AND outcome = 'granted'
+         WHERE id = CASE WHEN $1 ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN $1::uuid END AND outcome = 'granted'
        ) t
      ) r
      WHERE r.ends + make_interval(secs => $3) > $2 AND r.jti IS NOT NULL

@@ -13,6 +13,8 @@ export interface TokenKindForm {
   readonly name: string
   /** The token type URI. */
   readonly tokenType: string
+  /** `reference`: it is not signed, and says nothing by itself. */
+  readonly form?: 'reference'
   /** `jwt` where it says nothing. */
   readonly format?: string
   readonly unbound?: true
@@ -234,6 +236,11 @@ function compileProfile(
     faults.push({
       path: `${path}.kind`,
       message: `there is no token kind ${kind}; there are ${tokenKinds.map((each) => each.name).join(', ')}`,
+    })
+  if (revocable === true && form?.form === 'reference')
+    faults.push({
+      path: `${path}.revocable`,
+      message: `a token of kind ${kind} names no status list: its service asks by introspection, which says at once what was revoked. Leave it out`,
     })
   const mapped: (readonly [string, Mapping])[] = []
   for (const [claim, source] of Object.entries(claims ?? {})) {

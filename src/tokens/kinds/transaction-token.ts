@@ -52,6 +52,8 @@ export const transactionToken: TokenKind = {
   format: 'jwt',
   tokenType: 'urn:ietf:params:oauth:token-type:txn_token',
   usage: 'N_A',
+  // Receivers find them in /jwks, and nothing else that is signed by such a key (TX-70).
+  keyUse: 'txn',
   bindings: ['none'],
   settings,
   ownClaims: ['txn', 'scope', 'req_wl', 'tctx', 'rctx', 'act', 'cnf', 'client_id'],
@@ -87,10 +89,13 @@ export const transactionToken: TokenKind = {
 }
 
 /** What a transaction token has, and its request must have said (TX-02, TX-11): an unsaid purpose is none, and no unlimited one (TX-23). */
-function checkAsked({ facts: { tokenType, scopes: asked }, audience, permission: { scopes } }: Mintable): void {
+function checkAsked({ facts: { tokenType, scopes: asked }, audience, permission }: Mintable): void {
+  const { scopes, authorizationDetails } = permission
   if (tokenType === undefined) throw unfit('the request does not say in requested_token_type that it is for one')
   if (typeof audience !== 'string') throw unfit('it is for one trust domain, and the request names several audiences')
   if (asked.length === 0) throw unfit('the request does not say in scope what it is for')
+  if (authorizationDetails.length > 0)
+    throw unfit('it says in tctx what it is about, and has no authorization_details; leave them out')
   if (scopes.length === 0) throw unfit('no scope is granted, so that it would be for nothing')
 }
 
