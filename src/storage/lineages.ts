@@ -122,7 +122,7 @@ async function livingOf(
          SELECT decided_at, granted FROM cambist.records WHERE lineage = l.lineage AND outcome = 'granted'
          UNION ALL
          SELECT decided_at, granted FROM cambist.records
-         WHERE id = CASE WHEN l.lineage ~ '^[0-9a-f-]{36}$' THEN l.lineage::uuid END AND outcome = 'granted'
+         WHERE id = CASE WHEN l.lineage ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN l.lineage::uuid END AND outcome = 'granted'
        ) t
      ) r
      WHERE r.ends > $2 AND NOT EXISTS (SELECT FROM cambist.revocations v WHERE v.what = 'lineage' AND v.value = l.lineage)
