@@ -174,8 +174,8 @@ export async function openWorkloads(
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  const { hosts, clientCertificates: certificates } = config
-  return { door: await workloadsDoor({ road, hosts, certificates, onFailure: events.failed }), ledger }
+  const { hosts, clientCertificates: certificates, entraTenant } = config
+  return { door: await workloadsDoor({ road, hosts, certificates, entraTenant, onFailure: events.failed }), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */

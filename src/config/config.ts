@@ -24,6 +24,7 @@ export interface Config {
   readonly listen: Address
   readonly tls: TlsFiles | undefined
   readonly clientCertificates: ClientCertificates
+  readonly entraTenant: string | undefined
   readonly admin: {
     readonly listen: Address
     readonly hosts: ReadonlySet<string>
@@ -43,6 +44,8 @@ export interface Config {
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+/** As MSAL writes it into a path: in lower case. */
+const TENANT = /^[a-z0-9]([a-z0-9.-]{0,126}[a-z0-9])?$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
 /** Reads and checks the whole. Throws Faults with every fault at once; their paths are variable names. */
@@ -64,6 +67,12 @@ export function readConfig(env: Environment): Config {
   const tls = tlsFiles(env, 'CAMBIST_TLS_CERT', 'CAMBIST_TLS_KEY', fault)
   const mtlsListen = env.CAMBIST_MTLS_LISTEN === undefined ? undefined : address(env, 'CAMBIST_MTLS_LISTEN', '', fault)
   const clientCertificates = readClientCertificates(env, { listen: mtlsListen, tls }, fault)
+  const entraTenant = env.CAMBIST_ENTRA_TENANT
+  if (entraTenant !== undefined && !TENANT.test(entraTenant))
+    fault(
+      'CAMBIST_ENTRA_TENANT',
+      `${JSON.stringify(entraTenant)} is not a tenant: write a GUID or a domain name in lower case, such as shop.example`,
+    )
   const own = [issuer?.host ?? '', hostOf(clientCertificates.url)].filter((host) => host !== '')
   const hosts = new Set([...own, ...list(env.CAMBIST_HOSTS)])
   const dataDir = resolve(env.CAMBIST_DATA_DIR ?? '.cambist')
@@ -110,6 +119,7 @@ export function readConfig(env: Environment): Config {
     listen,
     tls,
     clientCertificates,
+    entraTenant,
     admin: {
       listen: adminListen,
       hosts: adminHosts(adminListen, list(env.CAMBIST_ADMIN_HOSTS)),

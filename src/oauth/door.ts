@@ -13,7 +13,9 @@ import type { Keyring } from '../keys/contract.ts'
 import { newId } from '../lib/ids.ts'
 import { Refusal } from '../refusal.ts'
 import { bundle, REFRESH_HINT } from './bundle.ts'
+import { type Dialect, standard } from './dialect.ts'
 import { createEngine } from './engine.ts'
+import { entra, entraMetadata, entraPaths } from './entra.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
 import { tokenEndpoint } from './token-endpoint.ts'
@@ -24,6 +26,8 @@ export interface WorkloadsDoor {
   readonly hosts: ReadonlySet<string>
   /** How client certificates come in. */
   readonly certificates: ClientCertificates
+  /** The tenant below which the token endpoint is answered in the shape of Entra's; undefined: nowhere. */
+  readonly entraTenant: string | undefined
   onFailure(id: string, error: unknown): void
 }
 
@@ -35,9 +39,11 @@ const ids = new WeakMap<IncomingMessage, string>()
  * any Host, and would name them in metadata (T6, T32, engine.md §3.1). The token endpoint is answered before Koa, by the
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
-export async function workloadsDoor({ road, hosts, certificates, onFailure }: WorkloadsDoor): Promise<RequestListener> {
+export async function workloadsDoor(options: WorkloadsDoor): Promise<RequestListener> {
+  const { road, hosts, certificates, entraTenant, onFailure } = options
   const exchangeToken = tokenEndpoint(road, certificates)
-  const throughEngine = await application(road, certificates, onFailure)
+  const dialects = dialectsOf(entraTenant)
+  const throughEngine = await application(options)
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
@@ -50,8 +56,9 @@ export async function workloadsDoor({ road, hosts, certificates, onFailure }: Wo
         'This host name is not served here. Use the one of the issuer, or have the administrator add it to CAMBIST_HOSTS.',
       )
     }
-    if (method === 'POST' && (url === TOKEN_PATH || url.startsWith(`${TOKEN_PATH}?`))) {
-      exchangeToken(message, response, id).catch((error: unknown) => {
+    const dialect = method === 'POST' ? dialects.get(pathOf(url)) : undefined
+    if (dialect !== undefined) {
+      exchangeToken(message, response, id, dialect).catch((error: unknown) => {
         onFailure(id, error)
         if (response.headersSent) response.destroy()
         else say(response, id, 500, FAILURE, 'server_error')
@@ -64,18 +71,27 @@ export async function workloadsDoor({ road, hosts, certificates, onFailure }: Wo
 }
 
 const TOKEN_PATH = '/token'
+
+/** Where tokens are asked for, and how. */
+const dialectsOf = (entraTenant: string | undefined): ReadonlyMap<string, Dialect> =>
+  new Map([
+    [TOKEN_PATH, standard],
+    ...(entraTenant === undefined ? [] : [[entraPaths(entraTenant).token, entra] as const]),
+  ])
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
-async function application(
-  road: Road,
-  certificates: ClientCertificates,
-  onFailure: WorkloadsDoor['onFailure'],
-): Promise<RequestListener> {
+async function application({ road, certificates, entraTenant, onFailure }: WorkloadsDoor): Promise<RequestListener> {
   const engine = await createEngine(road.issuer)
-  const routes = routesOf(road, certificates)
+  const routes = routesOf(road, certificates, entraTenant)
   engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
-  engine.use(closed(routes))
+  engine.use(closed(routes, dialectsOf(entraTenant).keys()))
   const callback = engine.callback()
   return (message, response) => void callback(message, response)
 }
@@ -103,7 +119,7 @@ function refused(ctx: Context, refusal: Refusal): void {
 
 const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
 
-function routesOf(road: Road, certificates: ClientCertificates): Router {
+function routesOf(road: Road, certificates: ClientCertificates, entraTenant: string | undefined): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
@@ -119,6 +135,15 @@ function routesOf(road: Road, certificates: ClientCertificates): Router {
   for (const name of ['oauth-authorization-server', 'openid-configuration']) {
     router.get(`/.well-known/${name}`, (ctx) =>
       publish(ctx as unknown as Context, metadataOf(road.snapshots.current().keyring), 'application/json', 3600),
+    )
+  }
+  if (entraTenant !== undefined) {
+    const { metadata: path, token } = entraPaths(entraTenant)
+    const belowTenant = once((keyring: Keyring) =>
+      JSON.stringify(entraMetadata(metadata(described, keyring), `${road.issuer}${token}`)),
+    )
+    router.get(path, (ctx) =>
+      publish(ctx as unknown as Context, belowTenant(road.snapshots.current().keyring), 'application/json', 3600),
     )
   }
   router.get('/jwks', (ctx) =>
@@ -160,8 +185,8 @@ function publish(ctx: Context, body: string, type: string, maxAge: number): void
 }
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
-function closed(router: Router): Middleware {
-  const methods = new Map([[TOKEN_PATH, 'POST']])
+function closed(router: Router, tokenPaths: Iterable<string>): Middleware {
+  const methods = new Map(Array.from(tokenPaths, (path) => [path, 'POST']))
   for (const { path, methods: allowed } of router.stack) methods.set(String(path), allowed.join(', '))
   return (ctx) => {
     const allow = methods.get(ctx.path)

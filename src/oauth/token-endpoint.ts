@@ -8,6 +8,7 @@ import { isKnownParameter } from '../exchange/request.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
+import { type Dialect, standard } from './dialect.ts'
 import { wireOf } from './refusals.ts'
 
 /** Requests under way at once in one process; beyond it the next is told to come back, before anything is computed for it (L5). */
@@ -16,15 +17,15 @@ const NOTHING: Parameters = new Map()
 const EMPTY: Carried = Object.freeze({ bodyDigest: () => '' })
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
 
-/** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
+/** `POST /token`, and wherever else a dialect of it is spoken: reads the request, has it exchanged, writes the answer. Answers in every case. */
 export function tokenEndpoint(
   road: Road,
   certificates: CertificateRules,
-): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
+): (message: IncomingMessage, response: ServerResponse, id: string, dialect?: Dialect) => Promise<void> {
   let underWay = 0
-  return async (message, response, id) => {
+  return async (message, response, id, dialect = standard) => {
     // Not before it is all here: who keeps back the rest of a body must not take the place of who does not.
-    const request = await asked(message, id, road, certificates)
+    const request = await asked(message, id, road, certificates, dialect)
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
@@ -33,14 +34,20 @@ export function tokenEndpoint(
     }
     underWay++
     try {
-      writeAnswer(response, await exchange(request, road), message)
+      writeAnswer(response, await exchange(request, road), message, dialect)
     } finally {
       underWay--
     }
   }
 }
 
-async function asked(message: IncomingMessage, id: string, { clock }: Road, rules: CertificateRules): Promise<Asked> {
+async function asked(
+  message: IncomingMessage,
+  id: string,
+  { clock, snapshots }: Road,
+  rules: CertificateRules,
+  dialect: Dialect,
+): Promise<Asked> {
   const opening = {
     id,
     receivedAt: clock.now(),
@@ -52,7 +59,8 @@ async function asked(message: IncomingMessage, id: string, { clock }: Road, rule
     const certificate = certificatesOf(message, rules)
     checkHead(message)
     const body = await readBody(message)
-    return { ...opening, parameters: parseForm(body), carried: carriedOf(message, body, certificate) }
+    const parameters = dialect.read(parseForm(body), () => snapshots.current().targets)
+    return { ...opening, parameters, carried: carriedOf(message, body, certificate) }
   } catch (error) {
     if (error instanceof Refusal) return { ...opening, parameters: NOTHING, carried: EMPTY, refusal: error }
     throw error
@@ -95,10 +103,15 @@ function traceIdOf(header: string | string[] | undefined): string {
 }
 
 /** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write. */
-export function writeAnswer(response: ServerResponse, answer: Answer, message?: IncomingMessage): void {
+export function writeAnswer(
+  response: ServerResponse,
+  answer: Answer,
+  message?: IncomingMessage,
+  { saysScope }: Dialect = standard,
+): void {
   if (answer.granted) {
     const { token, tokenType, usage, expiresIn, scopes } = answer.token
-    const scope = scopes.length === 0 ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
+    const scope = scopes.length === 0 || !saysScope ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
     const body = `{"access_token":"${token}","issued_token_type":"${tokenType}","token_type":"${usage}","expires_in":${expiresIn}${scope}}`
     write(response, 200, answer.id, body)
     return
