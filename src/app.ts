@@ -29,6 +29,7 @@ import { createEvents, type Events } from './telemetry/events.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import * as tokenKindRegister from './tokens/kinds/index.ts'
+import { tokenKinds } from './tokens/mint.ts'
 import { bundlesDir } from './trust/bundles-dir.ts'
 import { PlatformService } from './trust/credential-source.ts'
 import { guardedFetch, type Resolve } from './trust/guarded-fetch.ts'
@@ -169,7 +170,6 @@ export async function openWorkloads(
   const road: Road = {
     ...roadToDecision(app),
     snapshots: app.snapshots,
-    tokenKinds: new Map(app.formats.tokenKinds.map((kind) => [kind.name, kind])),
     ledger,
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
@@ -188,6 +188,7 @@ const roadToDecision = ({ config, clock, ...app }: App) => ({
   source: app.platformService,
   status: app.onlineChecks,
   credentialKinds: credentialKinds(app.formats.credentialKinds),
+  tokenKinds: tokenKinds(app.formats.tokenKinds),
 })
 
 /** Our own URLs of the token endpoint, which proofs of possession are made for. */

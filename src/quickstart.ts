@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Document } from './documents/contract.ts'
 import { readDocuments } from './documents/read.ts'
 import { isTestFile } from './documents/test-file.ts'
-import { TOKEN_EXCHANGE } from './exchange/request.ts'
+import { TOKEN_EXCHANGE } from './exchange/grants.ts'
 import { algorithms } from './lib/algorithms.ts'
 
 const DOCUMENTS = join(import.meta.dirname, '..', 'examples', 'quickstart')

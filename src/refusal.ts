@@ -74,6 +74,7 @@ export const reasons = [
   'binding_required',
   'authentication_insufficient',
   // the token
+  'token_unfit',
   'no_lifetime_left',
   // ourselves
   'overloaded',

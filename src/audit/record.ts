@@ -212,7 +212,7 @@ export class OpenRecord {
       snapshotVersion: this.#version,
       facts: this.#facts === undefined ? null : recordedFacts(this.#facts),
       jti: granted?.token.id ?? '',
-      txn: '',
+      txn: granted?.token.txn ?? '',
       tokenHash: granted?.token.tokenHash ?? '',
       subjectTokenHash: this.#subject?.tokenHash ?? '',
       actorTokenHash: this.#actor?.tokenHash ?? '',

@@ -9,6 +9,7 @@ import { type Clock, seconds } from '../lib/clock.ts'
 import { Faults } from '../lib/fault.ts'
 import { readBySchema } from '../lib/schema.ts'
 import { Refusal } from '../refusal.ts'
+import { tokenKinds } from '../tokens/mint.ts'
 import { formats } from './offline.ts'
 import { sampledRequest } from './sample-request.ts'
 import { SampleKeys } from './sample-tokens.ts'
@@ -90,6 +91,7 @@ class Runner {
   readonly #tested: Tested
   readonly #keys = new SampleKeys()
   readonly #kinds = credentialKinds(formats.credentialKinds)
+  readonly #tokenKinds = tokenKinds(formats.tokenKinds)
 
   constructor(snapshot: DecidingSnapshot, tested: Tested) {
     this.#snapshot = snapshot
@@ -136,6 +138,7 @@ class Runner {
       // An issuer that is asked says yes: its word is not what a policy test is about.
       status: { check: () => undefined },
       credentialKinds: this.#kinds,
+      tokenKinds: this.#tokenKinds,
       events: { unknownParameter: () => undefined },
     }
   }

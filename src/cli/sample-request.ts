@@ -5,7 +5,7 @@ import { type CredentialKinds, found } from '../credentials/look-up.ts'
 import { possessionOf } from '../credentials/possession.ts'
 import type { Asked, DecidingSnapshot } from '../exchange/contract.ts'
 import { parseForm } from '../exchange/form.ts'
-import { TOKEN_EXCHANGE } from '../exchange/request.ts'
+import { TOKEN_EXCHANGE } from '../exchange/grants.ts'
 import type { SampleRequest, WrittenSample } from '../exchange/written-case.ts'
 import { CLIENTS_ISSUER } from '../identity/principal.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
@@ -156,8 +156,10 @@ class Signer {
   }
 
   #kindOf({ credential }: TrustedIssuer): AnyCredentialKind | undefined {
-    const { ofTokens, ofClients } = this.#sampling.kinds
-    return [...ofTokens.values(), ...ofClients.values()].flat().find(({ name }) => name === credential)
+    const { ofTokens, ofClients, ofAssertions } = this.#sampling.kinds
+    return [...ofTokens.values(), ...ofClients.values(), ...ofAssertions.values()]
+      .flat()
+      .find(({ name }) => name === credential)
   }
 }
 

@@ -85,6 +85,10 @@ export interface VerifiedFacts {
   readonly enrols?: { readonly id: string; readonly until: number }
   /** How a client authenticated, where the proof and not the declared type tells (AB-10). */
   readonly authentication?: string
+  /** The one client that may bring it, by the name that it has here: `client_id` of an authorization grant (IJ-32). */
+  readonly madeFor?: string
+  /** Scopes that it conveys, and no more than these may come of it, whatever policy says (AF-03, IC-52); absent: it says nothing of scopes. */
+  readonly conveys?: readonly string[]
 }
 
 /** What a document lets pass that is refused elsewhere: an explicit leniency, and counted (UC-85, P-10, JC-11). */
@@ -130,6 +134,8 @@ export interface Possession {
   readonly jkt: string | undefined
   /** Thumbprints of all keys that the request has proven so far: RFC 7638 of a key, `x5t#S256` of a certificate. */
   readonly keys: readonly string[]
+  /** The key of a DPoP proof itself, with the algorithm that the proof was signed with: what a token that holds its key can be bound to. */
+  readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string } | undefined
   /** How a token that is issued on this request is bound: a proof that is presented binds (interfaces.md, "Binding"). */
   readonly binding: 'none' | 'dpop' | 'mtls'
   /** `cnf` of that token (CB-01, DP-04). */
@@ -171,6 +177,8 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly tokenTypes: readonly string[]
   /** Declared types in the position `client`, each with the name of the authentication method: `client_assertion_type` values, and where else a request carries a credential (CARRIED_TYPE). */
   readonly clientTypes?: ReadonlyMap<string, string>
+  /** Declared types in the position `assertion`: the `grant_type` of the request declares it, as JWT_BEARER_GRANT. */
+  readonly assertionTypes?: readonly string[]
   /** What a TrustedIssuer of this kind must say beside what all say. */
   readonly settings: z.ZodType<Settings>
   /** What credentials of a document's issuer name it by, and so the look-up key. */
@@ -217,6 +225,9 @@ export interface JwtHeader {
   /** Media types in their normal form; '' stands for absent. */
   readonly typ: ReadonlySet<string>
 }
+
+/** The grant by which a JWT is presented as an assertion (JG-01): what declares its type. */
+export const JWT_BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 /** Declared types of credentials that a request carries beside its form: the place declares them. URIs, like all declared types. */
 export const CARRIED_TYPE = {

@@ -61,6 +61,9 @@ export interface Identified {
   /** What conditions about the credential itself see. */
   readonly seen: Seen
   readonly ours: OwnToken | undefined
+  /** The one client that may bring it, and the scopes that it conveys (contract.ts, VerifiedFacts). */
+  readonly madeFor: string | undefined
+  readonly conveys: readonly string[] | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -143,6 +146,8 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     certificate: facts.certificate,
     seen,
     ours: facts.ours,
+    madeFor: facts.madeFor,
+    conveys: facts.conveys,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }

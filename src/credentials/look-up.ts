@@ -1,13 +1,14 @@
 import { type Reason, Refusal } from '../refusal.ts'
-import type { TrustedIssuer } from '../trust/contract.ts'
+import type { Position, TrustedIssuer } from '../trust/contract.ts'
 import type { TrustIndex } from '../trust/trust-index.ts'
 import type { AnyCredentialKind, Possession, Presented } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 
-/** The register of credential kinds, by declared type in the position `client` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
+/** The register of credential kinds, by declared type in the positions `client` and `assertion` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
 export interface CredentialKinds {
   readonly ofTokens: ReadonlyMap<string, readonly AnyCredentialKind[]>
   readonly ofClients: ReadonlyMap<string, readonly AnyCredentialKind[]>
+  readonly ofAssertions: ReadonlyMap<string, readonly AnyCredentialKind[]>
 }
 
 export function credentialKinds(register: readonly AnyCredentialKind[]): CredentialKinds {
@@ -19,6 +20,7 @@ export function credentialKinds(register: readonly AnyCredentialKind[]): Credent
   return Object.freeze({
     ofTokens: filed((kind) => kind.tokenTypes),
     ofClients: filed((kind) => kind.clientTypes?.keys() ?? []),
+    ofAssertions: filed((kind) => kind.assertionTypes ?? []),
   })
 }
 
@@ -47,7 +49,7 @@ export interface Found {
 export function found(presented: Presented, { kinds, issuers, possession }: LookUp): Found {
   const { position, token, tokenType } = presented
   // A type of one position means nothing in another (RFC 7521 §4.2, KX-01).
-  const answering = (position === 'client' ? kinds.ofClients : kinds.ofTokens).get(tokenType)
+  const answering = answeringIn(position, kinds).get(tokenType)
   if (answering === undefined)
     throw new Refusal('token_type_unsupported', `no credential kind answers to type ${shown(tokenType)}`)
   let met: Found | undefined
@@ -84,6 +86,11 @@ export function found(presented: Presented, { kinds, issuers, possession }: Look
   if (met !== undefined) return met
   if (told instanceof Refusal) throw told
   throw new Refusal(told?.reason ?? 'issuer_unknown', told?.detail ?? 'no trusted issuer takes this credential')
+}
+
+function answeringIn(position: Position, { ofTokens, ofClients, ofAssertions }: CredentialKinds) {
+  if (position === 'client') return ofClients
+  return position === 'assertion' ? ofAssertions : ofTokens
 }
 
 function checkWorthReading({ name }: AnyCredentialKind, issuers: TrustIndex, { confirmation }: Possession): void {

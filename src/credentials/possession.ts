@@ -34,6 +34,7 @@ const hasProofs = ({ workloadProof, message, clientAttestation }: Carried): bool
 class ProofsOfRequest implements Possession {
   readonly certificate: Possession['certificate']
   readonly jkt: string | undefined
+  readonly provenKey: Possession['provenKey']
   readonly keys: string[] = []
   readonly binding: Possession['binding']
   readonly confirmation: Possession['confirmation']
@@ -49,8 +50,9 @@ class ProofsOfRequest implements Possession {
     this.#onMark = (mark) => onMark({ ...mark, about: mark.purpose === 'dpop' ? 'dpop' : 'proof' })
     this.certificate = carried.certificate === undefined ? undefined : certificateOf(carried.certificate)
     if (carried.dpop !== undefined) {
-      const { jkt, mark } = verifyDpop(carried.dpop, { endpoints, now, method: 'POST' })
+      const { jkt, provenKey, mark } = verifyDpop(carried.dpop, { endpoints, now, method: 'POST' })
       this.jkt = jkt
+      this.provenKey = provenKey
       this.#onMark(mark)
     }
     // Never both in one token (DP-22): a proof that is made for this request says more than the connection it came on.
@@ -132,6 +134,7 @@ class ProofsOfRequest implements Possession {
 export const NOTHING_PROVEN: Possession = Object.freeze({
   certificate: undefined,
   jkt: undefined,
+  provenKey: undefined,
   keys: Object.freeze([]),
   binding: 'none',
   confirmation: undefined,

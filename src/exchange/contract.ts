@@ -4,6 +4,7 @@
  */
 
 import type { Ledger } from '../audit/contract.ts'
+import type { Grant } from '../clients/contract.ts'
 import type { Carried } from '../credentials/contract.ts'
 import type { CredentialKinds } from '../credentials/look-up.ts'
 import type { Snapshot } from '../documents/contract.ts'
@@ -31,7 +32,7 @@ export interface Asked {
 }
 
 export type Answer =
-  | { readonly granted: true; readonly id: string; readonly token: Minted }
+  | { readonly granted: true; readonly id: string; readonly grant: Grant; readonly token: Minted }
   | { readonly granted: false; readonly id: string; readonly refusal: Refusal }
 
 /** The current documents, compiled. */

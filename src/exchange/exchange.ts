@@ -7,6 +7,7 @@ import { Refusal } from '../refusal.ts'
 import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
 import { identifyRequest } from './identified.ts'
+import { madeOf } from './made-of.ts'
 
 /**
  * The product in one function: a credential comes in, and a token goes out, if policy says so, and the deal is on the
@@ -41,25 +42,11 @@ const MAX_ATTEMPTS = 4
 async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road: Road): Promise<Answer> {
   try {
     record.under(snapshot.version)
-    const { parties, descent, facts } = await identifyRequest(asked, snapshot, road, record)
-    const permission = decide(facts, snapshot, record)
-
-    const token = await mint({
-      permission,
-      facts,
-      subject: parties.subject,
-      actor: parties.actor,
-      confirmation: parties.possession.confirmation,
-      id: asked.id,
-      lineage: descent.lineage,
-      path: [...descent.path, permission.client],
-      issuer: road.issuer,
-      kinds: road.tokenKinds,
-      keyring: snapshot.keyring,
-      now: facts.time,
-    })
+    const identified = await identifyRequest(asked, snapshot, road, record)
+    const permission = decide(identified.facts, snapshot, record)
+    const token = await mint({ ...madeOf(identified, permission, asked, road), keyring: snapshot.keyring })
     record.granted(permission, token)
-    return { granted: true, id: asked.id, token }
+    return { granted: true, id: asked.id, grant: identified.facts.grant, token }
   } catch (error) {
     const answer = refused(asked, error, road)
     record.refused(answer.refusal)

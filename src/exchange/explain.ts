@@ -6,12 +6,13 @@ import type { ExchangeRecord, Mark } from '../audit/contract.ts'
 import { openRecord } from '../audit/record.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { Explanation, Facts } from '../policy/contract.ts'
-import type { Rules } from '../policy/evaluate.ts'
+import { evaluate, type Rules } from '../policy/evaluate.ts'
 import { explain } from '../policy/explain.ts'
 import { type Reason, Refusal } from '../refusal.ts'
-import { endOf } from '../tokens/mint.ts'
+import { draft } from '../tokens/mint.ts'
 import type { Asked, DecidingSnapshot } from './contract.ts'
 import { identifyRequest, type RoadToDecision } from './identified.ts'
+import { madeOf } from './made-of.ts'
 import { factsUnder, type Judging } from './rejudge.ts'
 import { type Stating, statedFacts } from './stated-facts.ts'
 import type { WrittenFacts } from './written-facts.ts'
@@ -96,13 +97,13 @@ export async function explainRequest(
     return { ...ended, met, marks, lifetime }
   }
   try {
-    const { parties, facts } = await identifyRequest(asked, snapshot, road, record)
-    const { subject, actor } = parties
-    ours = subject.ours
+    const identified = await identifyRequest(asked, snapshot, road, record)
+    const { parties, facts } = identified
+    ours = parties.subject.ours
     explained = explainFacts(facts, snapshot)
-    const permission = explained.explanation?.granted
-    if (permission === undefined) return answer(explained)
-    return answer(explained, endOf({ permission, subject, actor, now: facts.time }) - facts.time)
+    const decision = evaluate(facts, snapshot)
+    if (!decision.permitted) return answer(explained)
+    return answer(explained, draft(madeOf(identified, decision, asked, road)).expiresAt - facts.time)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     record.refused(error)

@@ -32,6 +32,8 @@ export function factsOf(
     ...(subject.ours === undefined
       ? {}
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
+    ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
+    ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     audiences: request.audiences,
     resources: request.resources,
     scopes: request.scopes,

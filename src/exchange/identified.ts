@@ -9,7 +9,7 @@ import { type ExchangeRequest, readRequest } from './request.ts'
 /** As much of the road as lies before the decision: nothing of it mints, marks or records. */
 export type RoadToDecision = Pick<
   Road,
-  'issuer' | 'endpoints' | 'trustDomain' | 'clock' | 'keys' | 'source' | 'status' | 'credentialKinds'
+  'issuer' | 'endpoints' | 'trustDomain' | 'clock' | 'keys' | 'source' | 'status' | 'credentialKinds' | 'tokenKinds'
 > & { readonly events: Pick<ExchangeEvents, 'unknownParameter'> }
 
 /** Told of everything as soon as it is known, so that a refusal further on can say how far the request came. */
@@ -23,6 +23,7 @@ export interface IdentifiedRequest {
   readonly parties: Parties
   readonly descent: Descent
   readonly facts: Facts
+  readonly transaction: ExchangeRequest['transaction']
 }
 
 /** What is asked, who asks it for whom, and the facts that come of it. Rejects with a Refusal. */
@@ -38,7 +39,7 @@ export async function identifyRequest(
   const parties = await identifyParties(request, asked.carried, snapshot, trustOf(road, snapshot, now), witness)
   const descent = descentOf(parties, asked.id)
   witness.descends(descent)
-  return { parties, descent, facts: factsOf(request, parties, descent, now) }
+  return { parties, descent, facts: factsOf(request, parties, descent, now), transaction: request.transaction }
 }
 
 /** What is asked; a door that could not even read it has a refusal instead, which is recorded like any other. */

@@ -60,7 +60,7 @@ export async function identifyParties(
   witness.proves(possession.keys)
   const trusting: Trusting = { ...trust, possession, met: new Map(), onBlocked: (party) => toldOf(party, witness) }
   const known: KnownClients = { clients: snapshot.clients, blocked: snapshot.blocked.clients(trust.now) }
-  const identified = async (position: 'client' | 'subject' | 'actor', declared: DeclaredToken) => {
+  const identified = async (position: Exclude<Position, 'administrator'>, declared: DeclaredToken) => {
     const party = await identify({ position, ...declared }, trusting)
     toldOf(party, witness)
     for (const mark of party.marks) witness.mark(mark)
@@ -76,7 +76,7 @@ export async function identifyParties(
     checkNotBlocked(client, snapshot.blocked, trust.now)
   }
 
-  const subject = await identified('subject', request.subject)
+  const subject = await subjectOf(request, authenticated, identified, witness)
   const actor = request.actor === undefined ? undefined : await identified('actor', request.actor)
   possession.checkAllUsed()
 
@@ -95,9 +95,23 @@ export async function identifyParties(
   }
 }
 
+/** For whom the token is to be: whose credential the request brings for that; else the client itself. */
+async function subjectOf(
+  { subject }: ExchangeRequest,
+  authenticated: Identified | undefined,
+  identified: (position: 'subject' | 'assertion', declared: DeclaredToken) => Promise<Identified>,
+  witness: Witness,
+): Promise<Identified> {
+  if (subject !== undefined) return identified(subject.position, subject)
+  if (authenticated === undefined)
+    throw new Refusal('client_required', 'client credentials are asked for without client authentication')
+  witness.subject(authenticated)
+  return authenticated
+}
+
 function toldOf(party: Identified, witness: Witness): void {
   witness.presented(party)
-  if (party.position === 'subject') witness.subject(party)
+  if (party.position === 'subject' || party.position === 'assertion') witness.subject(party)
   else if (party.position === 'actor') witness.actor(party)
 }
 
@@ -178,7 +192,7 @@ const isRegisteredBy = ({ issuer, certificate }: Identified, { authentication }:
 
 /**
  * The client that is found without client authentication (interfaces.md, "Client"): from the actor token, else from the
- * subject token, where that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from
+ * subject token or assertion, where that is key-proven or meant for us alone; never from an ID token, nor from a token of ours, nor from
  * one that others act in, since whoever holds one of those need not be its subject.
  */
 function foundClient(
@@ -187,19 +201,24 @@ function foundClient(
   request: ExchangeRequest,
   known: KnownClients,
 ): Facts['client'] {
-  const [bearer, by] = actor === undefined ? ([subject, 'subject'] as const) : ([actor, 'actor'] as const)
+  const bearer = actor ?? subject
+  const by = bearer.position === 'assertion' ? 'assertion' : `${bearer.position}_token`
   if (!isOwned(bearer)) {
     throw new Refusal(
       'client_required',
-      `the ${by} token does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
+      `the ${by.replace('_', ' ')} does not prove who brings it, and there is no client authentication${actor === undefined ? ' and no actor token' : ''}`,
     )
   }
-  return selected(bearer, `${by}_token`, request, known)
+  return selected(bearer, by, request, known)
 }
 
-/** Whether a token says by itself who brings it. */
-const isOwned = ({ principal, forUsAlone, ours, tokenType, actors }: Identified): boolean =>
-  (principal.key || forUsAlone) && ours === undefined && tokenType !== ID_TOKEN_TYPE && actors.length === 0
+/** Whether a token says by itself who brings it: one that is made out to a client names him for whom it is, and not the client. */
+const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, madeFor }: Identified): boolean =>
+  (principal.key || forUsAlone) &&
+  ours === undefined &&
+  madeFor === undefined &&
+  tokenType !== ID_TOKEN_TYPE &&
+  actors.length === 0
 
 const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
   candidatesOf(

@@ -37,10 +37,10 @@ export function factsUnder(facts: Facts, documents: Judging): Facts {
 const NONE: readonly never[] = Object.freeze([])
 
 /** In the order of the road: the client's own credential, the subject's, the actor's. */
-function checkBelieved({ client, subject, actor, actors }: Facts, documents: Judging): void {
+function checkBelieved({ grant, client, subject, actor, actors }: Facts, documents: Judging): void {
   const { principal, authentication } = client
   if (!CREDENTIALS_OF_OTHERS.has(authentication)) checkIssuer(principal, 'client', documents)
-  checkIssuer(subject, 'subject', documents)
+  checkIssuer(subject, POSITION_OF_SUBJECT[grant], documents)
   const issuer = documents.issuers.byName(subject.issuer)
   if (actors.length > 0 && issuer?.act === 'refuse') {
     throw new Refusal(
@@ -52,8 +52,15 @@ function checkBelieved({ client, subject, actor, actors }: Facts, documents: Jud
   else if (actor !== undefined && actor.id !== principal.id) checkIssuer(actor, 'actor', documents)
 }
 
+/** Where the subject's credential stands in a request of a grant. */
+const POSITION_OF_SUBJECT: Readonly<Record<Facts['grant'], Position>> = {
+  'token-exchange': 'subject',
+  'jwt-bearer': 'assertion',
+  'client-credentials': 'client',
+}
+
 /** Ways in which a client is found without a credential of its own. */
-const CREDENTIALS_OF_OTHERS: ReadonlySet<string> = new Set(['subject_token', 'actor_token'])
+const CREDENTIALS_OF_OTHERS: ReadonlySet<string> = new Set(['subject_token', 'actor_token', 'assertion'])
 
 /** Refuses as identify() does, as far as it goes by the document alone. */
 function checkIssuer({ issuer: name }: Principal, position: Position, { issuers }: Judging): void {

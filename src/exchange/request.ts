@@ -1,9 +1,11 @@
 import type { Grant } from '../clients/contract.ts'
-import { CARRIED_TYPE, type Carried } from '../credentials/contract.ts'
+import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/contract.ts'
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
 import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
+import { type JsonObject, parseJsonObjectText } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
+import { grantOfType, isKnownParameter } from './grants.ts'
 
 /** A token with its declared type. */
 export interface DeclaredToken {
@@ -14,7 +16,8 @@ export interface DeclaredToken {
 /** What a request asks: parsed once, here; nobody inside looks at parameters again. */
 export interface ExchangeRequest {
   readonly grant: Grant
-  readonly subject: DeclaredToken
+  /** The subject token or the assertion; undefined in client credentials, where the client is the subject itself. */
+  readonly subject: (DeclaredToken & { readonly position: 'subject' | 'assertion' }) | undefined
   readonly actor: DeclaredToken | undefined
   /** What authenticates the client: an assertion, or a credential that the request carries beside its form. */
   readonly authentication: DeclaredToken | undefined
@@ -25,67 +28,37 @@ export interface ExchangeRequest {
   readonly resources: readonly string[]
   readonly scopes: readonly string[]
   readonly requestedTokenType: string | undefined
+  /** `request_details` and `request_context` of a transaction token (TX-12), as they came. */
+  readonly transaction: TransactionRequest | undefined
 }
 
-export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export interface TransactionRequest {
+  readonly details: JsonObject | undefined
+  readonly context: JsonObject | undefined
+}
 
-/** Parameters of the token endpoint that a token exchange takes (TE-01 to TE-10, AF-06). */
-const TAKEN: ReadonlySet<string> = new Set([
-  'grant_type',
-  'subject_token',
-  'subject_token_type',
-  'actor_token',
-  'actor_token_type',
-  'audience',
-  'resource',
-  'scope',
-  'requested_token_type',
-  'client_id',
-  'client_assertion',
-  'client_assertion_type',
-])
-
-/**
- * Parameters that Cambist knows and a token exchange does not take: refused, never dropped, since what is dropped
- * silently turns one request into another (T24). `client_secret` is known and never taken: no client here has one (UC-04).
- */
-const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set([
-  'assertion',
-  'auth_req_id',
-  'authorization_details',
-  'client_secret',
-  'code',
-  'code_verifier',
-  'device_code',
-  'password',
-  'redirect_uri',
-  'refresh_token',
-  'request_context',
-  'request_details',
-  'requested_token_use',
-  'username',
-])
-
-export const isKnownParameter = (name: string): boolean => TAKEN.has(name) || KNOWN_ELSEWHERE.has(name)
-
-const LIMITS = { name: 2048, scope: 8192, scopes: 100, targets: 10 } as const
+const LIMITS = { name: 2048, scope: 8192, json: 8192, scopes: 100, targets: 10 } as const
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/ // RFC 6749 §3.3 scope-token
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
 
-/** Reads parameters, and what comes beside them, as a token exchange. Throws Refusal. `onUnknown` hears of every parameter that nobody knows. */
+/**
+ * Reads parameters, and what comes beside them, as a request of one of the grants. Throws Refusal. `onUnknown` hears of
+ * every parameter that nobody knows.
+ */
 export function readRequest(parameters: Parameters, carried: Carried, onUnknown: () => void): ExchangeRequest {
-  const grantType = required(parameters, 'grant_type')
-  if (grantType !== TOKEN_EXCHANGE)
-    throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(grantType.slice(0, 120))} is not offered`)
+  const type = required(parameters, 'grant_type')
+  const grant = grantOfType(type)
+  if (grant === undefined)
+    throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(type.slice(0, 120))} is not offered`)
   for (const name of parameters.keys()) {
-    if (TAKEN.has(name)) continue
-    if (KNOWN_ELSEWHERE.has(name))
-      throw new Refusal('parameter_unexpected', `${name} has no meaning in a token exchange`)
+    if (grant.taken.has(name)) continue
+    if (isKnownParameter(name)) throw new Refusal('parameter_unexpected', `${name} has no meaning in ${grant.name}`)
     onUnknown()
   }
+  const requestedTokenType = typeUri(parameters, 'requested_token_type')
   return {
-    grant: 'token-exchange',
-    subject: subjectOf(parameters, carried),
+    grant: grant.name,
+    subject: subjectOf(grant.name, parameters, carried),
     actor: declared(parameters, 'actor_token', 'actor_token_type'),
     authentication: authenticationOf(parameters, carried),
     certificate: certificateOf(carried),
@@ -93,17 +66,55 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
     audiences: several(parameters, 'audience'),
     resources: several(parameters, 'resource').map(checkedResource),
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
-    requestedTokenType: typeUri(parameters, 'requested_token_type'),
+    requestedTokenType,
+    transaction: transactionOf(parameters, requestedTokenType),
+  }
+}
+
+/** For whom the token is to be: what the grant brings for that, with the position in which it stands. */
+function subjectOf(grant: Grant, parameters: Parameters, carried: Carried): ExchangeRequest['subject'] {
+  switch (grant) {
+    case 'token-exchange':
+      return { position: 'subject', ...subjectTokenOf(parameters, carried) }
+    case 'jwt-bearer': {
+      const token = required(parameters, 'assertion', MAX_TOKEN_LENGTH)
+      return { position: 'assertion', token, tokenType: JWT_BEARER_GRANT }
+    }
+    case 'client-credentials':
+      return undefined
   }
 }
 
 /** The subject token; one that is a certificate may be left out, since the connection carries it (TE-86). */
-function subjectOf(parameters: Parameters, carried: Carried): DeclaredToken {
+function subjectTokenOf(parameters: Parameters, carried: Carried): DeclaredToken {
   const tokenType = typeUri(parameters, 'subject_token_type')
   const token = single(parameters, 'subject_token', MAX_TOKEN_LENGTH)
   if (token === undefined && tokenType === MTLS_TYPE && carried.certificate !== undefined)
     return { token: certificateToken(carried.certificate), tokenType }
   return { token: token ?? missing('subject_token'), tokenType: tokenType ?? missing('subject_token_type') }
+}
+
+const TRANSACTION_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
+
+/** Said of a transaction, and of no other token: dropped there, it would turn one request into another (TX-12, T24). */
+function transactionOf(parameters: Parameters, requestedTokenType: string | undefined): TransactionRequest | undefined {
+  const details = objectOf(parameters, 'request_details')
+  const context = objectOf(parameters, 'request_context')
+  if (details === undefined && context === undefined) return undefined
+  if (requestedTokenType !== TRANSACTION_TOKEN_TYPE) {
+    const name = details === undefined ? 'request_context' : 'request_details'
+    throw new Refusal('parameter_unexpected', `${name} has a meaning in requests for a transaction token alone`)
+  }
+  return { details, context }
+}
+
+/** A JSON object, form-encoded as its text. */
+function objectOf(parameters: Parameters, name: string): JsonObject | undefined {
+  const text = single(parameters, name, LIMITS.json)
+  if (text === undefined) return undefined
+  const value = parseJsonObjectText(text)
+  if (value === undefined) throw new Refusal('parameter_malformed', `${name} is not the text of a JSON object`)
+  return value
 }
 
 /** One way of client authentication, or none (AF-07). */

@@ -8,6 +8,7 @@ import { Refusal } from '../refusal.ts'
 import type { TargetIndex } from '../targets/contract.ts'
 import type { Dialect } from './dialect.ts'
 
+/** The one grant of services without a user; on-behalf-of, which is no exchange by the standards (TE-96), is not served. */
 const CLIENT_CREDENTIALS = 'client_credentials'
 
 export const entraPaths = (tenant: string) => ({

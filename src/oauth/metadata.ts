@@ -1,5 +1,5 @@
 import { registeredMethods } from '../clients/contract.ts'
-import { TOKEN_EXCHANGE } from '../exchange/request.ts'
+import { GRANTS } from '../exchange/grants.ts'
 import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
 
@@ -32,7 +32,7 @@ export function metadata(
     issuer,
     token_endpoint: `${issuer}/token`,
     jwks_uri: `${issuer}/jwks`,
-    grant_types_supported: [TOKEN_EXCHANGE],
+    grant_types_supported: GRANTS.map(({ type }) => type),
     // `none`: a workload whose subject token proves which client it is authenticates with nothing else.
     token_endpoint_auth_methods_supported: [
       ...STANDARD_METHODS.filter((name) => authenticationMethods.includes(name) && (certificates || !BY_TLS.has(name))),

@@ -158,6 +158,9 @@ const table: Readonly<Record<Reason, Wire>> = {
     'This target demands a token bound to a key. Send a proof of possession with the request.',
   ),
   authentication_insufficient: NOT_ALLOWED,
+  token_unfit: invalidRequest(
+    'No token of the requested type can be made of this request. Check its subject token and parameters, or ask the administrator with this request id.',
+  ),
   no_lifetime_left: invalidRequest(
     'The subject token or actor token ends now, and a token cannot outlive it. Get a fresh one.',
   ),
@@ -214,6 +217,8 @@ export function wireOf({ reason, about }: Refusal): Wire {
       description: TOLD_OF_CLIENTS.has(reason) ? description : REFUSED_CLIENT,
     }
   }
+  // What is wrong with an assertion is invalid_grant (AF-08, JG-08).
+  if (about === 'assertion' && wire.error === 'invalid_request') return { ...wire, error: 'invalid_grant', description }
   if (about === 'proof') return { ...table.proof_invalid, description }
   if (about === 'dpop') return { ...table.dpop_invalid, description }
   return { ...wire, description }

@@ -4,7 +4,7 @@ import { carriedOf } from '../exchange/carried.ts'
 import type { Answer, Asked, Parameters, Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
 import { parseForm } from '../exchange/form.ts'
-import { isKnownParameter } from '../exchange/request.ts'
+import { isKnownParameter } from '../exchange/grants.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
@@ -112,7 +112,9 @@ export function writeAnswer(
   if (answer.granted) {
     const { token, tokenType, usage, expiresIn, scopes } = answer.token
     const scope = scopes.length === 0 || !saysScope ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
-    const body = `{"access_token":"${token}","issued_token_type":"${tokenType}","token_type":"${usage}","expires_in":${expiresIn}${scope}}`
+    // The type of what was issued is said of an exchange (TE-22), and an assertion grant has an ordinary answer (JG-09).
+    const issued = answer.grant === 'token-exchange' ? `"issued_token_type":"${tokenType}",` : ''
+    const body = `{"access_token":"${token}",${issued}"token_type":"${usage}","expires_in":${expiresIn}${scope}}`
     write(response, 200, answer.id, body)
     return
   }

@@ -95,9 +95,11 @@ export function targetsOf({ audiences, resources }: Facts, client: Client, index
 }
 
 /** `requested_token_type` selects the profile, else the first that all targets have. */
-function profileOf({ tokenType }: Facts, targets: readonly Target[]): TokenProfile {
+function profileOf({ grant, tokenType: requested }: Facts, targets: readonly Target[]): TokenProfile {
   const [first, ...others] = targets
   const offered = first?.tokens ?? []
+  // Only an exchange can name a type; what the other grants give is an access token (RFC 6749 §5.1).
+  const tokenType = grant === 'token-exchange' ? requested : ACCESS_TOKEN
   const wanted = tokenType === undefined ? offered : offered.filter((profile) => profile.tokenType === tokenType)
   if (wanted.length === 0) {
     const kinds = offered.map(({ tokenType: each }) => each).join(', ')

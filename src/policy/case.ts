@@ -72,7 +72,7 @@ export interface Case {
   readonly bindings: Readonly<Record<string, unknown>>
   /** Change classes of this exchange but `scope`, which depends on the scope. */
   readonly changes: readonly ChangeClass[]
-  /** Scopes that a token of ours holds, where it already is for this target: nothing beyond them (interfaces.md, "Narrowing"). */
+  /** Scopes that a token of ours holds, where it already is for this target, or that a grant conveys: nothing beyond them (interfaces.md, "Narrowing"; IC-52). */
   readonly cap: readonly string[] | undefined
   /** Whether a rule must say in `subject.scopes` what the token must hold: it is ours, and for another audience. */
   readonly crosses: boolean
@@ -102,7 +102,7 @@ export function caseOf(
     profile,
     bindings,
     changes: changesOf(facts, profile, subject, ours),
-    cap: ours && here ? facts.subject.scopes : undefined,
+    cap: ours && here ? facts.subject.scopes : facts.conveys,
     crosses: ours && (known === undefined || !here),
   }
 }

@@ -12,6 +12,8 @@ export function clientRefusal(facts: Facts, client: Client): Refusal | undefined
       'grant_not_allowed',
       `client ${name} may not use ${facts.grant}; its \`grants\` are ${[...grants].join(', ') || 'none'}`,
     )
+  if (facts.madeFor !== undefined && facts.madeFor !== name)
+    return new Refusal('client_mismatch', `the grant is made out to client ${facts.madeFor}, and ${name} brings it`)
   if (!mayBring(facts, client))
     return new Refusal(
       'audience_mismatch',

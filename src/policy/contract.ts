@@ -38,6 +38,10 @@ export interface Facts {
   readonly subjectAudiences?: readonly string[]
   /** The client that it was issued to. */
   readonly subjectClient?: string
+  /** The one client that may bring the subject's credential, where that is made out to one (IJ-32). */
+  readonly madeFor?: string
+  /** Scopes that the subject's credential conveys, where it says: nothing beyond them (IC-52). */
+  readonly conveys?: readonly string[]
   /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
   readonly path?: readonly string[]
   /** `audience` and `resource` values as asked. */

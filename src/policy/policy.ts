@@ -20,6 +20,7 @@ export const authenticationMethods = [
   'workload_identity_token',
   'actor_token',
   'subject_token',
+  'assertion',
 ] as const
 
 /** Names of token kinds (interfaces.md), also of those that this server has not: a misspelt one in a forbid would let all pass. */

@@ -3,14 +3,20 @@
  * token may be had is policy/; with which key it is signed is keys/; what is kept of it is audit/.
  */
 import type { z } from 'zod'
-import type { Principal } from '../identity/principal.ts'
-import type { Permission } from '../policy/contract.ts'
+import type { Identified } from '../credentials/identify.ts'
+import type { JsonObject } from '../lib/json.ts'
+import type { Facts, Permission } from '../policy/contract.ts'
 
 /** Everything a token kind may write of. Times are seconds since the epoch, set by mint(); a kind changes none of them. */
 export interface Mintable {
   readonly issuer: string
+  /** Ours. */
+  readonly trustDomain: string
   readonly permission: Permission
-  readonly subject: Principal
+  /** What the decision was made of. */
+  readonly facts: Facts
+  /** The subject's credential; what it says, as conditions about it see it, is in `seen`. */
+  readonly subject: Pick<Identified, 'principal' | 'tokenType' | 'audiences' | 'ours' | 'seen'>
   /** `aud`: one name as a text, several as a list. */
   readonly audience: string | readonly string[]
   readonly issuedAt: number
@@ -21,6 +27,14 @@ export interface Mintable {
   readonly path: readonly string[]
   /** `cnf`: the key whose holder alone may use the token; undefined for a bearer token. */
   readonly confirmation: { readonly jkt: string } | { readonly 'x5t#S256': string } | undefined
+  /** That key itself, where a DPoP proof brought it. */
+  readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string } | undefined
+  /** What the request says of a transaction (TX-12): the caller's word, unjudged. */
+  readonly transaction:
+    | { readonly details: JsonObject | undefined; readonly context: JsonObject | undefined }
+    | undefined
+  /** The caller's address. */
+  readonly remote: string
   /** The target's own claims, already evaluated. */
   readonly claims: Readonly<Record<string, unknown>>
 }
@@ -49,5 +63,6 @@ export interface TokenKind {
   readonly settings: z.ZodType
   /** Claim names that this kind writes itself, and a target's `claims` cannot. */
   readonly ownClaims: readonly string[]
+  /** Throws Refusal `token_unfit` where no token of this kind can be made of what there is: explained, too, before anything is signed. */
   write(mintable: Mintable): Written
 }

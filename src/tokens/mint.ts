@@ -2,6 +2,7 @@
  * The only road to a signature. It takes a permission, which only policy/evaluate.ts makes, and credentials, which only
  * credentials/identify.ts makes; the lifetime is the least of all ceilings, then the kind writes, then the signer signs.
  */
+import type { Possession } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { Keyring, Signer } from '../keys/contract.ts'
 import { hashOf } from '../lib/ids.ts'
@@ -9,32 +10,43 @@ import { sightOf } from '../policy/case.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { isPermission } from '../policy/evaluate.ts'
 import { Refusal } from '../refusal.ts'
-import type { Mintable, TokenKind, TokenUsage } from './contract.ts'
+import type { Mintable, TokenKind, TokenUsage, Written } from './contract.ts'
 
 /** A token kind by the name that a target's profile gives. */
 export type TokenKinds = ReadonlyMap<string, TokenKind>
 
-/** What is needed to mint. `now` is seconds since the epoch; `id` becomes `jti`. */
-export interface MintRequest {
+export const tokenKinds = (register: readonly TokenKind[]): TokenKinds =>
+  new Map(register.map((kind) => [kind.name, kind]))
+
+/** What a token is made of. `now` is seconds since the epoch; `id` becomes `jti`. */
+export interface DraftRequest {
   readonly permission: Permission
   readonly facts: Facts
   readonly subject: Identified
   readonly actor: Identified | undefined
-  /** The key that the request proves, which the token is bound to (CB-01, DP-04). */
-  readonly confirmation: Mintable['confirmation']
+  /** What the request proves: the key that the token is bound to (CB-01, DP-04). */
+  readonly possession: Pick<Possession, 'confirmation' | 'provenKey'>
+  readonly transaction: Mintable['transaction']
+  readonly remote: string
   readonly id: string
   readonly lineage: string
   readonly path: readonly string[]
   readonly issuer: string
+  readonly trustDomain: string
   readonly kinds: TokenKinds
-  readonly keyring: Keyring
   readonly now: number
+}
+
+export interface MintRequest extends DraftRequest {
+  readonly keyring: Keyring
 }
 
 export interface Minted {
   readonly token: string
   readonly tokenHash: string
   readonly id: string
+  /** The transaction that it belongs to (RFC 8417 §2.2); '' for none. */
+  readonly txn: string
   readonly tokenType: string
   readonly usage: TokenUsage
   /** Seconds. */
@@ -42,36 +54,30 @@ export interface Minted {
   readonly scopes: readonly string[]
 }
 
-/** Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token. */
+/** A token without its signature: what explain() shows, and mint() signs. */
+export interface Draft extends Written {
+  readonly kind: TokenKind
+  readonly expiresAt: number
+}
+
+/**
+ * Signs what draft() wrote. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
+ * `token_unfit` where the kind cannot make one of it.
+ */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
-  const { permission, kinds, keyring, id, now } = request
+  const { permission, keyring, id, now } = request
   if (!isPermission(permission))
     throw new Error('mint() takes what the policy has decided, and nothing that looks like it')
-  const kind = kinds.get(permission.profile.kind)
-  if (kind === undefined) throw new Error(`no token kind is named ${permission.profile.kind}`)
   const signer = keyring.signer(permission.profile.algorithm, now)
   if (signer === undefined) throw new Error(`no signing key of algorithm ${permission.profile.algorithm} is active`)
 
-  const expiresAt = endOf(request)
-  const written = kind.write({
-    issuer: request.issuer,
-    permission,
-    subject: request.subject.principal,
-    audience: audienceOf(permission, request.facts),
-    issuedAt: now,
-    expiresAt,
-    id,
-    lineage: request.lineage,
-    path: request.path,
-    confirmation: request.confirmation,
-    claims: mappedClaims(request),
-  })
-  const header = { ...written.header, alg: signer.algorithm, kid: signer.kid }
-  const signed = sign(signer, `${encode(header)}.${encode(written.claims)}`)
+  const { kind, expiresAt, header, claims } = draft(request)
+  const signed = sign(signer, `${encode({ ...header, alg: signer.algorithm, kid: signer.kid })}.${encode(claims)}`)
   const answer = (token: string): Minted => ({
     token,
     tokenHash: hashOf(token),
     id,
+    txn: typeof claims['txn'] === 'string' ? claims['txn'] : '',
     tokenType: kind.tokenType,
     // A token that is no access token stays N_A, bound or not (DP-11).
     usage: permission.binding === 'dpop' && kind.usage === 'Bearer' ? 'DPoP' : kind.usage,
@@ -81,16 +87,38 @@ export function mint(request: MintRequest): Minted | Promise<Minted> {
   return signed instanceof Promise ? signed.then(answer) : answer(signed)
 }
 
+/** Writes the token that a permission gives. Throws Refusal as mint() does. */
+export function draft(request: DraftRequest): Draft {
+  const { permission, facts, kinds, possession } = request
+  const kind = kinds.get(permission.profile.kind)
+  if (kind === undefined) throw new Error(`no token kind is named ${permission.profile.kind}`)
+  const expiresAt = endOf(request)
+  const { header, claims } = kind.write({
+    issuer: request.issuer,
+    trustDomain: request.trustDomain,
+    permission,
+    facts,
+    subject: request.subject,
+    audience: audienceOf(permission, facts),
+    issuedAt: request.now,
+    expiresAt,
+    id: request.id,
+    lineage: request.lineage,
+    path: request.path,
+    confirmation: possession.confirmation,
+    provenKey: possession.provenKey,
+    transaction: request.transaction,
+    remote: request.remote,
+    claims: mappedClaims(request),
+  })
+  return { kind, expiresAt, header, claims }
+}
+
 /**
  * The least of: profile and rules, subject token, actor token (TE-13, P-11, I4: no exchange lengthens anything). Throws
  * Refusal `no_lifetime_left`.
  */
-export function endOf({
-  permission,
-  subject,
-  actor,
-  now,
-}: Pick<MintRequest, 'subject' | 'actor' | 'now'> & { readonly permission: Pick<Permission, 'lifetime'> }): number {
+function endOf({ permission, subject, actor, now }: DraftRequest): number {
   const end = Math.floor(
     Math.min(now + permission.lifetime, subject.expiresAt, actor?.expiresAt ?? Number.POSITIVE_INFINITY),
   )
@@ -110,7 +138,7 @@ function audienceOf({ targets }: Permission, { audiences }: Facts): string | rea
 }
 
 /** Claims that the target maps, which see what its conditions see. One that fails is left out, like an attribute. */
-function mappedClaims({ permission, facts }: MintRequest): Record<string, unknown> {
+function mappedClaims({ permission, facts }: DraftRequest): Record<string, unknown> {
   const { client, profile, targets } = permission
   const claims: Record<string, unknown> = {}
   const [target] = targets

@@ -18,6 +18,8 @@ export interface CredentialKindForm {
   readonly sources?: readonly KeyMember[]
   /** Declared types in the position `client`. */
   readonly clientTypes?: ReadonlyMap<string, string>
+  /** Declared types in the position `assertion`. */
+  readonly assertionTypes?: readonly string[]
   /** Its credentials name no audience. */
   readonly audience?: 'none'
   /** Strangers share every issuer of it. */

@@ -98,7 +98,7 @@ export function compileTrustedIssuer(name: string, spec: unknown, context: Trust
     authority,
     lookUp: source === undefined ? [] : (kind?.lookUp?.(source) ?? [authority]),
     variables,
-    tokenTypes: [...(kind?.tokenTypes ?? []), ...(kind?.clientTypes?.keys() ?? [])],
+    tokenTypes: [...(kind?.tokenTypes ?? []), ...(kind?.clientTypes?.keys() ?? []), ...(kind?.assertionTypes ?? [])],
     keys: source,
     keyUse: kind?.keyUse ?? 'sig',
     maxStale: seconds('maxStale', 3600),

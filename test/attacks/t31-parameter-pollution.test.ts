@@ -121,7 +121,6 @@ describe('T31 parameters that come twice, or from elsewhere', () => {
       'device_code',
       'redirect_uri',
       'client_secret',
-      'request_context',
       'authorization_details',
     ]) {
       expect(await send(`${good()}&${name}=x`)).toEqual([400, 'parameter_unexpected'])
@@ -130,8 +129,13 @@ describe('T31 parameters that come twice, or from elsewhere', () => {
     expect(await send(`${good()}&actor_token=x`)).toEqual([400, 'parameter_missing'])
     expect(await send(`${good()}&actor_token_type=${TYPE.jwt}`)).toEqual([400, 'parameter_missing'])
     expect(await send(`${good()}&actor_token=&actor_token_type=`)).toEqual([200, 'granted'])
+    // Read as another grant, a request has parameters that that one does not take.
+    for (const grant of ['client_credentials', TYPE.jwtBearer]) {
+      const form = new URLSearchParams(good())
+      form.set('grant_type', grant)
+      expect(await send(String(form))).toEqual([400, 'parameter_unexpected'])
+    }
     for (const grant of [
-      'client_credentials',
       'password',
       'authorization_code',
       `${TYPE.exchange} `,

@@ -32,7 +32,7 @@ it('every kind of the register is put to the test', () => {
 })
 
 it('a policy can demand every way in which a client may have come, and no other', () => {
-  const found = ['subject_token', 'actor_token']
+  const found = ['subject_token', 'actor_token', 'assertion']
   expect([...policyMethods].sort()).toEqual([...authenticationMethodsOf(credentialKinds(kinds)), ...found].sort())
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import type { Principal } from '../../src/identity/principal.ts'
 import type { Permission } from '../../src/policy/contract.ts'
 import { compileTarget } from '../../src/targets/target.ts'
 import type { Mintable, TokenKind } from '../../src/tokens/contract.ts'
@@ -21,6 +22,13 @@ const OURS = [
   'cambist_lineage',
   'cambist_path',
 ]
+
+const principal = (issuer: string, name: string): Principal => ({
+  ...{ id: `wimse://cambist.example/${issuer}/${name}`, issuer, subject: name, kind: 'jwt', key: false },
+  ...{ instance: '', scopes: [], attributes: {} },
+})
+const subject = principal('cluster', 'x')
+const client = principal('clients', 'checkout')
 
 function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Record<string, unknown> = {}): Mintable {
   const target = compileTarget(
@@ -48,9 +56,25 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
       shadow: [],
       ...changes,
     },
+    trustDomain: 'cambist.example',
+    facts: {
+      grant: 'token-exchange',
+      client: { candidates: ['checkout'], authentication: 'private_key_jwt', principal: client },
+      subject,
+      actors: [],
+      audiences: ['https://orders.example'],
+      resources: [],
+      scopes: ['a', 'b'],
+      binding: 'none',
+      format: 'jwt',
+      time: 1_800_000_000,
+    },
     subject: {
-      ...{ id: 'wimse://cambist.example/cluster/x', issuer: 'cluster', subject: 'x', kind: 'jwt', key: false },
-      ...{ instance: '', scopes: [], attributes: {} },
+      principal: subject,
+      tokenType: 'urn:ietf:params:oauth:token-type:jwt',
+      audiences: ['https://cambist.example'],
+      ours: undefined,
+      seen: { assertion: {}, header: {} },
     },
     audience: 'https://orders.example',
     issuedAt: 1_800_000_000,
@@ -59,6 +83,9 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
     lineage: '01a20b80-cb83-71a7-8e49-793db2574a2b',
     path: ['checkout'],
     confirmation: undefined,
+    provenKey: undefined,
+    transaction: undefined,
+    remote: '192.0.2.1',
     claims,
   }
 }

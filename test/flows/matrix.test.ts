@@ -133,6 +133,7 @@ const kinds = credentialKinds(formats.credentialKinds)
 const proven: Possession = {
   certificate: undefined,
   jkt: undefined,
+  provenKey: undefined,
   keys: [],
   binding: 'none',
   confirmation: undefined,

@@ -13,7 +13,7 @@ export interface Expected {
 /** The sentences that a refusal may say, whatever it is about (TE-63): a list that no request can add to. */
 const SENTENCES: ReadonlySet<string> = new Set(
   reasons.flatMap((reason) =>
-    ([undefined, 'client', 'subject', 'actor', 'proof', 'dpop'] as const).map((about) => {
+    ([undefined, 'client', 'subject', 'assertion', 'actor', 'proof', 'dpop'] as const).map((about) => {
       const refusal = new Refusal(reason, '')
       refusal.about = about
       return wireOf(refusal).description

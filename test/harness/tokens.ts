@@ -4,6 +4,7 @@ import { algorithms } from '../../src/lib/algorithms.ts'
 export type Claims = Record<string, unknown>
 
 export const TYPE = {
+  jwtBearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
   exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
   idToken: 'urn:ietf:params:oauth:token-type:id_token',

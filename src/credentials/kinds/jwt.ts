@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { algorithms } from '../../lib/algorithms.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
-import type { CredentialKind } from '../contract.ts'
+import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
 import {
   actorsOf,
   audiencesOf,
@@ -65,6 +65,7 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
   format: 'jwt',
   tokenTypes: [JWT_TYPE, ID_TOKEN_TYPE],
   clientTypes: new Map([[CLIENT_ASSERTION_TYPE, 'client_assertion']]),
+  assertionTypes: [JWT_BEARER_GRANT],
   settings,
   header: ({ algorithms, typ }) => ({ algorithms, typ }),
 

@@ -3,7 +3,7 @@ import { isTrustDomain, parseSpiffeId, type WorkloadId } from '../../identity/sp
 import type { JsonObject } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
 import { Refusal } from '../../refusal.ts'
-import type { CredentialKind } from '../contract.ts'
+import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
 import {
   audiencesOf,
   checkAudience,
@@ -43,6 +43,7 @@ export const spiffeJwtSvid: CredentialKind<z.output<typeof settings>, Unverified
   format: 'jwt',
   tokenTypes: [JWT_TYPE],
   clientTypes: new Map([['urn:ietf:params:oauth:client-assertion-type:jwt-spiffe', 'spiffe_jwt']]),
+  assertionTypes: [JWT_BEARER_GRANT],
   settings,
   header: () => ({ algorithms: SPIFFE_ALGORITHMS, typ: TYPES }),
   maxAge: Number.POSITIVE_INFINITY,

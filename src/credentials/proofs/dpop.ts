@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../lib/json.ts'
+import { isJsonObject, type JsonObject } from '../../lib/json.ts'
 import type { VerificationKey } from '../../lib/jwk.ts'
 import { checkHeader, requiredText, shown } from '../jwt-checks.ts'
 import type { AtEndpoint, Proven } from './contract.ts'
@@ -14,6 +14,8 @@ export interface DpopAt extends Pick<AtEndpoint, 'endpoints' | 'now'> {
 export interface ProvenDpop extends Proven {
   /** RFC 7638 thumbprint of the key (DP-04). */
   readonly jkt: string
+  /** The key as the proof brings it, and what it is signed with. */
+  readonly provenKey: { readonly jwk: JsonObject; readonly algorithm: string }
 }
 
 /**
@@ -23,7 +25,7 @@ export interface ProvenDpop extends Proven {
 export const verifyDpop = (proof: string, at: DpopAt): ProvenDpop =>
   judged('dpop_invalid', 'DPoP proof', () => {
     const { header, claims, signingInput, signature } = readProof(proof, 'dpop+jwt', at.now)
-    const key = keyIn(header)
+    const { key, jwk } = keyIn(header)
     const algorithm = header['alg']
     if (typeof algorithm !== 'string') refuse(`alg is ${shown(algorithm)}`)
     checkSignature(key, algorithm, signingInput, signature)
@@ -32,14 +34,19 @@ export const verifyDpop = (proof: string, at: DpopAt): ProvenDpop =>
     if (url === undefined || !at.endpoints.some((endpoint) => normalUrl(endpoint) === url))
       refuse(`htu ${shown(claims['htu'])} is not this endpoint`)
     const until = checkedAge(claims, at.now)
-    return { jkt: key.thumbprint, mark: { purpose: 'dpop', issuer: key.thumbprint, id: markId(claims), until } }
+    return {
+      jkt: key.thumbprint,
+      provenKey: { jwk, algorithm },
+      mark: { purpose: 'dpop', issuer: key.thumbprint, id: markId(claims), until },
+    }
   })
 
 /** The one JWT that may bring its own key: it says only that the sender holds it (T5). */
-function keyIn({ jwk, ...others }: JsonObject): VerificationKey {
+function keyIn({ jwk, ...others }: JsonObject): { readonly key: VerificationKey; readonly jwk: JsonObject } {
   checkHeader(others)
   const reading = readProvenKey(jwk)
-  return 'key' in reading ? reading.key : refuse(`the key in its header ${reading.fault}`)
+  if ('fault' in reading) refuse(`the key in its header ${reading.fault}`)
+  return isJsonObject(jwk) ? { key: reading.key, jwk } : refuse('the key in its header is no object')
 }
 
 const URL_PARTS = /^(https?):\/\/([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{0,5}))?(\/[^?#]*)?(?:[?#].*)?$/is

@@ -50,7 +50,7 @@ describe('RFC 8414 §2: authorization server metadata', () => {
 
   it('MD-04 TE-100 says which grants and which client authentication there are, and no other', async () => {
     expect(await metadata()).toMatchObject({
-      grant_types_supported: [TYPE.exchange],
+      grant_types_supported: [TYPE.jwtBearer, TYPE.exchange, 'client_credentials'],
       token_endpoint_auth_methods_supported: [
         'private_key_jwt',
         'spiffe_jwt',

@@ -130,7 +130,7 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
   ['parameter_malformed', REQUEST, ask(() => ({ subject_token_type: 'jwt' }))],
   ['parameter_too_long', REQUEST, ask(() => ({ subject_token: 'e'.repeat(16_385) }))],
   ['parameter_unexpected', REQUEST, ask(() => ({ assertion: 'x' }))],
-  ['grant_unsupported', [400, 'unsupported_grant_type'], ask(() => ({ grant_type: 'client_credentials' }))],
+  ['grant_unsupported', [400, 'unsupported_grant_type'], ask(() => ({ grant_type: 'password' }))],
   ['token_type_unsupported', REQUEST, ask(() => ({ subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }))],
   [
     'requested_type_unsupported',
@@ -207,7 +207,13 @@ const table: readonly (readonly [Reason, readonly [status: number, error: string
 ]
 
 /** Reasons that no request alone can give: the server's own state, or a word that is kept for later. */
-const NOT_BY_REQUEST: readonly Reason[] = ['overloaded', 'record_unavailable', 'snapshot_unavailable', 'internal']
+const NOT_BY_REQUEST: readonly Reason[] = [
+  'token_unfit',
+  'overloaded',
+  'record_unavailable',
+  'snapshot_unavailable',
+  'internal',
+]
 /** What needs more around it than this file has, and the file that has it. */
 const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
   certificate_refused: 'test/attacks/t13-certificates.test.ts',

@@ -39,7 +39,8 @@ const road: RoadToDecision = {
   keys: { find: unreached, anchors: unreached },
   source: { present: unreached },
   status: { check: unreached },
-  credentialKinds: { ofTokens: new Map(), ofClients: new Map() },
+  tokenKinds: new Map(),
+  credentialKinds: { ofTokens: new Map(), ofClients: new Map(), ofAssertions: new Map() },
   events: { unknownParameter: () => undefined },
 }
 const roads = { road, roadWithoutNetwork: () => road }

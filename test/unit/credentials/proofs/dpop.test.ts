@@ -18,6 +18,7 @@ describe('verifyDpop takes', () => {
     const jkt = await calculateJwkThumbprint(proofJwk(key))
     expect(verify(good({ jti: 'once' }))).toEqual({
       jkt,
+      provenKey: { jwk: proofJwk(key), algorithm: 'ES256' },
       mark: { purpose: 'dpop', issuer: jkt, id: 'once', until: NOW + 60 },
     })
   })
