@@ -106,8 +106,14 @@ async function subjectOf(
   if (authenticated === undefined)
     throw new Refusal('client_required', 'client credentials are asked for without client authentication')
   witness.subject(authenticated)
-  return authenticated
+  return isAssertion(authenticated) ? { ...authenticated, expiresAt: Number.POSITIVE_INFINITY } : authenticated
 }
+
+/**
+ * Whether a registered client has said with a key of its own, for a minute and once, that it asks: what it is known by is
+ * that key, which does not end. A credential that somebody else gave it does, and no token outlives that (I4).
+ */
+const isAssertion = ({ issuer }: Identified): boolean => issuer.name === CLIENTS_ISSUER && issuer.singleUse
 
 function toldOf(party: Identified, witness: Witness): void {
   witness.presented(party)
