@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,3 +61,6 @@ export function insteadOf(text: string, values: Readonly<Record<string, string>>
     return replaced.replaceAll(shown, real)
   }, text)
 }
+
+/** Whether a command is on this machine. */
+export const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined

@@ -44,6 +44,14 @@ export const withKeys = (documents: readonly Document[], keys: Readonly<Record<s
     each.kind === 'TrustedIssuer' ? { ...each, spec: { ...each.spec, keys: keys[each.metadata.name] } } : each,
   )
 
+/** Documents with the public keys of a test in place of those that registered clients have on the page. */
+export const withClientKeys = (documents: readonly Document[], keys: Readonly<Record<string, object>>): Document[] =>
+  documents.map((each) => {
+    const jwk = each.kind === 'Client' ? keys[each.metadata.name] : undefined
+    const authentication = { method: 'private_key_jwt', jwks: { keys: [jwk] } }
+    return jwk === undefined ? each : { ...each, spec: { ...each.spec, authentication } }
+  })
+
 /** Every block of documents with a preset, of every page, in the order of the pages; what needs no preset has tests of its own. */
 export function recipes(): readonly Recipe[] {
   return globSync('*.md', { cwd: ROOT })
