@@ -28,7 +28,7 @@ const DEFAULT_SCOPES = '/.default'
 
 /** What Entra calls a resource is our target, by its audience or by one of its resources; its default scopes are asked for. */
 export const entra: Dialect = {
-  read(parameters, targets) {
+  read(parameters, snapshots) {
     const grant = parameters.get('grant_type')?.[0]
     if (grant !== undefined && grant !== CLIENT_CREDENTIALS)
       throw new Refusal(
@@ -42,10 +42,11 @@ export const entra: Dialect = {
           `${name} has no meaning below a tenant, where the scope names the resource`,
         )
     }
-    return naming(resourceOf(parameters.get('scope')?.[0] ?? ''), parameters, targets())
+    return naming(resourceOf(parameters.get('scope')?.[0] ?? ''), parameters, snapshots.current().targets)
   },
-  // MSAL keeps a token under the scope it asked for, and would never find it under another; Entra says none either.
-  saysScope: false,
+
+  /** Entra says no scopes. MSAL keeps a token under those that are said, and would never find it again under the one it asked for. */
+  say: (answer) => (answer.granted ? { ...answer, token: { ...answer.token, scopes: [] } } : answer),
 }
 
 /** Throws Refusal `scope_unknown`, as Entra refuses whatever is not `RESOURCE/.default`. The scope is not repeated: a token may have strayed in there (I8). */

@@ -34,7 +34,7 @@ export function tokenEndpoint(
     }
     underWay++
     try {
-      writeAnswer(response, await exchange(request, road), message, dialect)
+      writeAnswer(response, dialect.say(await exchange(request, road)), message)
     } finally {
       underWay--
     }
@@ -59,7 +59,7 @@ async function asked(
     const certificate = certificatesOf(message, rules)
     checkHead(message)
     const body = await readBody(message)
-    const parameters = dialect.read(parseForm(body), () => snapshots.current().targets)
+    const parameters = dialect.read(parseForm(body), snapshots)
     return { ...opening, parameters, carried: carriedOf(message, body, certificate) }
   } catch (error) {
     if (error instanceof Refusal) return { ...opening, parameters: NOTHING, carried: EMPTY, refusal: error }
@@ -103,15 +103,10 @@ function traceIdOf(header: string | string[] | undefined): string {
 }
 
 /** Token response (RFC 6749 §5.1, RFC 8693 §2.2.1: TE-20 to TE-25) or error response (§5.2), in one write. */
-export function writeAnswer(
-  response: ServerResponse,
-  answer: Answer,
-  message?: IncomingMessage,
-  { saysScope }: Dialect = standard,
-): void {
+export function writeAnswer(response: ServerResponse, answer: Answer, message?: IncomingMessage): void {
   if (answer.granted) {
     const { token, tokenType, usage, expiresIn, scopes } = answer.token
-    const scope = scopes.length === 0 || !saysScope ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
+    const scope = scopes.length === 0 ? '' : `,"scope":${JSON.stringify(scopes.join(' '))}`
     // The type of what was issued is said of an exchange (TE-22), and an assertion grant has an ordinary answer (JG-09).
     const issued = answer.grant === 'token-exchange' ? `"issued_token_type":"${tokenType}",` : ''
     const body = `{"access_token":"${token}",${issued}"token_type":"${usage}","expires_in":${expiresIn}${scope}}`
