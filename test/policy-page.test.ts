@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { formats } from '../src/app.ts'
 import { NO_BLOCKS } from '../src/blocks/block-index.ts'
 import { credentialKinds } from '../src/credentials/look-up.ts'
-import { ownIssuer } from '../src/credentials/own-issuer.ts'
+import { ownIssuers } from '../src/credentials/own-issuer.ts'
 import { Compiler } from '../src/documents/compile.ts'
 import type { Document } from '../src/documents/contract.ts'
 import { warningsOf } from '../src/documents/warnings.ts'
@@ -16,7 +16,7 @@ import { context, ISSUER } from './unit/documents/world.ts'
 const sections = policyPage()
 const compile = (documents: readonly Document[]) =>
   new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(documents, {
-    own: ownIssuer(ISSUER, { keys: [] }),
+    own: ownIssuers(ISSUER, { keys: [] }),
   })
 
 /** Why a case is decided as it is, as `cambist test` asks. */

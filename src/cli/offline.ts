@@ -1,6 +1,6 @@
 import { NO_BLOCKS } from '../blocks/block-index.ts'
 import * as credentialKinds from '../credentials/kinds/index.ts'
-import { ownIssuer } from '../credentials/own-issuer.ts'
+import { ownIssuers } from '../credentials/own-issuer.ts'
 import { Compiler } from '../documents/compile.ts'
 import type { Document, Formats } from '../documents/contract.ts'
 import type { DecidingSnapshot } from '../exchange/contract.ts'
@@ -26,7 +26,7 @@ export const offlineCompiler = (ourIssuer: string): Compiler =>
 /** What requests are decided by where these are all the documents there are, and nothing is revoked or blocked. Throws DocumentFaults. */
 export function offlineSnapshot(documents: readonly Document[], ourIssuer: string): DecidingSnapshot {
   const { issuers, clients, targets, policies } = offlineCompiler(ourIssuer).compile(documents, {
-    own: ownIssuer(ourIssuer, NO_KEYS),
+    own: ownIssuers(ourIssuer, NO_KEYS),
   })
   return { version: 0, issuers, clients, targets, policies, revoked: revokedBy([]), blocked: NO_BLOCKS }
 }

@@ -14,10 +14,18 @@ const SUBJECT = compileMapping('assertion.sub', VARIABLES)
 const CLIENT = compileMapping('assertion.client_id', VARIABLES)
 
 /**
- * The issuer of our own tokens: trusted with the keys that `/jwks` publishes, for the position `subject` alone, since a
+ * The issuer of our own tokens, once for each kind of them: all are `self` to whoever writes documents. A new kind is one
+ * member here beside its file in kinds/.
+ */
+export const ownIssuers = (ourIssuer: string, published: unknown): readonly TrustedIssuer[] => [
+  ownAccessTokens(ourIssuer, published),
+]
+
+/**
+ * The issuer of our access tokens: trusted with the keys that `/jwks` publishes, for the position `subject` alone, since a
  * token of ours says for whom somebody acts, and never who asks (interfaces.md, "Client"; T18).
  */
-export function ownIssuer(ourIssuer: string, published: unknown): TrustedIssuer<OwnSettings> {
+function ownAccessTokens(ourIssuer: string, published: unknown): TrustedIssuer<OwnSettings> {
   return Object.freeze({
     name: SELF_ISSUER,
     disabled: false,

@@ -4,7 +4,7 @@ import { blockIndex, type NamedBy } from '../blocks/block-index.ts'
 import { sharedKeys } from '../clients/client.ts'
 import { indexClients } from '../clients/client-index.ts'
 import type { Client, ClientIndex } from '../clients/contract.ts'
-import { ownIssuer } from '../credentials/own-issuer.ts'
+import { ownIssuers } from '../credentials/own-issuer.ts'
 import { issuerOfClient } from '../credentials/registered-client.ts'
 import { namedIn } from '../identity/principal.ts'
 import { Faults } from '../lib/fault.ts'
@@ -60,8 +60,8 @@ const KINDS: readonly NounKind<never>[] = [
 
 /** What documents are compiled under beside their context. */
 export interface Under {
-  /** The issuer of our own tokens. */
-  readonly own?: TrustedIssuer
+  /** The issuers of our own tokens. */
+  readonly own?: readonly TrustedIssuer[]
   /** They were taken before, and stay: those that are being written are also read for attributes that nobody provides. */
   readonly inForce?: boolean
   /** What a change deletes, for the words of a fault. */
@@ -123,7 +123,7 @@ export class Compiler {
 
   *#snapshot({ version, documents, keys, revocations, blocks }: StoredState): Steps<Snapshot> {
     const keyring = this.#context.openKeys(keys)
-    const own = ownIssuer(this.#context.ourIssuer, keyring.published)
+    const own = ownIssuers(this.#context.ourIssuer, keyring.published)
     const revoked = revokedBy(revocations)
     yield
     const { compiled, whole } = yield* this.#compile(documents, { own, inForce: true })
@@ -167,7 +167,7 @@ export class Compiler {
       if (issuer !== undefined) builtIn.push(issuer)
       yield
     }
-    if (own !== undefined) builtIn.push(own)
+    if (own !== undefined) builtIn.push(...own)
     const trust = yield* together('TrustedIssuer', indexIssuers([...nouns.issuers.values(), ...builtIn]), faults)
     const services = yield* together('Target', this.#indexTargets(nouns.targets), faults)
     for (const shared of yield* this.#sharedKeys(nouns.clients)) {

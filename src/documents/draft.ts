@@ -1,4 +1,4 @@
-import { ownIssuer } from '../credentials/own-issuer.ts'
+import { ownIssuers } from '../credentials/own-issuer.ts'
 import type { Compiler } from './compile.ts'
 import type { Document, Snapshot, StoredState } from './contract.ts'
 import { propose } from './proposal.ts'
@@ -16,7 +16,7 @@ export async function draftSnapshot(
 ): Promise<Snapshot> {
   const { whole } = await compiler.inSlices(propose(state.documents, draft))
   const { nouns: _, ...compiled } = await compiler.compileInSlices(whole, {
-    own: ownIssuer(ourIssuer, now.keyring.published),
+    own: ownIssuers(ourIssuer, now.keyring.published),
   })
   return Object.freeze({ ...now, ...compiled, version: state.version })
 }

@@ -1,4 +1,4 @@
-import { CLIENTS_ISSUER } from '../identity/principal.ts'
+import { CLIENTS_ISSUER, SELF_ISSUER } from '../identity/principal.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
 import { atOnce, type Steps } from '../lib/slices.ts'
 import { Refusal } from '../refusal.ts'
@@ -40,7 +40,8 @@ export function* indexIssuers(issuers: Iterable<TrustedIssuer>): Steps<TrustInde
   const grouped = new Map<string, Map<string, TrustedIssuer[]>>()
   const administering = new Map<string, Map<string, TrustedIssuer>>()
   for (const issuer of all) {
-    if (issuer.name !== CLIENTS_ISSUER) {
+    if (issuer.name === SELF_ISSUER) byName.set(issuer.name, byName.get(issuer.name) ?? issuer)
+    else if (issuer.name !== CLIENTS_ISSUER) {
       if (byName.has(issuer.name))
         faults.push({ path: 'metadata.name', message: `two trusted issuers are named ${issuer.name}` })
       byName.set(issuer.name, issuer)

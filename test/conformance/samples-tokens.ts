@@ -5,7 +5,7 @@ import { clientAttestation } from '../../src/credentials/kinds/client-attestatio
 import { ownAccessToken } from '../../src/credentials/kinds/own-access-token.ts'
 import { spiffeJwtSvid } from '../../src/credentials/kinds/spiffe-jwt-svid.ts'
 import { wit } from '../../src/credentials/kinds/wit.ts'
-import { ownIssuer } from '../../src/credentials/own-issuer.ts'
+import { ownIssuers } from '../../src/credentials/own-issuer.ts'
 import { issuerOfClient } from '../../src/credentials/registered-client.ts'
 import { readJwks, type VerificationKey } from '../../src/lib/jwk.ts'
 import type { Reason } from '../../src/refusal.ts'
@@ -151,7 +151,7 @@ function ownSample(): CredentialSample {
   const path = (length: number) => Array.from({ length }, () => 'checkout')
   return {
     token,
-    issuer: ownIssuer(US, { keys: [issuer.jwk] }),
+    issuer: ownIssuer('access-token', issuer),
     tools: verifyTools({ now: NOW, keys: readJwks({ keys: [issuer.jwk] }).keys }),
     expected: {
       uri: claims.sub,
@@ -185,3 +185,10 @@ function ownSample(): CredentialSample {
 /** Tools of a request that carries the credential and proves its key. */
 const proving = (found: TrustedIssuer, carried: object, token: string): VerifyTools =>
   verifyTools({ now: NOW, keys: inlineKeys(found), carried, token })
+
+/** The issuer of our own tokens of a kind, which signs with the key. */
+function ownIssuer(kind: string, { jwk }: SigningKey): TrustedIssuer {
+  const found = ownIssuers(US, { keys: [jwk] }).find(({ credential }) => credential === kind)
+  if (found === undefined) throw new Error(`there are no tokens of ours of kind ${kind}`)
+  return found
+}

@@ -10,7 +10,7 @@ import { NO_BLOCKS } from '../../src/blocks/block-index.ts'
 import { CARRIED_TYPE, type Possession } from '../../src/credentials/contract.ts'
 import { identify, type Trusting } from '../../src/credentials/identify.ts'
 import { credentialKinds } from '../../src/credentials/look-up.ts'
-import { ownIssuer } from '../../src/credentials/own-issuer.ts'
+import { ownIssuers } from '../../src/credentials/own-issuer.ts'
 import { Compiler } from '../../src/documents/compile.ts'
 import { algorithms } from '../../src/lib/algorithms.ts'
 import { Refusal } from '../../src/refusal.ts'
@@ -146,7 +146,7 @@ function trusting(kind: KeyKind): Trusting {
   // A secret cannot be trusted (below): what it signs comes under the name of a key that is.
   const { public: key = pairs['RSA-2048'].public } = pairs[kind]
   const jwk = { ...key?.export({ format: 'jwk' }), kid: KID }
-  const { issuers } = compiler.compile(documentsWith(jwk), { own: ownIssuer(US, { keys: [jwk] }) })
+  const { issuers } = compiler.compile(documentsWith(jwk), { own: ownIssuers(US, { keys: [jwk] }) })
   return {
     kinds,
     issuers,

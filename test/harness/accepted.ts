@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { compileClient } from '../../src/clients/client.ts'
 import { type AnyCredentialKind, CARRIED_TYPE, type JwtHeader } from '../../src/credentials/contract.ts'
-import { ownIssuer } from '../../src/credentials/own-issuer.ts'
+import { ownIssuers } from '../../src/credentials/own-issuer.ts'
 import { issuerOfClient } from '../../src/credentials/registered-client.ts'
 import type { Position, TrustedIssuer } from '../../src/trust/contract.ts'
 import { settingsShape } from '../../src/trust/trusted-issuer-schema.ts'
@@ -101,7 +101,7 @@ const BUILT_IN: readonly BuiltIn[] = [
     trustedBy: `a \`Client\` with \`${authentication.method}\``,
     authentication: authentication.method,
   })),
-  { issuer: ownIssuer(US, { keys: [] }), trustedBy: 'Cambist itself' },
+  ...ownIssuers(US, { keys: [] }).map((issuer) => ({ issuer, trustedBy: 'Cambist itself' })),
 ]
 
 function ofClient(authentication: object): TrustedIssuer {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { NO_BLOCKS } from '../../../src/blocks/block-index.ts'
 import * as register from '../../../src/credentials/kinds/index.ts'
 import { credentialKinds } from '../../../src/credentials/look-up.ts'
-import { ownIssuer } from '../../../src/credentials/own-issuer.ts'
+import { ownIssuers } from '../../../src/credentials/own-issuer.ts'
 import { Compiler } from '../../../src/documents/compile.ts'
 import type { Document } from '../../../src/documents/contract.ts'
 import { statedFacts } from '../../../src/exchange/stated-facts.ts'
@@ -50,7 +50,7 @@ const documents = [
 ]
 const { nouns: _, ...compiled } = new Compiler({ ...context, credentialKinds: Object.values(register) }).compile(
   documents,
-  { own: ownIssuer('https://cambist.example', { keys: [] }) },
+  { own: ownIssuers('https://cambist.example', { keys: [] }) },
 )
 const stating = {
   snapshot: { ...compiled, version: 1, revoked: () => undefined, blocked: NO_BLOCKS },
