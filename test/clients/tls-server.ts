@@ -18,12 +18,14 @@ type Options = Omit<TestServerOptions, 'tls' | 'mtls'> & { readonly certificates
 /** Servers that clients meet as they would meet ours: by https, with a certificate that they check. */
 export class TlsServers {
   readonly files = new Files()
-  /** The file with the authority of their certificates. */
+  /** The authority of their certificates, and the file that it is in. */
+  readonly authority: string
   readonly authorities: string
   readonly #root: Authority
 
   private constructor(root: Authority) {
     this.#root = root
+    this.authority = root.pem
     this.authorities = this.files.write('authorities.pem', root.pem)
   }
 
