@@ -6,7 +6,7 @@ import { freePorts } from '../harness/ports.ts'
 import { pageOf, withClientKeys } from '../harness/recipes.ts'
 import { decode, SigningKey } from '../harness/tokens.ts'
 import { insteadOf } from './program.ts'
-import { clusterOf, lastReason, TlsServers } from './tls-server.ts'
+import { clusterOf, lastReason, realTime, TlsServers } from './tls-server.ts'
 
 const HOME = 'https://cambist.example'
 const PARTNER = 'https://cambist.partner.example'
@@ -17,19 +17,21 @@ const [atHome = '', abroad = ''] = page.blocks('yaml')
 
 const servers = await TlsServers.open()
 const [homePort, partnerPort] = await freePorts(2)
-const [homeHost, partnerHost] = [`127.0.0.1:${homePort}`, `127.0.0.1:${partnerPort}`]
+const [homeHost, partnerHost] = [`127.0.0.1:${homePort}`, `127.0.0.1:${partnerPort}`] as const
 const here = (text: string) =>
   text.replaceAll(HOME, `https://${homeHost}`).replaceAll(PARTNER, `https://${partnerHost}`)
 const key = new SigningKey('ES256')
 const documentsOf = (block: string): Document[] =>
   withClientKeys(readDocuments(here(block), 'application/yaml'), { billing: key.jwk, 'billing-of-home': key.jwk })
 
+const { cluster, trusted } = clusterOf(
+  { issuer: `https://${homeHost}`, clock: realTime() },
+  pageOf('kubernetes').documents,
+)
 const home = await servers.start({
   env: { CAMBIST_ISSUER: `https://${homeHost}`, CAMBIST_LISTEN: homeHost },
-  documents: documentsOf(atHome).filter(({ kind }) => kind === 'Target'),
+  documents: [...trusted, ...documentsOf(atHome)],
 })
-const { cluster, trusted } = clusterOf(home, pageOf('kubernetes').documents)
-await home.apply(...trusted, ...documentsOf(atHome))
 /** The partner has the keys of home from its metadata, as anybody would. */
 const partner = await servers.start({
   env: { CAMBIST_ISSUER: `https://${partnerHost}`, CAMBIST_LISTEN: partnerHost, CAMBIST_INSECURE_FETCH: homeHost },
