@@ -22,9 +22,10 @@ export interface Config {
   /** Lower-case `Host` values, with port where it is not the scheme's own. */
   readonly hosts: ReadonlySet<string>
   readonly listen: Address
+  /** Below which the token endpoint is also answered in the shape of Entra's; undefined: nowhere. */
+  readonly entraTenant: string | undefined
   readonly tls: TlsFiles | undefined
   readonly clientCertificates: ClientCertificates
-  readonly entraTenant: string | undefined
   readonly admin: {
     readonly listen: Address
     readonly hosts: ReadonlySet<string>
@@ -44,8 +45,6 @@ export interface Config {
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-/** As MSAL writes it into a path: in lower case. */
-const TENANT = /^[a-z0-9]([a-z0-9.-]{0,126}[a-z0-9])?$/
 const TRUST_DOMAIN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/
 
 /** Reads and checks the whole. Throws Faults with every fault at once; their paths are variable names. */
@@ -54,6 +53,7 @@ export function readConfig(env: Environment): Config {
   const fault = (path: VariableName, message: string) => void faults.push({ path, message })
 
   const listen = address(env, 'CAMBIST_LISTEN', '127.0.0.1:8400', fault)
+  const entraTenant = tenant(env.CAMBIST_ENTRA_TENANT, fault)
   const adminListen = address(env, 'CAMBIST_ADMIN_LISTEN', '127.0.0.1:8401', fault)
   const issuerText = env.CAMBIST_ISSUER ?? 'http://127.0.0.1:8400'
   const issuer = checkedIssuer(issuerText, fault)
@@ -67,12 +67,6 @@ export function readConfig(env: Environment): Config {
   const tls = tlsFiles(env, 'CAMBIST_TLS_CERT', 'CAMBIST_TLS_KEY', fault)
   const mtlsListen = env.CAMBIST_MTLS_LISTEN === undefined ? undefined : address(env, 'CAMBIST_MTLS_LISTEN', '', fault)
   const clientCertificates = readClientCertificates(env, { listen: mtlsListen, tls }, fault)
-  const entraTenant = env.CAMBIST_ENTRA_TENANT
-  if (entraTenant !== undefined && !TENANT.test(entraTenant))
-    fault(
-      'CAMBIST_ENTRA_TENANT',
-      `${JSON.stringify(entraTenant)} is not a tenant: write a GUID or a domain name in lower case, such as shop.example`,
-    )
   const own = [issuer?.host ?? '', hostOf(clientCertificates.url)].filter((host) => host !== '')
   const hosts = new Set([...own, ...list(env.CAMBIST_HOSTS)])
   const dataDir = resolve(env.CAMBIST_DATA_DIR ?? '.cambist')
@@ -117,9 +111,9 @@ export function readConfig(env: Environment): Config {
     trustDomain,
     hosts,
     listen,
+    entraTenant,
     tls,
     clientCertificates,
-    entraTenant,
     admin: {
       listen: adminListen,
       hosts: adminHosts(adminListen, list(env.CAMBIST_ADMIN_HOSTS)),
@@ -196,6 +190,18 @@ function adminHosts({ host, port }: Address, further: readonly string[]): Readon
   const names = [written, '127.0.0.1', '[::1]', 'localhost']
   const own = names.map((name) => `${name}:${port}`)
   return new Set([...own, ...(port === 80 || port === 443 ? names : []), ...further])
+}
+
+/** As MSAL writes it into a path: in lower case. */
+const TENANT = /^[a-z0-9]([a-z0-9.-]{0,126}[a-z0-9])?$/
+
+function tenant(text: string | undefined, fault: Report): string | undefined {
+  if (text !== undefined && !TENANT.test(text))
+    fault(
+      'CAMBIST_ENTRA_TENANT',
+      `${JSON.stringify(text)} is not a tenant: write a GUID or a domain name in lower case, such as shop.example`,
+    )
+  return text
 }
 
 function workers(text: string | undefined, fault: Report): number {

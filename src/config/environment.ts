@@ -11,6 +11,8 @@ export const variables = {
   CAMBIST_TRUST_DOMAIN: 'our own trust domain, for canonical subject ids',
   CAMBIST_HOSTS: 'further Host values that are answered at the workloads’ door',
   CAMBIST_LISTEN: 'address of the workloads’ door',
+  CAMBIST_ENTRA_TENANT:
+    'tenant below which the token endpoint is served in the shape of Microsoft Entra’s too (/TENANT/oauth2/v2.0/token), for clients of MSAL; absent: nowhere',
   CAMBIST_ADMIN_LISTEN: 'address of the administrators’ door, health and metrics',
   CAMBIST_ADMIN_HOSTS: 'further Host values that are answered at the administrators’ door',
   CAMBIST_ADMIN_AUDIENCE: 'audience of administrators’ JWTs',
@@ -25,8 +27,6 @@ export const variables = {
   CAMBIST_TRUSTED_PROXIES:
     'addresses and CIDR blocks of proxies: their X-Forwarded-For and certificate header are believed',
   CAMBIST_CLIENT_CERT_HEADER: 'how trusted proxies hand client certificates on: rfc9440, xfcc or nginx',
-  CAMBIST_ENTRA_TENANT:
-    'tenant below which the token endpoint is served in the shape of Microsoft Entra’s too (/TENANT/oauth2/v2.0/token), for clients of MSAL; absent: nowhere',
   DATABASE_URL: 'PostgreSQL 15 or newer; absent: embedded',
   CAMBIST_DATA_DIR: 'the embedded database and the development secrets',
   CAMBIST_KEY_ENCRYPTION_KEY_FILES: 'comma-separated files of 32 bytes base64url; the first wraps, all unwrap',
