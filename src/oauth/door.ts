@@ -71,10 +71,11 @@ export async function workloadsDoor(options: WorkloadsDoor): Promise<RequestList
 }
 
 const TOKEN_PATH = '/token'
+const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 /** Where tokens are asked for, and how. */
 const dialectsOf = (entraTenant: string | undefined): ReadonlyMap<string, Dialect> =>
-  new Map([
+  new Map<string, Dialect>([
     [TOKEN_PATH, standard],
     ...(entraTenant === undefined ? [] : [[entraPaths(entraTenant).token, entra] as const]),
   ])
@@ -83,8 +84,6 @@ function pathOf(url: string): string {
   const query = url.indexOf('?')
   return query < 0 ? url : url.slice(0, query)
 }
-
-const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
 async function application({ road, certificates, entraTenant, onFailure }: WorkloadsDoor): Promise<RequestListener> {
   const engine = await createEngine(road.issuer)
