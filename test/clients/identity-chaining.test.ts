@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Document } from '../../src/documents/contract.ts'
 import { readDocuments } from '../../src/documents/read.ts'
+import { TestClock } from '../harness/cambist.ts'
 import { freePorts } from '../harness/ports.ts'
 import { pageOf, withClientKeys } from '../harness/recipes.ts'
 import { decode, SigningKey } from '../harness/tokens.ts'
 import { insteadOf } from './program.ts'
-import { clusterOf, lastReason, realTime, TlsServers } from './tls-server.ts'
+import { clusterOf, lastReason, TlsServers } from './tls-server.ts'
 
 const HOME = 'https://cambist.example'
 const PARTNER = 'https://cambist.partner.example'
@@ -25,7 +26,7 @@ const documentsOf = (block: string): Document[] =>
   withClientKeys(readDocuments(here(block), 'application/yaml'), { billing: key.jwk, 'billing-of-home': key.jwk })
 
 const { cluster, trusted } = clusterOf(
-  { issuer: `https://${homeHost}`, clock: realTime() },
+  { issuer: `https://${homeHost}`, clock: TestClock.real() },
   pageOf('kubernetes').documents,
 )
 const home = await servers.start({

@@ -13,9 +13,6 @@ import { type Ended, Files, runProgram } from './program.ts'
 const now = Math.floor(Date.now() / 1000)
 export const dates = { notBefore: now - 3600, notAfter: now + 2 * 86_400 }
 
-/** A clock that stands at the real time. */
-export const realTime = (): TestClock => new TestClock(now * 1000)
-
 type Options = Omit<TestServerOptions, 'tls' | 'mtls'> & { readonly certificates?: boolean }
 
 /** Servers that clients meet as they would meet ours: by https, with a certificate that they check. */
@@ -40,7 +37,7 @@ export class TlsServers {
   async start({ certificates = false, ...options }: Options): Promise<TestServer> {
     const leaf = await this.#root.leaf({ ips: ['127.0.0.1'], ...dates })
     const tls = { cert: leaf.chainPem(), key: leaf.keyPem }
-    return startCambist({ clock: realTime(), ...options, tls, ...(certificates ? { mtls: tls } : {}) })
+    return startCambist({ clock: TestClock.real(), ...options, tls, ...(certificates ? { mtls: tls } : {}) })
   }
 
   /** A program that trusts their certificates. */

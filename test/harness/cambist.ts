@@ -17,18 +17,26 @@ import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
 import { Cluster, TYPE } from './tokens.ts'
 
-/** A clock that a test moves. It starts at a fixed moment and stands still. */
+/** A clock that a test moves. It starts at a fixed moment and stands still, unless it is one that goes on with the real time. */
 export class TestClock implements Clock {
   #now: number
+  readonly #since: number | undefined
 
-  constructor(start = Date.UTC(2026, 10, 24, 12)) {
+  constructor(start = Date.UTC(2026, 10, 24, 12), since?: number) {
     this.#now = start
+    this.#since = since
   }
 
-  now = (): number => this.#now
-  monotonic = (): number => this.#now
+  /** For clients that have no clock but the real one, and make proofs by it. */
+  static real(): TestClock {
+    const now = Date.now()
+    return new TestClock(now, now)
+  }
+
+  now = (): number => this.#now + (this.#since === undefined ? 0 : Date.now() - this.#since)
+  monotonic = (): number => this.now()
   /** Seconds since the epoch. */
-  seconds = (): number => Math.floor(this.#now / 1000)
+  seconds = (): number => Math.floor(this.now() / 1000)
   advance(seconds: number): void {
     this.#now += seconds * 1000
   }
