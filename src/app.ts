@@ -181,7 +181,7 @@ export async function openWorkloads(
     admitsUnverified: (remote) => unverified.admits(sourceOf(remote)),
     events,
   }
-  const { hosts, clientCertificates: certificates, issuer } = config
+  const { hosts, clientCertificates: certificates, entraTenant, issuer } = config
   const { statusBlocks: blocks, statusSearch: search } = database
   const onTrouble = (error: unknown) => events.databaseTrouble('looking for what was revoked', error)
   const statusLists = new StatusLists({ issuer, clock, snapshots, blocks, search, onTrouble })
@@ -194,8 +194,8 @@ export async function openWorkloads(
     records: database.records,
     admitsRevocation: (client: string) => revocations.admits(client),
   }
-  const doors = { road, introspection, revocation, statusLists, hosts, certificates, onFailure: events.failed }
-  return { door: await workloadsDoor(doors), ledger }
+  const doors = { road, introspection, revocation, statusLists, hosts, certificates, entraTenant }
+  return { door: await workloadsDoor({ ...doors, onFailure: events.failed }), ledger }
 }
 
 /** As much of the road as is the same for a request and for its explanation. */

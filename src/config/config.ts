@@ -22,6 +22,8 @@ export interface Config {
   /** Lower-case `Host` values, with port where it is not the scheme's own. */
   readonly hosts: ReadonlySet<string>
   readonly listen: Address
+  /** Below which the token endpoint is also answered in the shape of Entra's; undefined: nowhere. */
+  readonly entraTenant: string | undefined
   readonly tls: TlsFiles | undefined
   readonly clientCertificates: ClientCertificates
   /** Whether a DPoP proof must hold a nonce of ours, or only may (DP-13). */
@@ -53,6 +55,7 @@ export function readConfig(env: Environment): Config {
   const fault = (path: VariableName, message: string) => void faults.push({ path, message })
 
   const listen = address(env, 'CAMBIST_LISTEN', '127.0.0.1:8400', fault)
+  const entraTenant = tenant(env.CAMBIST_ENTRA_TENANT, fault)
   const adminListen = address(env, 'CAMBIST_ADMIN_LISTEN', '127.0.0.1:8401', fault)
   const issuerText = env.CAMBIST_ISSUER ?? 'http://127.0.0.1:8400'
   const issuer = checkedIssuer(issuerText, fault)
@@ -113,6 +116,7 @@ export function readConfig(env: Environment): Config {
     trustDomain,
     hosts,
     listen,
+    entraTenant,
     tls,
     clientCertificates,
     dpopNonce: dpopNonce === 'required' ? 'required' : 'offered',
@@ -192,6 +196,18 @@ function adminHosts({ host, port }: Address, further: readonly string[]): Readon
   const names = [written, '127.0.0.1', '[::1]', 'localhost']
   const own = names.map((name) => `${name}:${port}`)
   return new Set([...own, ...(port === 80 || port === 443 ? names : []), ...further])
+}
+
+/** As MSAL writes it into a path: in lower case. */
+const TENANT = /^[a-z0-9]([a-z0-9.-]{0,126}[a-z0-9])?$/
+
+function tenant(text: string | undefined, fault: Report): string | undefined {
+  if (text !== undefined && !TENANT.test(text))
+    fault(
+      'CAMBIST_ENTRA_TENANT',
+      `${JSON.stringify(text)} is not a tenant: write a GUID or a domain name in lower case, such as shop.example`,
+    )
+  return text
 }
 
 function workers(text: string | undefined, fault: Report): number {

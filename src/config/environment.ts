@@ -11,6 +11,8 @@ export const variables = {
   CAMBIST_TRUST_DOMAIN: 'our own trust domain, for canonical subject ids',
   CAMBIST_HOSTS: 'further Host values that are answered at the workloads’ door',
   CAMBIST_LISTEN: 'address of the workloads’ door',
+  CAMBIST_ENTRA_TENANT:
+    'tenant below which the token endpoint is served in the shape of Microsoft Entra’s too (/TENANT/oauth2/v2.0/token), for clients of MSAL; absent: nowhere',
   CAMBIST_ADMIN_LISTEN: 'address of the administrators’ door, health and metrics',
   CAMBIST_ADMIN_HOSTS: 'further Host values that are answered at the administrators’ door',
   CAMBIST_ADMIN_AUDIENCE: 'audience of administrators’ JWTs',

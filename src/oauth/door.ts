@@ -18,6 +18,7 @@ import { type StatusLists, type StatusListToken, TTL } from '../tokens/status-li
 import { bundle, REFRESH_HINT } from './bundle.ts'
 import { endpoints } from './endpoints.ts'
 import { createEngine } from './engine.ts'
+import { entra, entraMetadata, entraPaths } from './entra.ts'
 import { type Endpoint, introspectionEndpoint, revocationEndpoint } from './inquiry-endpoints.ts'
 import { metadata } from './metadata.ts'
 import { wireOf } from './refusals.ts'
@@ -33,6 +34,8 @@ export interface WorkloadsDoor {
   readonly hosts: ReadonlySet<string>
   /** How client certificates come in. */
   readonly certificates: ClientCertificates
+  /** The tenant below which the token endpoint is answered in the shape of Entra's; undefined: nowhere. */
+  readonly entraTenant: string | undefined
   onFailure(id: string, error: unknown): void
 }
 
@@ -45,13 +48,9 @@ const ids = new WeakMap<IncomingMessage, string>()
  * same checks, since Koa's context costs a tenth of an exchange (engine.md §1); everything else goes through it.
  */
 export async function workloadsDoor(door: WorkloadsDoor): Promise<RequestListener> {
-  const { road, hosts, certificates, onFailure } = door
-  const posted: ReadonlyMap<string, Endpoint> = new Map([
-    [endpoints.token_endpoint, tokenEndpoint(road, certificates)],
-    [endpoints.introspection_endpoint, introspectionEndpoint(door.introspection, certificates)],
-    [endpoints.revocation_endpoint, revocationEndpoint(door.revocation, certificates)],
-  ])
-  const throughEngine = await application(routesOf(road, door.statusLists, certificates), road.issuer, onFailure)
+  const { hosts, onFailure } = door
+  const posted = postedTo(door)
+  const throughEngine = await application(door, posted.keys())
   return (message, response) => {
     const id = newId()
     const { url = '', method, headers } = message
@@ -78,8 +77,6 @@ export async function workloadsDoor(door: WorkloadsDoor): Promise<RequestListene
   }
 }
 
-const POSTED: ReadonlySet<string> = new Set(Object.values(endpoints))
-
 function pathOf(url: string): string {
   const query = url.indexOf('?')
   return query < 0 ? url : url.slice(0, query)
@@ -87,15 +84,25 @@ function pathOf(url: string): string {
 
 const FAILURE = 'An error of the server. Ask the administrator with this request id.'
 
-async function application(
-  routes: Router,
-  issuer: string,
-  onFailure: WorkloadsDoor['onFailure'],
-): Promise<RequestListener> {
-  const engine = await createEngine(issuer)
+/** What is asked by POST, by its path. */
+function postedTo({ road, certificates, entraTenant, ...door }: WorkloadsDoor): ReadonlyMap<string, Endpoint> {
+  return new Map([
+    [endpoints.token_endpoint, tokenEndpoint(road, certificates)],
+    [endpoints.introspection_endpoint, introspectionEndpoint(door.introspection, certificates)],
+    [endpoints.revocation_endpoint, revocationEndpoint(door.revocation, certificates)],
+    ...(entraTenant === undefined
+      ? []
+      : [[entraPaths(entraTenant).token, tokenEndpoint(road, certificates, entra)] as const]),
+  ])
+}
+
+async function application(door: WorkloadsDoor, posted: Iterable<string>): Promise<RequestListener> {
+  const { road, onFailure } = door
+  const engine = await createEngine(road.issuer)
+  const routes = routesOf(door)
   engine.use(caught(onFailure))
   engine.use(routes.routes() as unknown as Middleware)
-  engine.use(closed(routes))
+  engine.use(closed(routes, new Set(posted)))
   const callback = engine.callback()
   return (message, response) => void callback(message, response)
 }
@@ -123,7 +130,7 @@ function refused(ctx: Context, refusal: Refusal): void {
 
 const idOf = (ctx: Pick<Context, 'req'>): string => ids.get(ctx.req) ?? newId()
 
-function routesOf(road: Road, statusLists: WorkloadsDoor['statusLists'], certificates: ClientCertificates): Router {
+function routesOf({ road, statusLists, certificates, entraTenant }: WorkloadsDoor): Router {
   const router = new Router({ sensitive: true, strict: true })
   const described = {
     issuer: road.issuer,
@@ -141,6 +148,15 @@ function routesOf(road: Road, statusLists: WorkloadsDoor['statusLists'], certifi
   for (const name of ['oauth-authorization-server', 'openid-configuration']) {
     router.get(`/.well-known/${name}`, (ctx) =>
       publish(ctx as unknown as Context, metadataOf(road.snapshots.current()), 'application/json', 3600),
+    )
+  }
+  if (entraTenant !== undefined) {
+    const { metadata: path, token } = entraPaths(entraTenant)
+    const belowTenant = once((snapshot: Snapshot) =>
+      JSON.stringify(entraMetadata(metadata(described, snapshot), `${road.issuer}${token}`)),
+    )
+    router.get(path, (ctx) =>
+      publish(ctx as unknown as Context, belowTenant(road.snapshots.current()), 'application/json', 3600),
     )
   }
   router.get('/jwks', (ctx) =>
@@ -200,9 +216,9 @@ function publish(ctx: Context, body: string | Buffer, type: string, maxAge: numb
 }
 
 /** What the router did not name goes no further: the engine answers nothing that we did not ask it to (default deny). */
-function closed(router: Router): Middleware {
+function closed(router: Router, posted: ReadonlySet<string>): Middleware {
   return (ctx) => {
-    const allow = POSTED.has(ctx.path)
+    const allow = posted.has(ctx.path)
       ? 'POST'
       : router.stack.find((layer) => layer.match(ctx.path))?.methods.join(', ')
     if (allow === undefined) return problem(ctx, 404, 'Nothing is served at this path. The metadata names the paths.')

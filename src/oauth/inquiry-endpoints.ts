@@ -55,7 +55,7 @@ function inquiryEndpoint(
   answering: Answering,
 ): Endpoint {
   const { clock, events } = road
-  const rules: RequestRules = { clock, certificates, isParameter: isInquiryParameter }
+  const rules: RequestRules = { clock, certificates, isParameter: isInquiryParameter, read: (parameters) => parameters }
   let underWay = 0
   return async (message, response, id) => {
     const asked = await readRequest(message, id, rules)

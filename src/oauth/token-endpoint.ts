@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts'
 import { Refusal } from '../refusal.ts'
 import { type CertificateRules, certificatesOf, remoteOf } from '../server/client-certificate.ts'
 import { readBody } from './body.ts'
+import { type Dialect, standard } from './dialect.ts'
 import { dpopNonce } from './dpop-nonce.ts'
 import { wireOf } from './refusals.ts'
 
@@ -18,12 +19,19 @@ const NOTHING: Parameters = new Map()
 const EMPTY: Carried = Object.freeze({ bodyDigest: () => '' })
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
 
-/** `POST /token`: reads the request, has it exchanged, writes the answer. Answers in every case. */
+/** `POST /token`, and wherever else a dialect of it is spoken: reads the request, has it exchanged, writes the answer. Answers in every case. */
 export function tokenEndpoint(
   road: Road,
   certificates: CertificateRules,
+  dialect: Dialect = standard,
 ): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
-  const rules: RequestRules = { clock: road.clock, certificates, isParameter: isKnownParameter }
+  const { clock, snapshots } = road
+  const rules: RequestRules = {
+    clock,
+    certificates,
+    isParameter: isKnownParameter,
+    read: (parameters) => dialect.read(parameters, snapshots),
+  }
   let underWay = 0
   return async (message, response, id) => {
     // Not before it is all here: who keeps back the rest of a body must not take the place of who does not.
@@ -36,7 +44,7 @@ export function tokenEndpoint(
     }
     underWay++
     try {
-      const answer = await exchange(request, road)
+      const answer = dialect.say(await exchange(request, road))
       writeAnswer(response, answer, message, dpopNonce(message, road))
     } finally {
       underWay--
@@ -50,13 +58,15 @@ export interface RequestRules {
   readonly certificates: CertificateRules
   /** Whether a name is one of parameters, which belong into the body. */
   isParameter(name: string): boolean
+  /** The parameters as the standards have them. Throws Refusal. */
+  read(parameters: Parameters): Parameters
 }
 
 /** Reads a form that is posted. What is wrong with it stands in `refusal`. */
 export async function readRequest(
   message: IncomingMessage,
   id: string,
-  { clock, certificates, isParameter }: RequestRules,
+  { clock, certificates, isParameter, read }: RequestRules,
 ): Promise<Asked> {
   const opening = {
     id,
@@ -69,7 +79,8 @@ export async function readRequest(
     const certificate = certificatesOf(message, certificates)
     checkHead(message, isParameter)
     const body = await readBody(message)
-    return { ...opening, parameters: parseForm(body), carried: carriedOf(message, body, certificate) }
+    const parameters = read(parseForm(body))
+    return { ...opening, parameters, carried: carriedOf(message, body, certificate) }
   } catch (error) {
     if (error instanceof Refusal) return { ...opening, parameters: NOTHING, carried: EMPTY, refusal: error }
     throw error

@@ -1,17 +1,16 @@
 /** The pages on SPIRE and WIMSE, and the online check of the page on Kubernetes: their documents, and the requests that they show. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { formats } from '../../src/app.ts'
 import { Compiler } from '../../src/documents/compile.ts'
-import type { Document } from '../../src/documents/contract.ts'
-import { readDocuments } from '../../src/documents/read.ts'
 import { warningsOf } from '../../src/documents/warnings.ts'
 import { document, startCambist, type TestServer } from '../harness/cambist.ts'
 import { createRoot } from '../harness/pki.ts'
 import { attestationPop, dpop, httpSignature, wpt } from '../harness/proofs.ts'
+import { pageOf, withKeys } from '../harness/recipes.ts'
 import { postTls } from '../harness/tls-client.ts'
 import { decode, SigningKey } from '../harness/tokens.ts'
 import { TrustDomain } from '../harness/workload.ts'
@@ -22,22 +21,6 @@ import { type Handler, json, serve } from '../unit/trust/hostile-server.ts'
 const LONG = { notAfter: Date.UTC(2100, 0) / 1000 }
 const US = 'https://cambist.example'
 const ENDPOINT = `${US}/token`
-
-const textOf = (page: string) =>
-  readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'recipes', `${page}.md`), 'utf8')
-const blocksOf = (page: string, language: string): string[] =>
-  [...textOf(page).matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1] ?? '')
-const documentsOf = (page: string): readonly Document[] =>
-  blocksOf(page, 'yaml')
-    .filter((block) => block.includes('apiVersion: cambist/'))
-    .flatMap((block) => readDocuments(block, 'application/yaml'))
-
-/** The documents of a page, with the keys of this test. */
-const withKeys = (page: string, keys: Readonly<Record<string, object>>): readonly Document[] =>
-  documentsOf(page).map((each) => {
-    const { name } = each.metadata
-    return each.kind === 'TrustedIssuer' ? { ...each, spec: { ...each.spec, keys: keys[name] } } : each
-  })
 
 /** What is to be sent: the shell's variables are those that begin with a dollar sign. */
 interface Shown {
@@ -85,7 +68,9 @@ const fill = ({ headers, ...shown }: Shown, values: Readonly<Record<string, stri
 
 /** What the page says that the record shows of an exchange. */
 function saidOf(page: string, credential: string): object {
-  const row = new RegExp(`^\\| ${credential} \\| \`(\\w+)\` \\| \`(\\S+)\` \\| (\\w+) \\|$`, 'm').exec(textOf(page))
+  const row = new RegExp(`^\\| ${credential} \\| \`(\\w+)\` \\| \`(\\S+)\` \\| (\\w+) \\|$`, 'm').exec(
+    pageOf(page).text,
+  )
   return { authentication: row?.[1], subject: row?.[2], binding: row?.[3] }
 }
 
@@ -146,18 +131,18 @@ describe('SPIRE', async () => {
     },
     'prod-identities': { bundle: { inline: { keys: prod.bundle.keys.filter(({ use }) => use === 'wit-svid') } } },
   }
-  const documents = withKeys('spire', keys)
+  const documents = withKeys(pageOf('spire').documents, keys)
   const server = await startCambist({
     env: { CAMBIST_ISSUER: US, CAMBIST_INSECURE_FETCH: `${byName.host},${byId.host}` },
     mtls: webIdentity,
     documents,
   })
-  const [byJwt = '', byCertificate = ''] = blocksOf('spire', 'sh')
-  const [byWit = ''] = blocksOf('spire', 'http')
+  const [byJwt = '', byCertificate = ''] = pageOf('spire').blocks('sh')
+  const [byWit = ''] = pageOf('spire').blocks('http')
 
   it('has documents that say where keys come from as the page does, of which lint warns of the bundle that follows no rotation', () => {
-    const written = documentsOf('spire')
-      .filter(({ kind }) => kind === 'TrustedIssuer')
+    const written = pageOf('spire')
+      .documents.filter(({ kind }) => kind === 'TrustedIssuer')
       .map(({ metadata, spec }) => [metadata.name, members(spec['keys'])])
     expect(written).toEqual(Object.entries(keys).map(([name, one]) => [name, members(withoutCa(one))]))
     const paths = warningsOf(compiler.compile(documents)).map(({ path }) => path)
@@ -220,13 +205,17 @@ const withoutCa = ({ ca: _, ...keys }: { readonly bundle: object; readonly ca?: 
 describe('WIMSE', async () => {
   const edge = new TrustDomain(() => server.clock.seconds(), 'edge.example', 'wimse')
   const provider = await serving(json({ keys: [edge.witKey.jwk] }), webIdentity)
-  const documents = withKeys('wimse', { 'edge-identities': { jwksUri: `${provider.url}/keys`, ca: web.pem } })
+  const documents = withKeys(pageOf('wimse').documents, {
+    'edge-identities': { jwksUri: `${provider.url}/keys`, ca: web.pem },
+  })
   const server = await startCambist({
     env: { CAMBIST_ISSUER: US, CAMBIST_INSECURE_FETCH: provider.host },
     documents,
   })
-  const [byProof = '', bySignature = ''] = blocksOf('wimse', 'http')
-  const [shownWit, shownWpt] = blocksOf('wimse', 'json').map((block) => JSON.parse(block) as ReturnType<typeof decode>)
+  const [byProof = '', bySignature = ''] = pageOf('wimse').blocks('http')
+  const [shownWit, shownWpt] = pageOf('wimse')
+    .blocks('json')
+    .map((block) => JSON.parse(block) as ReturnType<typeof decode>)
 
   it('has documents that give lint no reason to warn', () => {
     expect(warningsOf(compiler.compile(documents))).toEqual([])
@@ -298,7 +287,9 @@ describe('a pod that is gone (UC-106, K-2)', async () => {
   const { cluster } = server
 
   it('is refused by what the page on Kubernetes shows', async () => {
-    const [block = ''] = blocksOf('kubernetes', 'yaml').filter((one) => one.startsWith('onlineCheck:'))
+    const [block = ''] = pageOf('kubernetes')
+      .blocks('yaml')
+      .filter((one) => one.startsWith('onlineCheck:'))
     const { onlineCheck } = parse(block) as { onlineCheck: { tokenReview: { url: string }; maxAge: string } }
     const { pathname } = new URL(onlineCheck.tokenReview.url)
     const tokenReview = { ...onlineCheck.tokenReview, url: `${api.url}${pathname}`, ca: web.pem }

@@ -17,18 +17,26 @@ import { type TestDatabase, testDatabase } from './database.ts'
 import { freePorts } from './ports.ts'
 import { Cluster, TYPE } from './tokens.ts'
 
-/** A clock that a test moves. It starts at a fixed moment and stands still. */
+/** A clock that a test moves. It starts at a fixed moment and stands still, unless it is one that goes on with the real time. */
 export class TestClock implements Clock {
   #now: number
+  readonly #since: number | undefined
 
-  constructor(start = Date.UTC(2026, 10, 24, 12)) {
+  constructor(start = Date.UTC(2026, 10, 24, 12), since?: number) {
     this.#now = start
+    this.#since = since
   }
 
-  now = (): number => this.#now
-  monotonic = (): number => this.#now
+  /** For clients that have no clock but the real one, and make proofs by it. */
+  static real(): TestClock {
+    const now = Date.now()
+    return new TestClock(now, now)
+  }
+
+  now = (): number => this.#now + (this.#since === undefined ? 0 : Date.now() - this.#since)
+  monotonic = (): number => this.now()
   /** Seconds since the epoch. */
-  seconds = (): number => Math.floor(this.#now / 1000)
+  seconds = (): number => Math.floor(this.now() / 1000)
   advance(seconds: number): void {
     this.#now += seconds * 1000
   }
@@ -85,6 +93,8 @@ export interface TestServerOptions {
   readonly clock?: TestClock
   /** PEM of a server: with it there is a second listener that asks for client certificates. */
   readonly mtls?: { readonly cert: string; readonly key: string }
+  /** PEM of a server: with it the first listener speaks TLS, and the issuer is https. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   /** How names are resolved on the way out. */
   readonly resolve?: Resolve
   /** Documents instead of the base ones. */
@@ -137,7 +147,7 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
   const clock = options.clock ?? new TestClock()
   const [port, adminPort, mtlsPort] = await freePorts(options.mtls === undefined ? 2 : 3)
   const directory = mkdtempSync(join(tmpdir(), 'cambist-test-'))
-  const issuer = options.env?.CAMBIST_ISSUER ?? `http://127.0.0.1:${port}`
+  const issuer = options.env?.CAMBIST_ISSUER ?? `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const config = readConfig({
     CAMBIST_ISSUER: issuer,
     CAMBIST_HOSTS: `127.0.0.1:${port}`,
@@ -173,9 +183,9 @@ export async function startCambist(options: TestServerOptions = {}): Promise<Tes
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
   })
   const { door, ledger } = await openWorkloads(app, database.address)
-  // The first listener of a test is plain; the second cannot be.
+  // The first listener of most tests is plain; the second cannot be.
   const [first, second] = workloadsListeners(config, options.mtls)
-  const workloads = await listen({ ...first, tls: undefined }, door)
+  const workloads = await listen({ ...first, tls: options.tls }, door)
   const mtls = second === undefined ? undefined : await listen(second, door)
   const administrators = await listen(
     { ...config.admin.listen, tls: undefined },

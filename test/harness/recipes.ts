@@ -19,6 +19,39 @@ export interface Recipe {
   readonly record: ReadonlyMap<string, string>
 }
 
+/** What a page shows, block by block, for tests that do what it says. */
+export interface Page {
+  readonly text: string
+  /** The blocks of one language, in their order. */
+  blocks(language: string): readonly string[]
+  /** All documents that it shows. */
+  readonly documents: readonly Document[]
+}
+
+export function pageOf(name: string): Page {
+  const text = readFileSync(join(ROOT, `${name}.md`), 'utf8')
+  const blocks = (language: string) =>
+    [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1] ?? '')
+  const documents = blocks('yaml')
+    .filter((block) => block.includes('apiVersion: cambist/'))
+    .flatMap((block) => readDocuments(block, 'application/yaml'))
+  return { text, blocks, documents }
+}
+
+/** Documents with the keys of a test in place of those that stand in each issuer. */
+export const withKeys = (documents: readonly Document[], keys: Readonly<Record<string, object>>): Document[] =>
+  documents.map((each) =>
+    each.kind === 'TrustedIssuer' ? { ...each, spec: { ...each.spec, keys: keys[each.metadata.name] } } : each,
+  )
+
+/** Documents with the public keys of a test in place of those that registered clients have on the page. */
+export const withClientKeys = (documents: readonly Document[], keys: Readonly<Record<string, object>>): Document[] =>
+  documents.map((each) => {
+    const jwk = each.kind === 'Client' ? keys[each.metadata.name] : undefined
+    const authentication = { method: 'private_key_jwt', jwks: { keys: [jwk] } }
+    return jwk === undefined ? each : { ...each, spec: { ...each.spec, authentication } }
+  })
+
 /** Every block of documents with a preset, of every page, in the order of the pages; what needs no preset has tests of its own. */
 export function recipes(): readonly Recipe[] {
   return globSync('*.md', { cwd: ROOT })

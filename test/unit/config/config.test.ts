@@ -101,6 +101,25 @@ describe('readConfig', () => {
   })
 })
 
+describe('the tenant of the Entra shape', () => {
+  it('is none unless it is said', () => {
+    expect(readConfig({}).entraTenant).toBeUndefined()
+  })
+
+  it.each(['shop.example', '8f6c2b1e-3d4a-4c5b-9e7f-1a2b3c4d5e6f', 'a'])('may be %s', (CAMBIST_ENTRA_TENANT) => {
+    expect(readConfig({ CAMBIST_ENTRA_TENANT }).entraTenant).toBe(CAMBIST_ENTRA_TENANT)
+  })
+
+  it.each(['Shop.example', 'a/b', '.well-known', ':tenant', '*', 'a b', '-', `${'a'.repeat(129)}`])(
+    'is not %s, which no client of MSAL would ask for, or which is no one segment of a path',
+    (CAMBIST_ENTRA_TENANT) => {
+      expect(faultsOf({ CAMBIST_ENTRA_TENANT })).toEqual([
+        { path: 'CAMBIST_ENTRA_TENANT', message: expect.stringContaining('such as shop.example') },
+      ])
+    },
+  )
+})
+
 describe('client certificates', () => {
   const TLS = { CAMBIST_TLS_CERT: 'cert.pem', CAMBIST_TLS_KEY: 'key.pem' }
   const MTLS = { ...TLS, CAMBIST_MTLS_LISTEN: '0.0.0.0:8443', CAMBIST_MTLS_URL: 'https://mtls.cambist.example' }
