@@ -8,22 +8,9 @@ import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, readDetails } from '../targets/authorization-details.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import type { ConfirmationClaim, VerifiedFacts, VerifyTools } from './contract.ts'
-import {
-  actorsOf,
-  audiencesOf,
-  checkAudience,
-  checkedAlgorithm,
-  checkedTimes,
-  checkHeader,
-  checkSignature,
-  checkType,
-  isName,
-  mayActOf,
-  requiredText,
-  useIdOf,
-} from './jwt-checks.ts'
-import type { JwtSettings } from './kinds/jwt.ts'
+import { isName, requiredText } from './jwt-checks.ts'
 import { readConfirmation } from './proofs/confirmation.ts'
+import { type AcceptedJwt, verifiedJwt } from './verified-jwt.ts'
 
 /** Seconds that a grant lives, where its issuer's document says no other `maxLifetime` (IC-25, TC-05). */
 export const GRANT_LIFETIME = 300
@@ -31,34 +18,13 @@ export const GRANT_LIFETIME = 300
 /** Verifies a grant of one of the types, for one of the audiences and nobody beside it. Rejects with a Refusal. */
 export async function verifyGrant(
   token: UnverifiedJws,
-  issuer: TrustedIssuer<Pick<JwtSettings, 'algorithms'>>,
-  accepted: { readonly typ: ReadonlySet<string>; readonly audiences: readonly string[] },
-  { now, keys }: VerifyTools,
+  issuer: TrustedIssuer<{ readonly algorithms: ReadonlySet<string> }>,
+  accepted: Omit<AcceptedJwt, 'several'>,
+  tools: VerifyTools,
 ): Promise<VerifiedFacts> {
-  const { header, claims } = token
-  const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
-  checkHeader(header)
-  checkType(header, accepted.typ)
-  const expiresAt = checkedTimes(claims, issuer, now)
-  const audiences = audiencesOf(claims)
-  checkAudience(audiences, accepted.audiences, false)
-  const pending = checkSignature(token, issuer, algorithm, keys)
-  if (pending !== undefined) await pending
-  requiredText(claims, 'sub')
-  const authority = requiredText(claims, 'iss')
-  return {
-    authority,
-    claims,
-    header,
-    uri: undefined,
-    audiences,
-    expiresAt,
-    useId: useIdOf(token),
-    keyProven: false,
-    actors: actorsOf(claims, authority),
-    mayAct: mayActOf(claims),
-    ...conveyed(claims),
-  }
+  const facts = await verifiedJwt(token, issuer, { ...accepted, several: false }, tools)
+  requiredText(facts.claims, 'sub')
+  return { ...facts, ...conveyed(facts.claims) }
 }
 
 /** What the grant is made out for: its bounds, and never a right of its own (IC-52). */

@@ -64,7 +64,7 @@ const listed = (names: readonly string[]): string => names.join(', ') || '–'
 const short = (type: string): string => type.replace('urn:ietf:params:oauth:', '…')
 
 /** Parameters with their types, header fields, the connection. */
-function presentedAs({ tokenTypes, clientTypes }: AnyCredentialKind): string {
+function presentedAs({ tokenTypes, clientTypes, assertionTypes = [] }: AnyCredentialKind): string {
   const carried = new Set<string>(Object.values(CARRIED_TYPE))
   const [elsewhere, assertions] = [true, false].map((is) =>
     [...(clientTypes?.keys() ?? [])].filter((type) => carried.has(type) === is),
@@ -72,6 +72,7 @@ function presentedAs({ tokenTypes, clientTypes }: AnyCredentialKind): string {
   return [
     ...(tokenTypes.length === 0 ? [] : [`token of type ${tokenTypes.map((type) => code(short(type))).join(', ')}`]),
     ...assertions.map((type) => `\`client_assertion\` of type ${code(short(type))}`),
+    ...(assertionTypes.length === 0 ? [] : ['`assertion`']),
     ...elsewhere.map((type) => placeOf({ position: 'client', type })),
   ].join('; ')
 }

@@ -2,22 +2,9 @@ import { z } from 'zod'
 import { algorithms } from '../../lib/algorithms.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
 import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
-import {
-  actorsOf,
-  audiencesOf,
-  checkAudience,
-  checkedAlgorithm,
-  checkedTimes,
-  checkHeader,
-  checkSignature,
-  checkType,
-  mayActOf,
-  normalType,
-  readToken,
-  requiredText,
-  useIdOf,
-} from '../jwt-checks.ts'
+import { audiencesOf, normalType, readToken, requiredText } from '../jwt-checks.ts'
 import { NO_PLATFORM_TOKEN } from '../jwt-types.ts'
+import { verifiedJwt } from '../verified-jwt.ts'
 
 /** What a TrustedIssuer says whose JWTs name it in `iss`, beside what all say. */
 export const signedByIssuer = {
@@ -84,28 +71,5 @@ export const jwt: CredentialKind<JwtSettings, UnverifiedJws> = {
     return { authorities: [requiredText(claims, 'iss')], audiences: audiencesOf(claims) }
   },
 
-  async verify(token, issuer, { now, accepted, keys }) {
-    const { header, claims } = token
-    const algorithm = checkedAlgorithm(header, issuer.settings.algorithms)
-    checkHeader(header)
-    checkType(header, issuer.settings.typ)
-    const expiresAt = checkedTimes(claims, issuer, now)
-    const audiences = audiencesOf(claims)
-    checkAudience(audiences, accepted.audiences, accepted.several)
-    const pending = checkSignature(token, issuer, algorithm, keys)
-    if (pending !== undefined) await pending
-    const authority = requiredText(claims, 'iss')
-    return {
-      authority,
-      claims,
-      header,
-      uri: undefined,
-      audiences,
-      expiresAt,
-      useId: useIdOf(token),
-      keyProven: false,
-      actors: actorsOf(claims, authority),
-      mayAct: mayActOf(claims),
-    }
-  },
+  verify: (token, issuer, tools) => verifiedJwt(token, issuer, { typ: issuer.settings.typ, ...tools.accepted }, tools),
 }

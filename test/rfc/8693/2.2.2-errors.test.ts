@@ -227,6 +227,7 @@ const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
   revoked: 'test/flows/revocations.test.ts',
   blocked: 'test/flows/blocks.test.ts',
   token_unfit: 'test/flows/svids.test.ts',
+  grant_mismatch: 'test/rfc/identity-chaining/2.4-token.test.ts',
 }
 
 describe('RFC 8693 §2.2.2: errors', () => {
