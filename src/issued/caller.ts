@@ -86,7 +86,7 @@ async function identified(
   const now = seconds(road.clock)
   const trust = trustOf(road, snapshot, now)
   try {
-    const { candidates, named } = await identifyClient(request, carried, snapshot, trust, witnessOf(marks))
+    const { candidates, named } = await identifyClient(request, carried, snapshot, trust, witnessOf(marks, road))
     const clients = candidates.flatMap((name) => snapshot.clients.byName(name) ?? [])
     checkEnabled(clients)
     return {
@@ -125,13 +125,13 @@ async function spent(
   return committed.outcome === 'stale' ? committed.version : undefined
 }
 
-/** Nothing of an inquiry is recorded but that its marks are spent. */
-const witnessOf = (marks: Mark[]): Witness => ({
+/** Nothing of an inquiry is recorded but that its marks are spent; leniencies are counted as everywhere (P-10). */
+const witnessOf = (marks: Mark[], { events }: InquiryRoad): Witness => ({
   subject: () => undefined,
   actor: () => undefined,
   client: () => undefined,
   presented: () => undefined,
   proves: () => undefined,
   mark: (mark) => void marks.push(mark),
-  lenient: () => undefined,
+  lenient: (position, leniency) => events.lenient(`${position}: ${leniency}`),
 })

@@ -6,7 +6,7 @@
 import type { Ledger } from '../audit/contract.ts'
 import type { RecordReader } from '../audit/reading.ts'
 import type { Snapshot, StateStore } from '../documents/contract.ts'
-import type { Asked, Snapshots } from '../exchange/contract.ts'
+import type { Asked, ExchangeEvents, Snapshots } from '../exchange/contract.ts'
 import type { RoadToDecision } from '../exchange/identified.ts'
 
 /** A request of somebody who asks about a token, as a door hands it over. */
@@ -19,6 +19,7 @@ export interface InquiryRoad extends RoadToDecision {
     freshWithin(ms: number): Promise<Snapshot>
   }
   readonly ledger: Pick<Ledger, 'spend'>
+  readonly events: Pick<ExchangeEvents, 'unknownParameter' | 'lenient'>
 }
 
 /** What a token is taken back with. */

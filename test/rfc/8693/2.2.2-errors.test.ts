@@ -226,8 +226,8 @@ const ELSEWHERE: Readonly<Partial<Record<Reason, string>>> = {
   certificate_refused: 'test/attacks/t13-certificates.test.ts',
   revoked: 'test/flows/revocations.test.ts',
   blocked: 'test/flows/blocks.test.ts',
-  token_unfit: 'test/flows/svids.test.ts',
   grant_mismatch: 'test/rfc/identity-chaining/2.4-token.test.ts',
+  token_unknown: 'test/flows/own-opaque-token.test.ts',
 }
 
 describe('RFC 8693 §2.2.2: errors', () => {
