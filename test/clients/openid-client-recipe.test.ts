@@ -59,7 +59,7 @@ async function started(env: Environment = {}): Promise<Started> {
   }
 }
 
-const plain = await started()
+const [plain, strict] = await Promise.all([started(), started({ CAMBIST_DPOP_NONCE: 'required' })])
 
 async function claimsOf(program: string, { server, shown }: Started) {
   const named = Object.fromEntries(Object.entries(shown).filter(([text]) => program.includes(text)))
@@ -67,7 +67,10 @@ async function claimsOf(program: string, { server, shown }: Started) {
 }
 const thumbprint = { jkt: expect.stringMatching(/^[\w-]{43}$/) }
 
-describe.each([['that takes proofs as they come', plain]] as const)('at a server %s', (_what, at) => {
+describe.each([
+  ['that takes proofs as they come', plain],
+  ['DP-13 that demands a nonce in each proof', strict],
+] as const)('at a server %s', (_what, at) => {
   it('DP-11, AT-03 openid-client obtains a bound token of the client’s own by private_key_jwt', async () => {
     expect(await claimsOf(credentials, at)).toMatchObject({
       client_id: 'billing',
