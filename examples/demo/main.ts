@@ -7,9 +7,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setDefaultCACertificates } from 'node:tls'
-import { administrators, type Typed } from './administrators.ts'
+import { administrators } from './administrators.ts'
 import { Authority } from './certificates.ts'
+import { chain, chainDocuments } from './chain.ts'
 import { type Brought, type Position, positions, rowsOf } from './credentials.ts'
+import { documentsAtHome, documentsAtPartner, domains } from './domains.ts'
 import {
   asPortal,
   type Cell,
@@ -65,7 +67,7 @@ function tellRefusal({ status, error, reason, detail }: TriedRefusal): void {
 }
 
 /** The last part; in words where somebody reads them, as JSON for a script. */
-async function everyCredential(world: World, cambist: Cambist, typed: readonly Typed[]): Promise<void> {
+async function everyCredential(world: World, cambist: Cambist, before: object): Promise<void> {
   const mint = minting(world, cambist)
   const matrix: TriedRow[] = []
   for (const row of rowsOf(world, cambist, mint)) matrix.push(await tryRow(row, world, cambist))
@@ -81,8 +83,7 @@ async function everyCredential(world: World, cambist: Cambist, typed: readonly T
   }
 
   const faults = [...matrix, ...refusals].flatMap((one) => one.faults)
-  if (asJson)
-    process.stdout.write(`${JSON.stringify({ administrators: typed, matrix, refusals, faults }, undefined, 2)}\n`)
+  if (asJson) process.stdout.write(`${JSON.stringify({ ...before, matrix, refusals, faults }, undefined, 2)}\n`)
   expect(faults.length === 0, faults.join('\n'))
 }
 
@@ -90,21 +91,31 @@ const asJson = process.argv.includes('--json')
 const directory = mkdtempSync(join(tmpdir(), 'cambist-demo-'))
 let world: World | undefined
 let cambist: Cambist | undefined
+let partner: Cambist | undefined
 try {
   const web = await Authority.create('CN=Authority of the tour')
   // As if it were one of those that this machine trusts: the workloads know the server by it.
   setDefaultCACertificates([web.pem])
   world = await createWorld(web)
-  cambist = await startCambist(directory, await web.issue({ ips: ['127.0.0.1'] }), world.insecureFetch)
+  const identity = await web.issue({ ips: ['127.0.0.1'] })
+  cambist = await startCambist(directory, identity, world.insecureFetch)
   if (!asJson) await tour(cambist)
   const typed = await administrators(cambist, !asJson)
   await cambist.apply(documentsOf(world, cambist.issuer))
-  await everyCredential(world, cambist, typed)
+  await cambist.apply(chainDocuments(cambist.trustDomain))
+  const chained = await chain(world, cambist, !asJson)
+
+  partner = await startCambist(join(directory, 'partner'), identity, [new URL(cambist.issuer).host], 'partner.example')
+  await cambist.apply(documentsAtHome(partner.issuer))
+  await partner.apply(documentsAtPartner(world, cambist.issuer, partner.issuer))
+  const crossed = await domains(world, cambist, partner, !asJson)
+  await everyCredential(world, cambist, { administrators: typed, chain: chained, domains: crossed })
   if (!asJson) say(good('Every step behaved.'))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
 } finally {
+  await partner?.stop()
   await cambist?.stop()
   world?.close()
   rmSync(directory, { recursive: true, force: true })

@@ -90,10 +90,12 @@ export async function startCambist(
 
   const token = readFileSync(join(directory, 'admin-token'), 'utf8').trim()
   const administer: Cambist['administer'] = async (method, path, body) => {
+    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
+    // What is deleted is what was read.
+    const etag = method === 'DELETE' ? (await fetch(`${admin}${path}`, { headers })).headers.get('ETag') : null
     const response = await fetch(`${admin}${path}`, {
       method,
-      // Whatever it says now: nobody else writes here.
-      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'If-Match': '*' },
+      headers: { ...headers, ...(etag === null ? {} : { 'If-Match': etag }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const answer = await response.text()

@@ -4,7 +4,15 @@ import { JWT, JWT_BEARER } from './credentials.ts'
 import { expect } from './page.ts'
 import { seconds } from './platforms.ts'
 import type { Cambist, ExchangeRow } from './server.ts'
-import { send, type TokenAnswer, type TokenRequest, tokenRequest, WorkloadKey, withDpop } from './workload.ts'
+import {
+  formRequest,
+  send,
+  type TokenAnswer,
+  type TokenRequest,
+  tokenRequest,
+  WorkloadKey,
+  withDpop,
+} from './workload.ts'
 
 export type Form = Readonly<Record<string, string>>
 
@@ -27,8 +35,8 @@ export class Service {
   }
 
   /** A request of it, ready to be sent; what is proven with it comes last. */
-  request(form: Form, url: string = this.#cambist.endpoint): TokenRequest {
-    return tokenRequest(url, { ...this.#client, ...form })
+  request(form: Form): TokenRequest {
+    return tokenRequest(this.#cambist.endpoint, { ...this.#client, ...form })
   }
 
   /** Its pod's own token as the subject: what it asks for nobody else. */
@@ -48,7 +56,7 @@ export class Service {
 
   /** Whether a token that it has received still counts (RFC 7662). */
   async introspect(token: string): Promise<TokenAnswer> {
-    return await send(this.request({ token }, `${this.#cambist.issuer}/introspect`))
+    return await send(formRequest(`${this.#cambist.issuer}/introspect`, { ...this.#client, token }))
   }
 }
 

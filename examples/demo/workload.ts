@@ -20,7 +20,7 @@ export interface TokenAnswer {
   readonly status: number
   /** `Cambist-Request-Id`: what the administrator finds the request on the record by. */
   readonly id: string
-  readonly body: Readonly<Record<string, string | number>>
+  readonly body: Readonly<Record<string, string | number | boolean>>
 }
 
 /** A client certificate, as TLS wants it and as the parameters of a request do. */
@@ -57,12 +57,15 @@ export class WorkloadKey {
 const now = (): number => Math.floor(Date.now() / 1000)
 const sha256 = (text: string) => createHash('sha256').update(text)
 
-/** A token exchange (RFC 8693) with these parameters. */
-export const tokenRequest = (url: string, form: Readonly<Record<string, string>>): TokenRequest => ({
+export const formRequest = (url: string, form: Readonly<Record<string, string>>): TokenRequest => ({
   url,
   headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-  body: new URLSearchParams({ grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', ...form }).toString(),
+  body: new URLSearchParams(form).toString(),
 })
+
+/** A token exchange (RFC 8693) with these parameters. */
+export const tokenRequest = (url: string, form: Readonly<Record<string, string>>): TokenRequest =>
+  formRequest(url, { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', ...form })
 
 /** RFC 9449: the token that is issued is then bound to this key, and good for nobody else. */
 export async function withDpop(request: TokenRequest, key: WorkloadKey): Promise<TokenRequest> {

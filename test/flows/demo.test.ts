@@ -3,6 +3,13 @@ import { describe, expect, it } from 'vitest'
 
 interface Printed {
   readonly administrators: readonly { command: string; code: number; output: string }[]
+  readonly chain: {
+    readonly actors: readonly string[]
+    readonly path: readonly string[]
+    readonly refused: readonly string[]
+    readonly active: readonly (readonly [boolean, boolean])[]
+  }
+  readonly domains: { readonly granted: string; readonly refused: readonly string[] }
   readonly matrix: readonly { credential: string; cells: Record<string, { outcome: string }> }[]
   readonly refusals: readonly { status: number; reason: string }[]
   readonly faults: readonly string[]
@@ -30,6 +37,20 @@ describe('the guided tour', () => {
         0,
       ]),
     ])
+    const { chain, domains } = printed
+    expect(chain.actors.map((id) => decodeURIComponent(id).split(':').at(-1))).toEqual(['fraud', 'orders', 'gateway'])
+    expect(chain.path).toEqual(['gateway', 'orders', 'fraud'])
+    expect(chain.refused).toEqual([
+      'denied',
+      ...['confirmation_unproven', 'confirmation_unproven', 'replayed'],
+      ...['revoked', 'revoked'],
+    ])
+    expect(chain.active).toEqual([
+      [true, false],
+      [true, false],
+    ])
+    expect(domains.granted).toMatch(/^wimse:\/\/partner\.example\/example\//)
+    expect(domains.refused).toEqual(['replayed', 'issuer_unknown', 'denied'])
     expect(printed.matrix.length).toBeGreaterThan(15)
     for (const { credential, cells } of printed.matrix) {
       const outcomes = Object.values(cells).map(({ outcome }) => outcome)
