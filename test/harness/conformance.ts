@@ -229,7 +229,9 @@ function citations(): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>()
   for (const file of globSync(BLACK_BOX, { cwd: ROOT }).sort()) {
     const text = readFileSync(join(ROOT, file), 'utf8')
-    const texts = text.replace(COMMENT, '').match(TEXT) ?? []
+    // Line by line: an apostrophe in one must not hide what stands in the next.
+    const lines = text.replace(COMMENT, '').split('\n')
+    const texts = lines.flatMap((line) => line.match(TEXT) ?? [])
     for (const id of new Set(texts.flatMap((each) => each.match(/\b[A-Z]{2}-\d{2}\b/g) ?? [])))
       found.set(id, [...(found.get(id) ?? []), file])
   }
