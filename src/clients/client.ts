@@ -127,7 +127,7 @@ function compileWorkload(written: z.infer<typeof workload>, path: string, faults
   })
 }
 
-/** A client that is registered by a SPIFFE ID is the workload of that ID, and comes by its method alone (exchange/parties.ts). */
+/** A client that is registered by a SPIFFE ID is the workload of that ID, and comes by its method alone (exchange/client.ts). */
 function spiffeWorkload(
   { issuer, spiffeId }: Extract<ClientAuthentication, { readonly spiffeId: string }>,
   faults: Fault[],

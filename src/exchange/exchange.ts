@@ -1,4 +1,3 @@
-import type { Mark } from '../audit/contract.ts'
 import { type OpenRecord, openRecord } from '../audit/record.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
@@ -8,6 +7,7 @@ import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
 import { identifyRequest } from './identified.ts'
 import { madeOf } from './made-of.ts'
+import { usedBefore } from './used-before.ts'
 
 /**
  * The product in one function: a credential comes in, and a token goes out, if policy says so, and the deal is on the
@@ -71,7 +71,7 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     case 'stale':
       return { answer, stale: committed.version }
     case 'replayed': {
-      const refusal = replayOf(committed.mark)
+      const refusal = usedBefore(committed.mark)
       road.events.closed('refused', refusal.reason, record.grant, record.durationMs)
       return { answer: { granted: false, id: answer.id, refusal } }
     }
@@ -80,16 +80,6 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
       for (const leniency of record.leniencies) road.events.lenient(leniency)
       return { answer }
   }
-}
-
-/** A mark that somebody else has: by an earlier use, or as another holder of what was first used with another key. */
-export function replayOf({ purpose, issuer, id, holder, about }: Mark): Refusal {
-  const refusal =
-    holder === undefined
-      ? new Refusal('replayed', `${purpose} ${id} of ${issuer} was used before`)
-      : new Refusal('confirmation_unproven', `${purpose} ${id} of ${issuer} was first used with another key`)
-  refusal.about = about
-  return refusal
 }
 
 function decide(facts: Facts, snapshot: Snapshot, record: OpenRecord): Permission {

@@ -3,7 +3,8 @@ import type { Facts } from '../policy/contract.ts'
 import type { Asked, DecidingSnapshot, ExchangeEvents, Road } from './contract.ts'
 import { type Descent, descentOf } from './descent.ts'
 import { factsOf } from './facts.ts'
-import { identifyParties, type Parties, type Trust, type Witness } from './parties.ts'
+import type { Trust, Witness } from './meeting.ts'
+import { identifyParties, type Parties } from './parties.ts'
 import { type ExchangeRequest, readRequest } from './request.ts'
 
 /** As much of the road as lies before the decision: nothing of it mints, marks or records. */

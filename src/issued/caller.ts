@@ -2,11 +2,12 @@ import type { Mark } from '../audit/contract.ts'
 import type { Client } from '../clients/contract.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Parameters } from '../exchange/contract.ts'
-import { replayOf } from '../exchange/exchange.ts'
 import { isKnownParameter } from '../exchange/grants.ts'
 import { trustOf } from '../exchange/identified.ts'
-import { identifyClient, type Trust, type Witness } from '../exchange/parties.ts'
+import type { Trust, Witness } from '../exchange/meeting.ts'
+import { identifyClient } from '../exchange/parties.ts'
 import { type CallerRequest, readCaller, readToken } from '../exchange/request.ts'
+import { usedBefore } from '../exchange/used-before.ts'
 import { seconds } from '../lib/clock.ts'
 import { Refusal } from '../refusal.ts'
 import type { Inquiry, InquiryRoad } from './contract.ts'
@@ -121,7 +122,7 @@ async function spent(
   if (marks.length === 0 || (refusal !== undefined && marks.every(({ purpose }) => purpose === 'dpop')))
     return undefined
   const committed = await ledger.spend({ marks, snapshotVersion: version })
-  if (committed.outcome === 'replayed') throw replayOf(committed.mark)
+  if (committed.outcome === 'replayed') throw usedBefore(committed.mark)
   return committed.outcome === 'stale' ? committed.version : undefined
 }
 
