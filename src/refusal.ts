@@ -91,10 +91,20 @@ export const reasons = [
 export type Reason = (typeof reasons)[number]
 
 /**
- * What of the request a refusal is about, a credential or a proof of a key; the same fault is `invalid_client` in one and
- * `invalid_request` in another. `caller` is the client itself, however it was found.
+ * What of the request a refusal can be about, a credential or a proof of a key, with the word for it; the same fault is
+ * `invalid_client` in one and `invalid_request` in another. `caller` is the client itself, however it was found.
  */
-export type About = 'client' | 'caller' | 'subject' | 'actor' | 'assertion' | 'administrator' | 'proof' | 'dpop'
+export const whatIsMeant = {
+  client: 'client assertion',
+  caller: 'client',
+  subject: 'subject token',
+  actor: 'actor token',
+  assertion: 'assertion',
+  administrator: 'token',
+  proof: 'proof of possession',
+  dpop: 'DPoP proof',
+} as const
+export type About = keyof typeof whatIsMeant
 
 /** Thrown anywhere on the road to say no. Anything else that is thrown is our own fault. */
 export class Refusal extends Error {
@@ -114,3 +124,7 @@ export class Refusal extends Error {
     this.retryAfter = options.retryAfter
   }
 }
+
+/** What our own fault is to the caller. */
+export const ownFailure = (cause: unknown): Refusal =>
+  new Refusal('internal', 'an error of our own; the log has it under this id', { cause })

@@ -1,7 +1,8 @@
+import type { Grant } from '../clients/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Decision, Facts, Permission } from '../policy/contract.ts'
-import type { Reason, Refusal } from '../refusal.ts'
+import { type Reason, type Refusal, whatIsMeant } from '../refusal.ts'
 import type { Minted } from '../tokens/mint.ts'
 import type { Entry, ExchangeRecord, Mark, Outcome } from './contract.ts'
 
@@ -15,7 +16,7 @@ export interface Opening {
 }
 
 interface Request {
-  readonly grant: string
+  readonly grant: Grant
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly resources: readonly string[]
@@ -56,7 +57,7 @@ export class OpenRecord {
     return this.#opening.remote
   }
 
-  get grant(): string {
+  get grant(): Grant | '' {
     return this.#request?.grant ?? ''
   }
 
@@ -249,19 +250,8 @@ export function storedFacts(recorded: unknown): Facts | undefined {
   return client === undefined ? facts : { ...facts, client: { ...client, principal: client.principal ?? subject } }
 }
 
-const ABOUT = {
-  client: 'client assertion',
-  caller: 'client',
-  subject: 'subject token',
-  actor: 'actor token',
-  assertion: 'assertion',
-  administrator: 'token',
-  proof: 'proof of possession',
-  dpop: 'DPoP proof',
-} as const
-
 /** The administrator's sentence: which credential it is about, then what was wrong with it. */
 function detailOf(refusal: Refusal | undefined): string {
   if (refusal === undefined) return ''
-  return refusal.about === undefined ? refusal.detail : `${ABOUT[refusal.about]}: ${refusal.detail}`
+  return refusal.about === undefined ? refusal.detail : `${whatIsMeant[refusal.about]}: ${refusal.detail}`
 }

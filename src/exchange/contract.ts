@@ -33,9 +33,10 @@ export interface Asked {
   readonly refusal?: Refusal
 }
 
+/** `grant` is '' where the request was refused before it was read. */
 export type Answer =
   | { readonly granted: true; readonly id: string; readonly grant: Grant; readonly token: Minted }
-  | { readonly granted: false; readonly id: string; readonly refusal: Refusal }
+  | { readonly granted: false; readonly id: string; readonly grant: Grant | ''; readonly refusal: Refusal }
 
 /** The current documents, compiled. */
 export interface Snapshots {

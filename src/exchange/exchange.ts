@@ -2,7 +2,7 @@ import { type OpenRecord, openRecord } from '../audit/record.ts'
 import type { Snapshot } from '../documents/contract.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
 import { evaluate } from '../policy/evaluate.ts'
-import { Refusal } from '../refusal.ts'
+import { ownFailure, Refusal } from '../refusal.ts'
 import { mint } from '../tokens/mint.ts'
 import type { Answer, Asked, Road } from './contract.ts'
 import { identifyRequest } from './identified.ts'
@@ -30,7 +30,7 @@ export async function exchange(asked: Asked, road: Road): Promise<Answer> {
     })
   } catch (error) {
     // The record itself failed: nothing is answered but that (F21).
-    const answer = refused(asked, error, road)
+    const answer = refused(asked, error, record, road)
     road.events.uncounted(answer.refusal.reason)
     return answer
   }
@@ -52,9 +52,7 @@ async function judge(asked: Asked, snapshot: Snapshot, record: OpenRecord, road:
     record.granted(permission, token)
     return { granted: true, id: asked.id, grant: identified.facts.grant, token }
   } catch (error) {
-    const answer = refused(asked, error, road)
-    // Of a request that brings an assertion for its grant, what is refused is that grant (RFC 7523 §3.1).
-    if (record.grant === 'jwt-bearer') answer.refusal.about ??= 'assertion'
+    const answer = refused(asked, error, record, road)
     record.refused(answer.refusal)
     return answer
   }
@@ -73,7 +71,7 @@ async function settle(answer: Answer, record: OpenRecord, road: Road): Promise<{
     case 'replayed': {
       const refusal = usedBefore(committed.mark)
       road.events.closed('refused', refusal.reason, record.grant, record.durationMs)
-      return { answer: { granted: false, id: answer.id, refusal } }
+      return { answer: { granted: false, id: answer.id, grant: record.grant, refusal } }
     }
     case 'committed':
       road.events.closed(record.outcome, record.reason, record.grant, record.durationMs)
@@ -89,12 +87,8 @@ function decide(facts: Facts, snapshot: Snapshot, record: OpenRecord): Permissio
   throw new Refusal(decision.reason, decision.detail)
 }
 
-function refused(asked: Asked, error: unknown, road: Road): Answer & { granted: false } {
-  if (error instanceof Refusal) return { granted: false, id: asked.id, refusal: error }
-  road.events.failed(asked.id, error)
-  return {
-    granted: false,
-    id: asked.id,
-    refusal: new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error }),
-  }
+function refused({ id }: Asked, error: unknown, { grant }: OpenRecord, { events }: Road): Answer & { granted: false } {
+  if (error instanceof Refusal) return { granted: false, id, grant, refusal: error }
+  events.failed(id, error)
+  return { granted: false, id, grant, refusal: ownFailure(error) }
 }

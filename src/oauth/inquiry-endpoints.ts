@@ -3,7 +3,7 @@ import { isInquiryParameter } from '../issued/caller.ts'
 import type { InquiryRoad, RevocationRoad } from '../issued/contract.ts'
 import { introspect } from '../issued/introspect.ts'
 import { revoke } from '../issued/revoke.ts'
-import { Refusal } from '../refusal.ts'
+import { ownFailure, Refusal } from '../refusal.ts'
 import type { CertificateRules } from '../server/client-certificate.ts'
 import { dpopNonce } from './dpop-nonce.ts'
 import { MAX_UNDER_WAY, type RequestRules, readRequest, writeAnswer } from './token-endpoint.ts'
@@ -68,7 +68,7 @@ function inquiryEndpoint(
     } catch (error) {
       const refusal = refusalOf(error, id, events)
       events.inquired(name, refusal.reason)
-      writeAnswer(response, { granted: false, id, refusal }, message)
+      writeAnswer(response, { granted: false, id, grant: '', refusal }, message)
     } finally {
       underWay--
     }
@@ -78,7 +78,7 @@ function inquiryEndpoint(
 function refusalOf(error: unknown, id: string, events: InquiryEvents): Refusal {
   if (error instanceof Refusal) return error
   events.failed(id, error)
-  return new Refusal('internal', 'an error of our own; the log has it under this id', { cause: error })
+  return ownFailure(error)
 }
 
 /** Whether the signed answer is asked for by its own name, and JSON is not liked better (RFC 9110 §12.5.1). */

@@ -1,4 +1,5 @@
-import type { About, Reason, Refusal } from '../refusal.ts'
+import type { Grant } from '../clients/contract.ts'
+import { type Reason, type Refusal, whatIsMeant } from '../refusal.ts'
 
 /**
  * How a refusal is said on the wire: an OAuth error code, a status, and a fixed sentence that tells the workload what to
@@ -201,17 +202,6 @@ const table: Readonly<Record<Reason, Wire>> = {
   },
 }
 
-const NAMES: Readonly<Record<About, string>> = {
-  client: 'client assertion',
-  caller: 'client',
-  subject: 'subject token',
-  actor: 'actor token',
-  assertion: 'assertion',
-  administrator: 'token',
-  proof: 'proof of possession',
-  dpop: 'DPoP proof',
-}
-
 /**
  * What may be told of a client assertion apart, because it is true whoever the client is, or proven by its key. Any other
  * difference would tell one without a key which clients there are (T25, T34).
@@ -227,11 +217,13 @@ const REFUSED_CLIENT =
 
 /**
  * The wire form. What is wrong with a client assertion is `invalid_client` (JC-10, AF-08); what is wrong with a subject or
- * actor token is `invalid_request` (TE-60); a proof that was used before is one that does not hold (W-47, DP-10).
+ * actor token is `invalid_request` (TE-60); a proof that was used before is one that does not hold (W-47, DP-10). Where a
+ * request of an assertion grant is refused and nothing else of it is named, it is the assertion (RFC 7523 §3.1).
  */
-export function wireOf({ reason, about }: Refusal): Wire {
+export function wireOf({ reason, about: named }: Refusal, grant: Grant | '' = ''): Wire {
+  const about = named ?? (grant === 'jwt-bearer' ? 'assertion' : undefined)
   const wire = table[reason]
-  const description = wire.description.replace('#', NAMES[about ?? 'subject'])
+  const description = wire.description.replace('#', whatIsMeant[about ?? 'subject'])
   // A client that is blocked hears what one that is disabled hears, however it was found.
   if (reason === 'blocked' && (about === 'client' || about === 'caller')) return table.client_disabled
   if (about === 'client' && wire.error === 'invalid_request') {

@@ -39,7 +39,7 @@ export function tokenEndpoint(
     if (underWay >= MAX_UNDER_WAY) {
       road.events.uncounted('overloaded')
       const refusal = new Refusal('overloaded', `${underWay} requests are under way`, { retryAfter: 1 })
-      writeAnswer(response, { granted: false, id, refusal }, message, dpopNonce(message, road))
+      writeAnswer(response, { granted: false, id, grant: '', refusal }, message, dpopNonce(message, road))
       return
     }
     underWay++
@@ -140,7 +140,7 @@ export function writeAnswer(
     write(response, 200, answer.id, body, further)
     return
   }
-  const { status, error, description } = wireOf(answer.refusal)
+  const { status, error, description } = wireOf(answer.refusal, answer.grant)
   const headers: Record<string, string> = { ...further }
   if (status === 503) headers['Retry-After'] = String(answer.refusal.retryAfter ?? 1)
   if (status === 401 && message.headers['authorization'] !== undefined)
