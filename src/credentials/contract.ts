@@ -86,16 +86,22 @@ export interface VerifiedFacts {
   readonly enrols?: { readonly id: string; readonly until: number }
   /** How a client authenticated, where the proof and not the declared type tells (AB-10). */
   readonly authentication?: string
-  /** The one client that may bring it, by the name that it has here: `client_id` of an authorization grant (IJ-32). */
-  readonly madeFor?: string
-  /** Scopes that it conveys, and no more than these may come of it, whatever policy says (AF-03, IC-52); absent: it says nothing of scopes. */
-  readonly conveys?: readonly string[]
+  /** Where it is an authorization grant of another server: it says for whom a token may be had, and never who asks (IC-25). */
+  readonly grant?: GrantTerms
+}
+
+/** For how much an authorization grant is good: bounds, and never a right of its own (IC-52). Of what is absent it says nothing. */
+export interface GrantTerms {
+  /** The one client that may bring it, by the name that it has here (IJ-32). */
+  readonly client?: string
+  /** No other scopes may come of it, whatever policy says (AF-03). */
+  readonly scopes?: readonly string[]
   /** The same of authorization details (IJ-33). */
-  readonly conveysDetails?: AuthorizationDetails
-  /** The only resources that a token may be had for by it (IJ-33); absent: it says nothing of resources. */
-  readonly onlyResources?: readonly string[]
-  /** The key that what is issued of it is bound to, by the word of its issuer who has had it proven (IC-32). */
-  readonly binds?: ConfirmationClaim
+  readonly authorizationDetails?: AuthorizationDetails
+  /** The only resources that a token may be had for (IJ-33). */
+  readonly resources?: readonly string[]
+  /** The key that what is issued is bound to, by the word of its issuer who has had it proven (IC-32). */
+  readonly confirmation?: ConfirmationClaim
 }
 
 /** `cnf` as our tokens have it: the key whose holder alone may use one (CB-01, DP-04). */
@@ -211,8 +217,6 @@ export interface CredentialKind<Settings = unknown, Reading = unknown> {
   readonly clientTypes?: ReadonlyMap<string, string>
   /** Declared types in the position `assertion`: the `grant_type` of the request declares it, as JWT_BEARER_GRANT. */
   readonly assertionTypes?: readonly string[]
-  /** Its credentials are authorization grants of another server: they say for whom a token may be had, and never who asks (IC-25). */
-  readonly grant?: true
   /** The profile of authorization grants that it is, by the name that metadata has for it (IJ-37). */
   readonly grantProfile?: string
   /** What a TrustedIssuer of this kind must say beside what all say. */

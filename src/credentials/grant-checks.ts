@@ -7,7 +7,7 @@ import type { UnverifiedJws } from '../lib/jws.ts'
 import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, readDetails } from '../targets/authorization-details.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
-import type { ConfirmationClaim, VerifiedFacts, VerifyTools } from './contract.ts'
+import type { ConfirmationClaim, GrantTerms, VerifiedFacts, VerifyTools } from './contract.ts'
 import { isName, requiredText } from './jwt-checks.ts'
 import { readConfirmation } from './proofs/confirmation.ts'
 import { type AcceptedJwt, verifiedJwt } from './verified-jwt.ts'
@@ -24,23 +24,20 @@ export async function verifyGrant(
 ): Promise<VerifiedFacts> {
   const facts = await verifiedJwt(token, issuer, { ...accepted, several: false }, tools)
   requiredText(facts.claims, 'sub')
-  return { ...facts, ...conveyed(facts.claims) }
+  return { ...facts, grant: termsOf(facts.claims) }
 }
 
-/** What the grant is made out for: its bounds, and never a right of its own (IC-52). */
-function conveyed(
-  claims: JsonObject,
-): Pick<VerifiedFacts, 'madeFor' | 'conveys' | 'conveysDetails' | 'onlyResources' | 'binds'> {
+function termsOf(claims: JsonObject): GrantTerms {
   const scopes = scopesOf(claims)
-  const details = detailsOf(claims)
+  const authorizationDetails = detailsOf(claims)
   const resources = resourcesOf(claims['resource'])
-  const binds = requestedConfirmation(claims['requested_cnf'])
+  const confirmation = requestedConfirmation(claims['requested_cnf'])
   return {
-    ...(claims['client_id'] === undefined ? {} : { madeFor: requiredText(claims, 'client_id') }),
-    ...(scopes === undefined ? {} : { conveys: scopes }),
-    ...(details === undefined ? {} : { conveysDetails: details }),
-    ...(resources === undefined ? {} : { onlyResources: resources }),
-    ...(binds === undefined ? {} : { binds }),
+    ...(claims['client_id'] === undefined ? {} : { client: requiredText(claims, 'client_id') }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    ...(resources === undefined ? {} : { resources }),
+    ...(confirmation === undefined ? {} : { confirmation }),
   }
 }
 

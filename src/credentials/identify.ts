@@ -13,7 +13,7 @@ import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer
 import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type {
-  ConfirmationClaim,
+  GrantTerms,
   Leniency,
   Mark,
   OwnToken,
@@ -74,14 +74,8 @@ export interface Identified {
   readonly ours: OwnToken | undefined
   /** Thumbprint of the key that a token of ours is bound to, where the request does not prove it: a rule may waive that, or it is refused (TE-74). */
   readonly unproven: string | undefined
-  /** Whether it is an authorization grant of another server (contract.ts, CredentialKind); the others say whose it is. */
-  readonly grant: boolean
-  /** The one client that may bring it, and for how much it is good (contract.ts, VerifiedFacts). */
-  readonly madeFor: string | undefined
-  readonly conveys: readonly string[] | undefined
-  readonly conveysDetails: VerifiedFacts['conveysDetails'] | undefined
-  readonly onlyResources: readonly string[] | undefined
-  readonly binds: ConfirmationClaim | undefined
+  /** For how much it is good, where it is an authorization grant of another server; any other credential says whose it is. */
+  readonly grant: GrantTerms | undefined
   /** What of it only an explicit leniency of the issuer's document has let pass. */
   readonly leniencies: readonly Leniency[]
   /** Claimed with the record (audit/contract.ts). */
@@ -165,12 +159,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     seen,
     ours: facts.ours,
     unproven: keyProven ? undefined : boundTo(facts),
-    grant: kind.grant === true,
-    madeFor: facts.madeFor,
-    conveys: facts.conveys,
-    conveysDetails: facts.conveysDetails,
-    onlyResources: facts.onlyResources,
-    binds: facts.binds,
+    grant: facts.grant,
     leniencies: leniencies(issuer, facts.audiences),
     marks,
   }

@@ -8,7 +8,8 @@ export type Bound = Pick<Possession, 'binding' | 'confirmation' | 'provenKey'>
  * By what the request proves; but by the key that a grant asks for, where one does: who brings it may hold another, and it
  * is the holder of that one who is to use the token (IC-32).
  */
-export function boundBy(possession: Possession, { binds }: Pick<Identified, 'binds'>): Bound {
-  if (binds === undefined) return possession
-  return { binding: 'jkt' in binds ? 'dpop' : 'mtls', confirmation: binds, provenKey: undefined }
+export function boundBy(possession: Possession, { grant }: Pick<Identified, 'grant'>): Bound {
+  const confirmation = grant?.confirmation
+  if (confirmation === undefined) return possession
+  return { binding: 'jkt' in confirmation ? 'dpop' : 'mtls', confirmation, provenKey: undefined }
 }

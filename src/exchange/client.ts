@@ -134,7 +134,11 @@ function boundToAnother({ position }: Identified): Refusal {
 
 /** Whether a token says by itself who brings it: an authorization grant names him for whom it is, and not the client. */
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, grant }: Identified): boolean =>
-  (principal.key || forUsAlone) && ours === undefined && !grant && tokenType !== ID_TOKEN_TYPE && actors.length === 0
+  (principal.key || forUsAlone) &&
+  ours === undefined &&
+  grant === undefined &&
+  tokenType !== ID_TOKEN_TYPE &&
+  actors.length === 0
 
 const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
   candidatesOf(

@@ -1,3 +1,4 @@
+import type { GrantTerms } from '../credentials/contract.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
@@ -15,7 +16,7 @@ export function factsOf(
   { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
 ): Facts {
   const acting = actor?.principal ?? client.principal
-  const held = subject.ours?.authorizationDetails ?? subject.conveysDetails
+  const held = subject.ours?.authorizationDetails ?? subject.grant?.authorizationDetails
   return {
     grant: request.grant,
     client,
@@ -36,9 +37,7 @@ export function factsOf(
       : { subjectAudiences: subject.audiences, subjectClient: subject.ours.client, path }),
     ...(subject.unproven === undefined ? {} : { subjectUnproven: true }),
     ...(held === undefined ? {} : { subjectDetails: held }),
-    ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
-    ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
-    ...(subject.onlyResources === undefined ? {} : { onlyResources: subject.onlyResources }),
+    ...(subject.grant === undefined ? {} : boundsOf(subject.grant)),
     ...(subject.tokenType === ID_TOKEN_TYPE && !subject.audiences.includes(ourIssuer)
       ? { issuedTo: subject.audiences }
       : {}),
@@ -52,3 +51,10 @@ export function factsOf(
     time: now,
   }
 }
+
+/** What an authorization grant says of itself: whoever decides is bound by that. */
+const boundsOf = ({ client, scopes, resources }: GrantTerms): Pick<Facts, 'madeFor' | 'conveys' | 'onlyResources'> => ({
+  ...(client === undefined ? {} : { madeFor: client }),
+  ...(scopes === undefined ? {} : { conveys: scopes }),
+  ...(resources === undefined ? {} : { onlyResources: resources }),
+})

@@ -17,10 +17,7 @@ export interface CredentialSample {
 }
 
 /** Facts that not every kind has. */
-const SOMETIMES: ReadonlySet<string> = new Set([
-  ...['certificate', 'scopes', 'ours', 'enrols', 'authentication'],
-  ...['madeFor', 'conveys', 'conveysDetails', 'onlyResources', 'binds'],
-])
+const SOMETIMES: ReadonlySet<string> = new Set(['certificate', 'scopes', 'ours', 'enrols', 'authentication', 'grant'])
 
 /** Tokens of ours: each is for somebody else, and who may bring it is the decision's. */
 const OWN: ReadonlySet<string> = new Set(['access-token', 'opaque', 'transaction-token'])

@@ -65,10 +65,12 @@ function sample(
       audiences: [US],
       expiresAt: NOW + 60,
       mayAct: undefined,
-      madeFor: 'a-checkout',
-      conveys: ['orders:read', 'orders:write'],
-      onlyResources: ['https://orders.example/api'],
-      binds: claims['requested_cnf'] as { jkt: string },
+      grant: {
+        client: 'a-checkout',
+        scopes: ['orders:read', 'orders:write'],
+        resources: ['https://orders.example/api'],
+        confirmation: claims['requested_cnf'] as { jkt: string },
+      },
     },
     tampered: [
       ...tampered(token, claims, peer, typ),

@@ -21,7 +21,6 @@ export const authorizationGrant: CredentialKind<JwtSettings, UnverifiedJws> = {
   format: 'jwt',
   tokenTypes: [],
   assertionTypes: [JWT_BEARER_GRANT],
-  grant: true,
   settings,
   header: ({ algorithms, typ }) => ({ algorithms, typ }),
   // What other audiences could bring here, they would (IC-05).

@@ -23,7 +23,6 @@ export const idJag: CredentialKind<IdJagSettings, UnverifiedJws> = {
   format: 'jwt',
   tokenTypes: [],
   assertionTypes: [JWT_BEARER_GRANT],
-  grant: true,
   grantProfile: 'urn:ietf:params:oauth:grant-profile:id-jag',
   settings,
   header: ({ algorithms }) => ({ algorithms, typ: TYPES }),
