@@ -73,7 +73,7 @@ const note: CredentialKind<{ notary: string }, Note> = {
 }
 
 /** A ticket: a token kind that is no access token. */
-const ticket: TokenKind = {
+const ticket: TokenKind<{ readonly seat: string }> = {
   name: 'ticket',
   summary: 'A ticket for one ride, which is no access token.',
   format: 'jwt',
@@ -90,7 +90,7 @@ const ticket: TokenKind = {
     jti: z.string(),
     seat: z.string(),
   }),
-  write: ({ issuer, permission, audience, expiresAt, id, claims }) => ({
+  write: ({ issuer, permission, audience, expiresAt, id, claims }, { seat }) => ({
     header: { typ: 'ticket+jwt' },
     claims: {
       ...claims,
@@ -99,7 +99,7 @@ const ticket: TokenKind = {
       aud: audience,
       exp: expiresAt,
       jti: id,
-      seat: permission.profile.settings['seat'],
+      seat,
     },
   }),
 }

@@ -1,7 +1,8 @@
 /**
- * targets/ owns for whom we mint: audience and resource names, scopes, and how tokens for that audience look. Who may
- * have one is policy/; how one is written is tokens/.
+ * targets/ owns for whom we mint: audience and resource names, scopes and types of authorization details, and how tokens
+ * for that audience look. Who may have one is policy/; how one is written is tokens/.
  */
+import type { z } from 'zod'
 import type { Mapping } from '../lib/cel.ts'
 import type { DetailTypes } from './authorization-details.ts'
 
@@ -30,6 +31,30 @@ export interface TokenProfile {
 
 export const bindings = ['none', 'dpop', 'mtls', 'any'] as const
 export type Binding = (typeof bindings)[number]
+
+/** What of a token kind a Target document depends on; tokens/ hands its kinds in. */
+export interface TokenKindForm {
+  /** The word in documents, records and documentation. */
+  readonly name: string
+  /** The token type URI: `issued_token_type`, and what `requested_token_type` selects (RFC 8693 §3). */
+  readonly tokenType: string
+  /** What the change class `format` compares; `jwt` where it says nothing. */
+  readonly format?: string
+  /** `reference`: it is not signed and says nothing; what it stands for is kept with the record of its exchange. */
+  readonly form?: 'reference'
+  /** Seconds that its tokens live where a target says nothing, and at most; 5m and a day where the kind says nothing. */
+  readonly lifetime?: { readonly standard: number; readonly most: number }
+  /** An object schema: what a target's entry of this kind may say beside what all say. */
+  readonly settings: z.ZodType
+  /** Claim names that this kind writes itself, and a target's `claims` cannot. */
+  readonly ownClaims?: readonly string[]
+  /** Algorithms that it may be signed with; all where it says nothing. */
+  readonly algorithms?: ReadonlySet<string>
+  /** How it can be bound to a key, and so what a target and its rules can demand, by default the first; in every way where it says nothing. */
+  readonly bindings?: readonly Binding[]
+  /** It says no scopes, so that none can be granted with it. */
+  readonly withoutScopes?: true
+}
 
 /** A Target document, compiled. */
 export interface Target {

@@ -1,6 +1,7 @@
 /**
- * tokens/ owns what goes out: how a token of each kind is written, and mint(), the only road to a signature. Whether a
- * token may be had is policy/; with which key it is signed is keys/; what is kept of it is audit/.
+ * tokens/ owns what goes out: how a token of each kind is written, mint(), the only road to a signature, and what says later
+ * that a token counts no longer: revocations, and the status lists that tell of them. Whether a token may be had is policy/;
+ * with which key it is signed is keys/; what is kept of it is audit/; who asks about one is issued/.
  */
 import type { z } from 'zod'
 import type { ConfirmationClaim } from '../credentials/contract.ts'
@@ -8,7 +9,7 @@ import type { Identified } from '../credentials/identify.ts'
 import type { SigningUse } from '../keys/contract.ts'
 import type { JsonObject } from '../lib/json.ts'
 import type { Facts, Permission } from '../policy/contract.ts'
-import type { Binding } from '../targets/contract.ts'
+import type { TokenKindForm } from '../targets/contract.ts'
 
 /** Everything a token kind may write of. Times are seconds since the epoch, set by mint(); a kind changes none of them. */
 export interface Mintable {
@@ -52,36 +53,19 @@ export interface Written {
 }
 
 /** A kind of token. Pure: it writes, and can neither sign nor lengthen. A new kind is one file in kinds/ and one line in kinds/index.ts. */
-export interface TokenKind {
-  /** The word in documents, records and documentation. */
-  readonly name: string
+export interface TokenKind<Settings = unknown> extends TokenKindForm {
   readonly summary: string
-  /** What the change class `format` compares. */
   readonly format: string
-  /** The token type URI: `issued_token_type`, and what `requested_token_type` selects (RFC 8693 §3). */
-  readonly tokenType: string
   /** `token_type` of the answer: `Bearer`, or `N_A` where it is no access token (TE-23, TE-27). */
   readonly usage: 'Bearer' | 'N_A'
-  /** `reference`: it is not signed and says nothing; what it stands for is kept with the record of its exchange. */
-  readonly form?: 'reference'
   /** Which keys sign it; `sig` where it says nothing. Every other use is for tokens of one format, and for nothing else (T39). */
   readonly keyUse?: SigningUse
-  /** Algorithms that it may be signed with; all where it says nothing. */
-  readonly algorithms?: ReadonlySet<string>
-  /** How it can be bound to a key, and so what a target and its rules can demand, by default the first; in every way where it says nothing. */
-  readonly bindings?: readonly Binding[]
-  /** It says no scopes, so that none can be granted with it. */
-  readonly withoutScopes?: true
   /** Its tokens are grants for the authorization server of another domain: metadata lists their type (IC-11, IJ-37). */
   readonly chains?: true
-  /** Seconds that its tokens live where a target says nothing, and at most; 5m and a day where the kind says nothing. */
-  readonly lifetime?: { readonly standard: number; readonly most: number }
-  /** What a target's entry of this kind may say beside what all say. */
-  readonly settings: z.ZodType
-  /** Claim names that this kind writes itself, and a target's `claims` cannot. */
+  readonly settings: z.ZodType<Settings>
   readonly ownClaims: readonly string[]
   /** What its tokens say, for whoever reads them: published as JSON Schema in docs/schemas/tokens. Other members are the target's own `claims`. */
   readonly claims: z.ZodType
   /** Throws Refusal `token_unfit` where no token of this kind can be made of what there is: explained, too, before anything is signed. */
-  write(mintable: Mintable): Written
+  write(mintable: Mintable, settings: Settings): Written
 }

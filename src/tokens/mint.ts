@@ -72,8 +72,8 @@ export interface Draft extends Written {
 }
 
 /**
- * Signs what draft() wrote, or makes a reference that stands for it. Throws Refusal `no_lifetime_left` where the credential ends too soon to be worth a token, and
- * `token_unfit` where the kind cannot make one of it.
+ * Signs what draft() wrote, or makes a reference that stands for it. Throws Refusal `no_lifetime_left` where the credential
+ * ends too soon to be worth a token, and `token_unfit` where the kind cannot make one of it.
  */
 export function mint(request: MintRequest): Minted | Promise<Minted> {
   const { permission } = request
@@ -128,7 +128,7 @@ export function draft(request: DraftRequest): Draft {
   const kind = kinds.get(permission.profile.kind)
   if (kind === undefined) throw new Error(`no token kind is named ${permission.profile.kind}`)
   const expiresAt = endOf(request)
-  const { header, claims } = kind.write({
+  const mintable: Mintable = {
     issuer: request.issuer,
     trustDomain: request.trustDomain,
     permission,
@@ -145,7 +145,8 @@ export function draft(request: DraftRequest): Draft {
     transaction: request.transaction,
     remote: request.remote,
     claims: mappedClaims(request),
-  })
+  }
+  const { header, claims } = kind.write(mintable, permission.profile.settings)
   // What is not in the token is not granted, whatever the answer says (RA-03).
   if (permission.authorizationDetails.length > 0 && claims['authorization_details'] === undefined)
     throw new Refusal('token_unfit', `a token of kind ${kind.name} carries no authorization details`)

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { importJWK, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
-import { jwtSvidClaims } from '../../src/tokens/kinds/jwt-svid.ts'
-import { witClaims } from '../../src/tokens/kinds/wit.ts'
+import { jwtSvid } from '../../src/tokens/kinds/jwt-svid.ts'
+import { wit } from '../../src/tokens/kinds/wit.ts'
 import { type Answer, baseDocuments, document, type Form, startCambist, type TestServer } from '../harness/cambist.ts'
 import { asSubject, BEHIND_PROXY, behindProxy, svidOf as certificateOf } from '../harness/certificates.ts'
 import { corpus } from '../harness/corpora.ts'
@@ -152,7 +152,7 @@ describe('a JWT-SVID of ours', () => {
       exp: now + 300,
       jti: answer.id,
     })
-    expect(jwtSvidClaims.safeParse(claims).success).toBe(true)
+    expect(jwtSvid.claims.safeParse(claims).success).toBe(true)
     expect(await home.record(answer.id)).toMatchObject({
       outcome: 'granted',
       granted: { scopes: [], targets: ['away'], tokenType: TYPE.jwt, binding: 'none' },
@@ -407,7 +407,7 @@ describe('a workload identity token of ours', () => {
       jti: answer.id,
       cnf: { jwk: { kty, crv, x, y, alg: 'ES256' } },
     })
-    expect(witClaims.safeParse(claims).success).toBe(true)
+    expect(wit.claims.safeParse(claims).success).toBe(true)
     expect((await bundleKey(token))?.use).toBe('wit-svid')
     expect(await home.record(answer.id)).toMatchObject({
       granted: { binding: 'dpop' },

@@ -57,7 +57,7 @@ const settings = z.strictObject({
 type Settings = z.output<typeof settings>
 
 /** What a grant says (IC-07), and in one that a transaction began (TC-05) which transaction that is. */
-export const claimsSchema = z.looseObject({
+const claims = z.looseObject({
   ...GRANT_CLAIMS,
   requested_cnf: confirmationClaim.optional().describe('The key whose holder alone may use the token that it is for'),
   txn: z.string().min(1).optional().describe('The id of the transaction that began it'),
@@ -75,7 +75,7 @@ export const claimsSchema = z.looseObject({
  * server of another domain, and has a token there. With the type `txn-chain+jwt` it is that of the transaction-token
  * profile (TC-01 to TC-06), and made from a transaction token alone.
  */
-export const authorizationGrant: TokenKind = {
+export const authorizationGrant: TokenKind<Settings> = {
   name: 'authorization-grant',
   summary: 'A JWT authorization grant, for which the authorization server of another domain gives our client a token.',
   format: 'jwt',
@@ -85,14 +85,13 @@ export const authorizationGrant: TokenKind = {
   lifetime: { standard: 60, most: MAX_GRANT_LIFETIME },
   settings,
   ownClaims: [...OWN_GRANT_CLAIMS, 'requested_cnf', 'txn_claims'],
-  claims: claimsSchema,
+  claims,
 
-  write(mintable) {
-    const said = mintable.permission.profile.settings as Settings
-    const claims = grantClaims(mintable, said)
+  write(mintable, said) {
+    const granted = grantClaims(mintable, said)
     return {
       header: { typ: said.typ },
-      claims: normalType(said.typ) === TXN_CHAIN_TYPE ? { ...claims, ...chained(mintable, said) } : claims,
+      claims: normalType(said.typ) === TXN_CHAIN_TYPE ? { ...granted, ...chained(mintable, said) } : granted,
     }
   },
 }

@@ -14,17 +14,15 @@ import {
 
 const settings = z.strictObject({ act: actSetting })
 
-type Settings = z.output<typeof settings>
-
 /** IJ-02, IJ-03. What a user is called and how he signed in are the target's own `claims`. */
-export const claimsSchema = z.looseObject(GRANT_CLAIMS)
+const claims = z.looseObject(GRANT_CLAIMS)
 
 /**
  * An identity assertion authorization grant (draft-ietf-oauth-identity-assertion-authz-grant, IJ-01 to IJ-18): a client
  * brings the ID token of its user, and has a grant for him at the authorization server of another domain. For users
  * alone: a workload's grant never bears this type (IJ-40).
  */
-export const idJag: TokenKind = {
+export const idJag: TokenKind<z.output<typeof settings>> = {
   name: 'id-jag',
   summary: 'An ID-JAG: a grant for the user of an ID token at the authorization server of another domain.',
   format: 'jwt',
@@ -35,12 +33,11 @@ export const idJag: TokenKind = {
   lifetime: { standard: MAX_GRANT_LIFETIME, most: MAX_GRANT_LIFETIME },
   settings,
   ownClaims: OWN_GRANT_CLAIMS,
-  claims: claimsSchema,
+  claims,
 
-  write(mintable) {
+  write(mintable, { act }) {
     checkUser(mintable)
     checkAudienceNamed(mintable)
-    const { act } = mintable.permission.profile.settings as Settings
     return { header: { typ: ID_JAG_TYPE }, claims: grantClaims(mintable, { act, confirmation: 'cnf' }) }
   },
 }

@@ -2,16 +2,19 @@ import { z } from 'zod'
 import { SPIFFE_ALGORITHMS } from '../../credentials/kinds/spiffe-jwt-svid.ts'
 import { parseSpiffeId } from '../../identity/spiffe-id.ts'
 import { Refusal } from '../../refusal.ts'
+import { COMMON_CLAIMS } from '../claims.ts'
 import type { TokenKind } from '../contract.ts'
 import { workloadOf } from '../workload-identity.ts'
 
+const { exp, iat, jti } = COMMON_CLAIMS
+
 /** What a verifier may rely on (S-40 to S-47). Targets add claims of their own. */
-export const jwtSvidClaims = z.looseObject({
+const claims = z.looseObject({
   sub: z.string().describe('The SPIFFE ID of the workload, in our trust domain'),
   aud: z.string().describe('The one service that it is for'),
-  exp: z.int(),
-  iat: z.int(),
-  jti: z.string().describe('The id of its record'),
+  exp,
+  iat,
+  jti,
 })
 
 /**
@@ -31,10 +34,10 @@ export const jwtSvid: TokenKind = {
   withoutScopes: true,
   settings: z.strictObject({}),
   ownClaims: [],
-  claims: jwtSvidClaims,
+  claims,
 
   write(mintable) {
-    const { audience, facts, issuedAt, expiresAt, id: jti, claims } = mintable
+    const { audience, facts, issuedAt, expiresAt, id, claims: mapped } = mintable
     const { uri } = workloadOf(mintable, jwtSvid, parseSpiffeId)
     if (typeof audience !== 'string')
       throw new Refusal(
@@ -49,7 +52,7 @@ export const jwtSvid: TokenKind = {
       )
     return {
       header: { typ: 'JWT' },
-      claims: { ...claims, sub: uri, aud: audience, exp: expiresAt, iat: issuedAt, jti },
+      claims: { ...mapped, sub: uri, aud: audience, exp: expiresAt, iat: issuedAt, jti: id },
     }
   },
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TokenKind } from '../contract.ts'
-import { accessToken } from './access-token.ts'
+import { accessToken, accessTokenClaims } from './access-token.ts'
 
 const settings = z.strictObject({
   algorithm: z.never('an opaque token is not signed; leave it out').optional(),
@@ -17,5 +17,5 @@ export const opaque: TokenKind = {
   settings,
   ownClaims: accessToken.ownClaims,
   claims: accessToken.claims,
-  write: (mintable) => ({ header: {}, claims: accessToken.write(mintable).claims }),
+  write: (mintable) => ({ header: {}, claims: accessTokenClaims(mintable) }),
 }

@@ -26,7 +26,7 @@ const settings = z.strictObject({
 type Settings = z.output<typeof settings>
 
 /** draft-ietf-oauth-transaction-tokens §9.2 (TX-02); `act` and what begins with `cambist_` are ours to add. */
-export const claimsSchema = z.looseObject({
+const claims = z.looseObject({
   ...COMMON_CLAIMS,
   aud: z.string().min(1).describe('The trust domain in which it counts, and nowhere else'),
   txn: z.string().min(1).describe('The id of the transaction, the same in every token that replaces this one'),
@@ -46,7 +46,7 @@ const MAX_CONTEXT = 4096
  * work on it within one trust domain. Whoever calls passes it on, so that it is bound to no key, and no access token
  * (TX-42). The call chain that a replacement keeps is `cambist_path`, and who acts for the subject is `act` (TX-53).
  */
-export const transactionToken: TokenKind = {
+export const transactionToken: TokenKind<Settings> = {
   name: 'transaction-token',
   summary: 'A transaction token: who asked for what, passed on from workload to workload within one trust domain.',
   format: 'jwt',
@@ -57,17 +57,16 @@ export const transactionToken: TokenKind = {
   bindings: ['none'],
   settings,
   ownClaims: ['txn', 'scope', 'req_wl', 'tctx', 'rctx', 'act', 'cnf', 'client_id'],
-  claims: claimsSchema,
+  claims,
 
-  write(mintable) {
-    const { issuer, permission, facts, issuedAt, expiresAt, id, lineage, path, claims } = mintable
-    const said: Settings = permission.profile.settings
+  write(mintable, said) {
+    const { issuer, permission, facts, issuedAt, expiresAt, id, lineage, path, claims: mapped } = mintable
     checkAsked(mintable)
     if (path.length > (said.hops ?? Number.POSITIVE_INFINITY))
       throw unfit(`the transaction would pass ${path.length} clients, and the target says hops: ${said.hops}`)
     const transaction = continued(mintable) ?? begun(mintable, said)
     const token: Record<string, unknown> = {
-      ...claims,
+      ...mapped,
       iss: issuer,
       sub: permission.subject,
       aud: mintable.audience,

@@ -3,23 +3,23 @@ import { SPIFFE_ALGORITHMS } from '../../credentials/kinds/spiffe-jwt-svid.ts'
 import { parseWorkloadId } from '../../identity/spiffe-id.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import { Refusal } from '../../refusal.ts'
+import { COMMON_CLAIMS } from '../claims.ts'
 import type { Mintable, TokenKind } from '../contract.ts'
 import { workloadOf } from '../workload-identity.ts'
 
+const { exp, iat, jti } = COMMON_CLAIMS
+
 /** What a verifier may rely on (W-30, S-60). Targets add claims of their own. */
-export const witClaims = z.looseObject({
+const claims = z.looseObject({
   iss: z.string().describe('Our trust domain as a URI; it is for the record, and no place where keys are'),
   sub: z.string().describe('The identifier of the workload, in our trust domain'),
-  exp: z.int(),
-  iat: z.int(),
-  jti: z.string().describe('The id of its record'),
+  exp,
+  iat,
+  jti,
   cnf: z.strictObject({
     jwk: z.looseObject({ kty: z.string(), alg: z.string().describe('The one algorithm of its proofs') }),
   }),
 })
-
-/** No URI is registered for it. */
-export const WIT_TYPE = 'urn:cambist:token-type:wit'
 
 /**
  * A workload identity token (draft-ietf-wimse-workload-creds-02 §5.1, W-30 to W-34), which for a SPIFFE ID is a WIT-SVID (S,
@@ -31,7 +31,7 @@ export const wit: TokenKind = {
   summary:
     'A WIMSE workload identity token or SPIFFE WIT-SVID, bound to the key of the DPoP proof that it was asked with.',
   format: 'wit',
-  tokenType: WIT_TYPE,
+  tokenType: 'urn:cambist:token-type:wit', // no URI is registered for it
   usage: 'N_A',
   keyUse: 'wit-svid',
   algorithms: SPIFFE_ALGORITHMS,
@@ -39,20 +39,20 @@ export const wit: TokenKind = {
   withoutScopes: true,
   settings: z.strictObject({}),
   ownClaims: [],
-  claims: witClaims,
+  claims,
 
   write(mintable) {
-    const { issuedAt, expiresAt, id: jti, claims } = mintable
+    const { issuedAt, expiresAt, id, claims: mapped } = mintable
     const { uri, scheme, origin } = workloadOf(mintable, wit, parseWorkloadId)
     return {
       header: { typ: 'wit+jwt' },
       claims: {
-        ...claims,
+        ...mapped,
         iss: origin,
         sub: uri,
         exp: expiresAt,
         iat: issuedAt,
-        jti,
+        jti: id,
         cnf: { jwk: provenKey(mintable, scheme === 'spiffe') },
       },
     }
