@@ -1,6 +1,6 @@
 import { identify } from '../credentials/identify.ts'
-import { JWT_TYPE } from '../credentials/kinds/jwt.ts'
 import { NOTHING_PROVEN } from '../credentials/possession.ts'
+import { JWT_TYPE } from '../lib/token-types.ts'
 import { Refusal } from '../refusal.ts'
 import type { AdminDoor, Administrator, AdministratorTrust } from './contract.ts'
 import { Problem } from './problem.ts'

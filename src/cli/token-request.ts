@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { JWT_BEARER_GRANT } from '../credentials/contract.ts'
+import { CLIENT_CREDENTIALS, TOKEN_EXCHANGE } from '../exchange/grants.ts'
+import { JWT_TYPE } from '../lib/token-types.ts'
 import { CommandFailure, EXIT, type Terminal } from './contract.ts'
 import { nameOfError } from './error-name.ts'
 import { adding } from './options.ts'
@@ -21,23 +24,19 @@ export interface TokenRequestOptions {
   readonly clientId?: string
 }
 
-const JWT = 'urn:ietf:params:oauth:token-type:jwt'
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
-const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-
 export const withTokenRequest = (command: Command): Command =>
   command
     .option('--subject-token-file <file>', 'file of the token to exchange, or - for the standard input')
     .option('--assertion-file <file>', 'or: file of a JWT that is the grant itself (RFC 7523)')
     .option('--client-credentials', 'or: a token for the client itself')
-    .option('--subject-token-type <uri>', 'declared type of the subject token', JWT)
+    .option('--subject-token-type <uri>', 'declared type of the subject token', JWT_TYPE)
     .option('--audience <name>', 'for whom; may stand several times', adding)
     .option('--resource <uri>', 'for which resource; may stand several times', adding)
     .option('--scope <scopes>', 'scopes, separated by spaces')
     .option('--authorization-details <json>', 'rights beyond scopes (RFC 9396)')
     .option('--requested-token-type <uri>', 'the kind of token wanted')
     .option('--actor-token-file <file>', 'file of the token of who acts for the subject')
-    .option('--actor-token-type <uri>', 'its declared type', JWT)
+    .option('--actor-token-type <uri>', 'its declared type', JWT_TYPE)
     .option('--client-assertion-file <file>', 'file of a JWT that authenticates the client (RFC 7523)')
     .option('--client-id <id>', 'which client this is')
 
@@ -78,8 +77,8 @@ async function grantOf(options: TokenRequestOptions, terminal: Terminal): Promis
     const token = await tokenIn(subjectTokenFile, terminal)
     return { grant_type: TOKEN_EXCHANGE, subject_token: token, subject_token_type: subjectTokenType }
   }
-  if (assertionFile === undefined) return { grant_type: 'client_credentials' }
-  return { grant_type: JWT_BEARER, assertion: await tokenIn(assertionFile, terminal) }
+  if (assertionFile === undefined) return { grant_type: CLIENT_CREDENTIALS }
+  return { grant_type: JWT_BEARER_GRANT, assertion: await tokenIn(assertionFile, terminal) }
 }
 
 async function tokenIn(file: string, terminal: Terminal): Promise<string> {

@@ -5,13 +5,11 @@
  */
 import { LRUCache } from 'lru-cache'
 import { parseJson } from '../lib/json.ts'
+import { MTLS_TYPE } from '../lib/token-types.ts'
 import { readCertificate } from '../lib/x509/certificate.ts'
 import { type Certificate, CertificateFault } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Possession, Presented } from './contract.ts'
-
-/** Of Google's STS; registered nowhere, and taken here for lack of another (TE-86, TE-88). */
-export const MTLS_TYPE = 'urn:ietf:params:oauth:token-type:mtls'
 
 /** A chain as it was presented: leaf first. */
 export interface PresentedChain {

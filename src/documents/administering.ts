@@ -1,6 +1,6 @@
 import type { RoleBinding } from '../administrators/contract.ts'
 import type { AnyCredentialKind } from '../credentials/contract.ts'
-import { JWT_TYPE } from '../credentials/kinds/jwt.ts'
+import { JWT_TYPE } from '../lib/token-types.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import type { Compiled } from './compile.ts'
 import type { DocumentFault } from './faults.ts'

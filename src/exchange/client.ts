@@ -3,15 +3,16 @@ import { matchesCertificate } from '../clients/certificate-names.ts'
 import type { Client } from '../clients/contract.ts'
 import { CARRIED_TYPE } from '../credentials/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
-import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import { isAnswered } from '../credentials/look-up.ts'
 import { CLIENTS_ISSUER, type Principal } from '../identity/principal.ts'
 import { parseSpiffeId } from '../identity/spiffe-id.ts'
+import { ID_TOKEN_TYPE } from '../lib/token-types.ts'
 import type { Facts } from '../policy/contract.ts'
 import { Refusal } from '../refusal.ts'
 import { candidatesOf, type KnownClients } from './candidates.ts'
 import type { Meeting } from './meeting.ts'
-import type { CallerRequest, DeclaredToken } from './request.ts'
+import type { DeclaredToken } from './parameters.ts'
+import type { CallerRequest } from './request.ts'
 
 /** A client that authenticates, by what it does. */
 interface Authenticated {

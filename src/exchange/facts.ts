@@ -1,5 +1,5 @@
 import type { GrantTerms } from '../credentials/contract.ts'
-import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
+import { ID_TOKEN_TYPE } from '../lib/token-types.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'

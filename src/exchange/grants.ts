@@ -2,6 +2,7 @@ import type { Grant } from '../clients/contract.ts'
 import { JWT_BEARER_GRANT } from '../credentials/contract.ts'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export const CLIENT_CREDENTIALS = 'client_credentials'
 
 /** What a request of any grant may say: who asks, and for what (AF-03, AF-06, RI-04). */
 const COMMON = [
@@ -40,7 +41,7 @@ export const GRANTS: readonly GrantForm[] = [
       'request_details',
     ]),
   },
-  { name: 'client-credentials', type: 'client_credentials', taken: new Set(COMMON) },
+  { name: 'client-credentials', type: CLIENT_CREDENTIALS, taken: new Set(COMMON) },
 ]
 
 /**

@@ -6,7 +6,7 @@ import type { Facts } from '../policy/contract.ts'
 import type { Position } from '../trust/contract.ts'
 import type { KnownClients } from './candidates.ts'
 import type { DecidingSnapshot } from './contract.ts'
-import type { DeclaredToken } from './request.ts'
+import type { DeclaredToken } from './parameters.ts'
 
 /** Told of each party as soon as it is verified, so that a refusal further on is recorded with whom it met. */
 export interface Witness {

@@ -1,20 +1,26 @@
 import type { Grant } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/contract.ts'
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
-import { TRANSACTION_TOKEN_TYPE } from '../credentials/kinds/own-transaction-token.ts'
-import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
-import { type JsonObject, parseJson, parseJsonObjectText } from '../lib/json.ts'
+import { certificateToken } from '../credentials/presented-certificate.ts'
+import { parseJson } from '../lib/json.ts'
+import { MTLS_TYPE } from '../lib/token-types.ts'
 import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, NO_DETAILS, readDetails } from '../targets/authorization-details.ts'
 import type { Parameters } from './contract.ts'
 import { grantOfType, isKnownParameter } from './grants.ts'
-import { checkTokenless, type TransactionRequest } from './transaction.ts'
-
-/** A token with its declared type. */
-export interface DeclaredToken {
-  readonly token: string
-  readonly tokenType: string
-}
+import {
+  ABSOLUTE_URI,
+  checkNoToken,
+  type DeclaredToken,
+  declared,
+  LIMITS,
+  missing,
+  required,
+  several,
+  single,
+  typeUri,
+} from './parameters.ts'
+import { type TransactionRequest, transactionOf } from './transaction.ts'
 
 /** Who asks, whatever is asked. */
 export interface CallerRequest {
@@ -41,9 +47,8 @@ export interface ExchangeRequest extends CallerRequest {
   readonly transaction: TransactionRequest | undefined
 }
 
-const LIMITS = { name: 2048, scope: 8192, json: 8192, scopes: 100, targets: 10 } as const
+const MAX_SCOPES = 100
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/ // RFC 6749 §3.3 scope-token
-const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
 
 /**
  * Reads parameters, and what comes beside them, as a request of one of the grants. Throws Refusal. `onUnknown` hears of
@@ -110,39 +115,6 @@ function subjectTokenOf(parameters: Parameters, carried: Carried): DeclaredToken
   return { token: token ?? missing('subject_token'), tokenType: tokenType ?? missing('subject_token_type') }
 }
 
-/**
- * A transaction token is for a trust domain and a purpose, and both are said (TX-11). What else is said of the transaction
- * is said in requests for one alone: dropped elsewhere, it would turn one request into another (TX-12, T24).
- */
-function transactionOf(
-  parameters: Parameters,
-  requestedTokenType: string | undefined,
-  presented: readonly (DeclaredToken | undefined)[],
-): TransactionRequest | undefined {
-  const details = objectOf(parameters, 'request_details')
-  const context = objectOf(parameters, 'request_context')
-  if (requestedTokenType === TRANSACTION_TOKEN_TYPE) {
-    for (const name of ['audience', 'scope']) if (!parameters.has(name)) missing(name)
-  } else if (details !== undefined || context !== undefined) {
-    const name = details === undefined ? 'request_context' : 'request_details'
-    throw new Refusal('parameter_unexpected', `${name} has a meaning in requests for a transaction token alone`)
-  }
-  if (details === undefined && context === undefined) return undefined
-  const tokens = presented.flatMap((each) => each?.token ?? [])
-  if (details !== undefined) checkTokenless(details, 'request_details', tokens)
-  if (context !== undefined) checkTokenless(context, 'request_context', tokens)
-  return { details, context }
-}
-
-/** A JSON object, form-encoded as its text. */
-function objectOf(parameters: Parameters, name: string): JsonObject | undefined {
-  const text = single(parameters, name, LIMITS.json)
-  if (text === undefined) return undefined
-  const value = parseJsonObjectText(text)
-  if (value === undefined) throw new Refusal('parameter_malformed', `${name} is not the text of a JSON object`)
-  return value
-}
-
 /** One way of client authentication, or none (AF-07). */
 function authenticationOf(parameters: Parameters, carried: Carried): DeclaredToken | undefined {
   const { workloadIdentityToken, clientAttestation } = carried
@@ -169,59 +141,6 @@ function within(token: string | undefined, name: string, tokenType: string): Dec
 const certificateOf = ({ certificate }: Carried): DeclaredToken | undefined =>
   certificate === undefined ? undefined : { token: certificateToken(certificate), tokenType: CARRIED_TYPE.certificate }
 
-function missing(name: string): never {
-  throw new Refusal('parameter_missing', `${name} is missing`)
-}
-
-function required(parameters: Parameters, name: string, limit: number = LIMITS.name): string {
-  return single(parameters, name, limit) ?? missing(name)
-}
-
-function single(parameters: Parameters, name: string, limit: number): string | undefined {
-  const value = parameters.get(name)?.[0]
-  if (value !== undefined && value.length > limit) {
-    throw new Refusal('parameter_too_long', `${name} has ${value.length} characters, at most ${limit} are read`)
-  }
-  return value
-}
-
-/** A token and its type: both or neither (TE-05, both directions). */
-function declared(parameters: Parameters, name: string, typeName: string): DeclaredToken | undefined {
-  const token = single(parameters, name, MAX_TOKEN_LENGTH)
-  const tokenType = typeUri(parameters, typeName)
-  if (token === undefined) {
-    if (tokenType !== undefined) throw new Refusal('parameter_missing', `${typeName} came without ${name}`)
-    return undefined
-  }
-  return { token, tokenType: tokenType ?? missing(typeName) }
-}
-
-function typeUri(parameters: Parameters, name: string): string | undefined {
-  const value = single(parameters, name, LIMITS.name)
-  if (value !== undefined && !ABSOLUTE_URI.test(value))
-    throw new Refusal('parameter_malformed', `${name} is not a token type URI`)
-  return value
-}
-
-function several(parameters: Parameters, name: string): readonly string[] {
-  const values = parameters.get(name)
-  if (values === undefined) return []
-  if (values.length > LIMITS.targets)
-    throw new Refusal('parameter_malformed', `${values.length} values of ${name}, at most ${LIMITS.targets} are read`)
-  for (const value of values) {
-    if (value.length > LIMITS.name)
-      throw new Refusal('parameter_too_long', `${name} has ${value.length} characters, at most ${LIMITS.name} are read`)
-    checkNoToken(value, name)
-  }
-  return [...new Set(values)]
-}
-
-/** What a request names is kept on the record as it is, and a token that strayed in there must not be (I8). */
-function checkNoToken(value: string, name: string): void {
-  if (value.startsWith('eyJ') && value.includes('.'))
-    throw new Refusal('parameter_malformed', `${name} is a token, and not the name of anything`)
-}
-
 /** An absolute URI without fragment (TE-06, RI-01); anything else names no target. */
 function checkedResource(value: string): string {
   if (!ABSOLUTE_URI.test(value) || value.includes('#') || !URL.canParse(value)) {
@@ -236,8 +155,8 @@ function checkedResource(value: string): string {
 function scopesOf(text: string | undefined): readonly string[] {
   if (text === undefined) return []
   const scopes = text.split(' ')
-  if (scopes.length > LIMITS.scopes)
-    throw new Refusal('parameter_malformed', `${scopes.length} scopes, at most ${LIMITS.scopes} are read`)
+  if (scopes.length > MAX_SCOPES)
+    throw new Refusal('parameter_malformed', `${scopes.length} scopes, at most ${MAX_SCOPES} are read`)
   for (const scope of scopes) {
     checkNoToken(scope, 'scope')
     if (!SCOPE.test(scope))

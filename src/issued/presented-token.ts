@@ -1,9 +1,9 @@
 import type { Possession } from '../credentials/contract.ts'
 import { type Identified, identify } from '../credentials/identify.ts'
-import { ACCESS_TOKEN_TYPE } from '../credentials/kinds/own-access-token.ts'
 import { NOTHING_PROVEN } from '../credentials/possession.ts'
 import { readConfirmation } from '../credentials/proofs/confirmation.ts'
 import type { Trust } from '../exchange/meeting.ts'
+import { ACCESS_TOKEN_TYPE } from '../lib/token-types.ts'
 import { type Reason, Refusal } from '../refusal.ts'
 
 /** A token of ours that somebody asks about, verified. */

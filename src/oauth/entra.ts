@@ -1,15 +1,14 @@
 /**
  * The token endpoint once more, in the shape of Microsoft Entra's, for clients that know no other (MSAL, and with it
  * @azure/identity): below a tenant, with discovery there, and with one scope `RESOURCE/.default` in place of audience and
- * scopes. Behind it is the same road; who authenticates, and by what, is as everywhere.
+ * scopes. Behind it is the same road; who authenticates, and by what, is as everywhere. On-behalf-of, which is no exchange
+ * by the standards (TE-96), is not served.
  */
 import type { Parameters } from '../exchange/contract.ts'
+import { CLIENT_CREDENTIALS } from '../exchange/grants.ts'
 import { Refusal } from '../refusal.ts'
 import type { TargetIndex } from '../targets/contract.ts'
 import type { Dialect } from './dialect.ts'
-
-/** The one grant of services without a user; on-behalf-of, which is no exchange by the standards (TE-96), is not served. */
-const CLIENT_CREDENTIALS = 'client_credentials'
 
 export const entraPaths = (tenant: string) => ({
   metadata: `/${tenant}/v2.0/.well-known/openid-configuration`,

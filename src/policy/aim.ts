@@ -1,5 +1,6 @@
 import type { Client } from '../clients/contract.ts'
 import { canonicalJson } from '../lib/json.ts'
+import { ACCESS_TOKEN_TYPE } from '../lib/token-types.ts'
 import { Refusal } from '../refusal.ts'
 import { detailFault, NO_DETAILS } from '../targets/authorization-details.ts'
 import type { Binding, Target, TargetIndex, TokenProfile } from '../targets/contract.ts'
@@ -31,8 +32,6 @@ export function wantedScopes(facts: Facts, targets: readonly Target[]): readonly
 }
 
 const NO_SCOPES: readonly string[] = Object.freeze([])
-
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * Settles targets and profile for one client. Throws Refusal `target_required`, `target_unknown`, `target_closed`, `denied`,
@@ -78,7 +77,7 @@ export function offeredBy(targets: readonly Target[], facts: Facts, client: Clie
   }
   const profile = profileOf(facts, targets)
   const named = facts.audiences.length + facts.resources.length > 0
-  if (!named && profile.tokenType !== ACCESS_TOKEN) {
+  if (!named && profile.tokenType !== ACCESS_TOKEN_TYPE) {
     throw new Refusal(
       'target_required',
       `the default target of client ${client.name} is for access tokens; for a ${profile.kind} the request names its audience`,
@@ -143,7 +142,7 @@ function profileOf({ grant, tokenType: requested }: Facts, targets: readonly Tar
   const [first, ...others] = targets
   const offered = first?.tokens ?? []
   // Only an exchange can name a type; what the other grants give is an access token (RFC 6749 §5.1).
-  const tokenType = grant === 'token-exchange' ? requested : ACCESS_TOKEN
+  const tokenType = grant === 'token-exchange' ? requested : ACCESS_TOKEN_TYPE
   const wanted = tokenType === undefined ? offered : offered.filter((profile) => profile.tokenType === tokenType)
   if (wanted.length === 0) {
     const kinds = offered.map(({ tokenType: each }) => each).join(', ')

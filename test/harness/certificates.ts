@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { certificateToken, MTLS_TYPE } from '../../src/credentials/presented-certificate.ts'
+import { certificateToken } from '../../src/credentials/presented-certificate.ts'
+import { MTLS_TYPE } from '../../src/lib/token-types.ts'
 import { type Answer, document, type Form, type TestServer } from './cambist.ts'
 import { written } from './client-chain.ts'
 import { type Authority, type Issued, type IssueOptions, pemOf } from './pki.ts'

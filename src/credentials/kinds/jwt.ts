@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { algorithms } from '../../lib/algorithms.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
+import { ID_TOKEN_TYPE, JWT_TYPE } from '../../lib/token-types.ts'
 import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
 import { audiencesOf, normalType, readToken, requiredText } from '../jwt-checks.ts'
 import { NO_PLATFORM_TOKEN } from '../jwt-types.ts'
@@ -47,8 +48,6 @@ const settings = z.strictObject({
 
 export type JwtSettings = z.output<typeof settings>
 
-export const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:id_token'
-export const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 export const CLIENT_ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** A signed JWT of an issuer with its own name in `iss`: Kubernetes, CI systems, clouds, any OpenID provider; and a registered client's assertion. */

@@ -1,11 +1,10 @@
 import type { JsonObject } from '../../lib/json.ts'
+import { ACCESS_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { readDetails } from '../../targets/authorization-details.ts'
 import type { OwnToken } from '../contract.ts'
 import { requiredText } from '../jwt-checks.ts'
 import { type OwnClaims, type OwnTokenKind, ownTokenKind } from '../own-token.ts'
-
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** What an access token of ours says, whether signed or kept here. One without a client is none (RFC 9068 §2.2). */
 export const accessTokenClaims: OwnClaims = {

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { hashOf } from '../../lib/ids.ts'
 import { isOpaqueText } from '../../lib/opaque-text.ts'
+import { ACCESS_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { type CredentialKind, REFERENCE_PREFIX } from '../contract.ts'
 import { checkedEnd, ownFacts } from '../own-token.ts'
-import { ACCESS_TOKEN_TYPE, accessTokenClaims } from './own-access-token.ts'
+import { accessTokenClaims } from './own-access-token.ts'
 
 /**
  * An opaque access token of ours that comes back. What it stands for is as we wrote it, so that there is no signature to

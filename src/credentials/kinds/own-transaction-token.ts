@@ -1,9 +1,8 @@
 import { isJsonObject, type JsonObject } from '../../lib/json.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { requiredText } from '../jwt-checks.ts'
 import { type OwnTokenKind, ownTokenKind } from '../own-token.ts'
-
-export const TRANSACTION_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
 
 /**
  * A transaction token of ours that comes back, to be replaced by one for the next workload or exchanged for another kind

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isTrustDomain, parseSpiffeId, type WorkloadId } from '../../identity/spiffe-id.ts'
 import type { JsonObject } from '../../lib/json.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
+import { JWT_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { type CredentialKind, JWT_BEARER_GRANT } from '../contract.ts'
 import {
@@ -16,7 +17,6 @@ import {
   shown,
   useIdOf,
 } from '../jwt-checks.ts'
-import { JWT_TYPE } from './jwt.ts'
 
 /** The nine algorithms of SPIFFE (S-41, SC-13): no EdDSA. */
 export const SPIFFE_ALGORITHMS: ReadonlySet<string> = new Set([

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { parseSpiffeId } from '../../identity/spiffe-id.ts'
+import { MTLS_TYPE } from '../../lib/token-types.ts'
 import { svidOf } from '../../trust/svid-profile.ts'
 import { CARRIED_TYPE, type CredentialKind } from '../contract.ts'
-import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
+import { type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, factsOfCertificate, faultsAsRefusals } from '../x509-checks.ts'
 import { trustDomain } from './spiffe-jwt-svid.ts'
 

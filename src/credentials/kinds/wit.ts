@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseWorkloadId } from '../../identity/spiffe-id.ts'
 import { algorithms } from '../../lib/algorithms.ts'
 import type { UnverifiedJws } from '../../lib/jws.ts'
+import { JWT_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { CARRIED_TYPE, type CredentialKind } from '../contract.ts'
 import {
@@ -16,7 +17,6 @@ import {
   useIdOf,
 } from '../jwt-checks.ts'
 import { keyOfWit } from '../proofs/confirmation.ts'
-import { JWT_TYPE } from './jwt.ts'
 import { SPIFFE_ALGORITHMS, trustDomain, workloadOf } from './spiffe-jwt-svid.ts'
 
 const settings = z.strictObject({

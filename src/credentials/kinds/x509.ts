@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { MTLS_TYPE } from '../../lib/token-types.ts'
 import type { Certificate } from '../../lib/x509/contract.ts'
 import { Refusal } from '../../refusal.ts'
 import type { KeySource, TrustedIssuer } from '../../trust/contract.ts'
 import { CERTIFICATE_LIFETIME } from '../../trust/written-certificates.ts'
 import { CARRIED_TYPE, type CredentialKind, type TrustKey } from '../contract.ts'
 import { shown } from '../jwt-checks.ts'
-import { MTLS_TYPE, type PresentedChain, readChain } from '../presented-certificate.ts'
+import { type PresentedChain, readChain } from '../presented-certificate.ts'
 import { checkChain, checkProven, factsOfCertificate, issuerKey, subjectKey } from '../x509-checks.ts'
 
 const settings = z.strictObject({})

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACCESS_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { actOf } from '../act.ts'
 import {
   actClaim,
@@ -31,7 +32,7 @@ export const accessToken: TokenKind<z.output<typeof settings>> = {
   name: 'access-token',
   summary: 'A short-lived JWT access token (RFC 9068) that any JOSE library validates from /jwks.',
   format: 'jwt',
-  tokenType: 'urn:ietf:params:oauth:token-type:access_token',
+  tokenType: ACCESS_TOKEN_TYPE,
   usage: 'Bearer',
   settings,
   ownClaims: ['client_id', 'scope', 'authorization_details', 'act', 'cnf', 'auth_time', 'acr', 'amr'],

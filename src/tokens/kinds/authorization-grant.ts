@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { OwnToken } from '../../credentials/contract.ts'
 import { normalType } from '../../credentials/jwt-checks.ts'
 import { NO_GRANT, OUR_GRANT_TYPE, TXN_CHAIN_TYPE } from '../../credentials/jwt-types.ts'
-import { TRANSACTION_TOKEN_TYPE } from '../../credentials/kinds/own-transaction-token.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import { JWT_TYPE, TRANSACTION_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { confirmationClaim } from '../claims.ts'
 import type { Mintable, TokenKind } from '../contract.ts'
@@ -79,7 +79,7 @@ export const authorizationGrant: TokenKind<Settings> = {
   name: 'authorization-grant',
   summary: 'A JWT authorization grant, for which the authorization server of another domain gives our client a token.',
   format: 'jwt',
-  tokenType: 'urn:ietf:params:oauth:token-type:jwt',
+  tokenType: JWT_TYPE,
   usage: 'N_A',
   chains: true,
   lifetime: { standard: 60, most: MAX_GRANT_LIFETIME },

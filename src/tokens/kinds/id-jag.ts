@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ID_JAG_TYPE } from '../../credentials/jwt-types.ts'
-import { ID_TOKEN_TYPE } from '../../credentials/kinds/jwt.ts'
+import { ID_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import type { Mintable, TokenKind } from '../contract.ts'
 import {

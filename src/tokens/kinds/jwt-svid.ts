@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { SPIFFE_ALGORITHMS } from '../../credentials/kinds/spiffe-jwt-svid.ts'
 import { parseSpiffeId } from '../../identity/spiffe-id.ts'
+import { JWT_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { COMMON_CLAIMS } from '../claims.ts'
 import type { TokenKind } from '../contract.ts'
@@ -26,7 +27,7 @@ export const jwtSvid: TokenKind = {
   name: 'jwt-svid',
   summary: 'A SPIFFE JWT-SVID of our trust domain, which SPIFFE libraries validate from /bundle.',
   format: 'jwt',
-  tokenType: 'urn:ietf:params:oauth:token-type:jwt',
+  tokenType: JWT_TYPE,
   usage: 'N_A',
   keyUse: 'jwt-svid',
   algorithms: SPIFFE_ALGORITHMS,

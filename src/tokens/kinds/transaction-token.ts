@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ClosedObject, closedObject, violation } from '../../lib/closed-schema.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { actOf } from '../act.ts'
 import { actClaim, COMMON_CLAIMS, LINEAGE_CLAIMS, scopeClaim } from '../claims.ts'
@@ -50,7 +51,7 @@ export const transactionToken: TokenKind<Settings> = {
   name: 'transaction-token',
   summary: 'A transaction token: who asked for what, passed on from workload to workload within one trust domain.',
   format: 'jwt',
-  tokenType: 'urn:ietf:params:oauth:token-type:txn_token',
+  tokenType: TRANSACTION_TOKEN_TYPE,
   usage: 'N_A',
   // Receivers find them in /jwks, and nothing else that is signed by such a key (TX-70).
   keyUse: 'txn',
