@@ -5,11 +5,12 @@
  */
 import type { Blocks } from '../blocks/block-index.ts'
 import type { ActorChain, MayAct } from '../identity/actor.ts'
-import { CLIENTS_ISSUER, type Principal, SELF_ISSUER } from '../identity/principal.ts'
+import type { Principal } from '../identity/principal.ts'
 import { hashOf } from '../lib/ids.ts'
 import type { Certificate } from '../lib/x509/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { CredentialSource, KeyFinder, Position, StatusChecks, TrustedIssuer } from '../trust/contract.ts'
+import { acceptedAudiences, leniencies } from './accepted-audiences.ts'
 import { checkNotBlocked } from './blocked.ts'
 import { certificateFacts } from './certificate-facts.ts'
 import type {
@@ -22,10 +23,12 @@ import type {
   References,
   VerifiedFacts,
 } from './contract.ts'
+import { checkCovered } from './coverage.ts'
 import { shown } from './jwt-checks.ts'
 import { type Found, found, type LookUp } from './look-up.ts'
+import { marksOf } from './marks.ts'
 import { checkConnection } from './presented-certificate.ts'
-import { messageOf, principalOf, type Seen } from './principal-of.ts'
+import { principalOf, type Seen } from './principal-of.ts'
 import { readConfirmation } from './proofs/confirmation.ts'
 
 /** What identify() works with: the trust of one snapshot, who we are, and what the request proves. `now` is seconds since the epoch. */
@@ -126,8 +129,7 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
     facts.certificate === undefined
       ? { assertion: facts.claims, header: facts.header }
       : { certificate: certificateFacts(facts.certificate) }
-  checkConditions(issuer, seen)
-  checkTenant(issuer, seen)
+  checkCovered(issuer, seen)
   const keyProven = facts.keyProven || provesKey(facts, position, possession)
   if (facts.actors.length > 0 && issuer.act === 'refuse') {
     throw new Refusal(
@@ -178,16 +180,6 @@ function factsOf(
   return kind.verify(reading, issuer, { token, now, accepted, keys, source, references, possession, ourIssuer })
 }
 
-/** Past the check of audiences, each of these is there because a document says so. */
-function leniencies({ name, audienceUntil }: TrustedIssuer, audiences: readonly string[]): readonly Leniency[] {
-  if (audiences.length > 1 && name !== SELF_ISSUER) return ['multiple_audiences']
-  return audienceUntil !== undefined && audiences.some((one) => audienceUntil.has(one))
-    ? ['token_endpoint_audience']
-    : NO_LENIENCIES
-}
-
-const NO_LENIENCIES: readonly Leniency[] = Object.freeze([])
-
 /**
  * A credential that is bound to a key is good for nothing without it; others have none to prove. A service that was called
  * with a token of ours cannot prove the caller's key, so what becomes of such a subject is for the decision, which knows
@@ -226,96 +218,4 @@ function checkInForce(
   if (issuer.onlineCheck === undefined) return undefined
   const subject = typeof claims['sub'] === 'string' ? claims['sub'] : undefined
   return trusting.status.check(issuer, { token, id: useId, subject, expiresAt })
-}
-
-/** One-use marks: of credentials that may be used once, of evidence that enrols once, of the key that a credential was first used with (UC-03). */
-function marksOf(
-  issuer: TrustedIssuer,
-  facts: VerifiedFacts,
-  keyProven: boolean,
-  possession: Possession,
-  about: Position,
-): readonly Mark[] {
-  const { enrols, useId, expiresAt } = facts
-  if (enrols === undefined && !issuer.singleUse && issuer.firstUse === 'any') return NO_MARKS
-  const marks: Mark[] = []
-  const until = Math.ceil(expiresAt) + issuer.clockSkew
-  if (enrols !== undefined) marks.push({ purpose: 'enrolment', issuer: issuer.name, about, ...enrols })
-  if (issuer.singleUse) {
-    marks.push(
-      issuer.name === CLIENTS_ISSUER
-        ? { purpose: 'client-assertion', issuer: issuer.authority, id: useId, until, about }
-        : { purpose: 'token', issuer: issuer.name, id: useId, until, about },
-    )
-  }
-  // One that its issuer has bound to a key, which was proven, is bound.
-  if (issuer.firstUse === 'bind' && !keyProven) {
-    const { confirmation } = possession
-    if (confirmation === undefined)
-      throw new Refusal(
-        'confirmation_unproven',
-        `trusted issuer ${issuer.name} says firstUse: bind, and the request proves no key to bind the credential to`,
-      )
-    const [[name, thumbprint] = []] = Object.entries(confirmation)
-    marks.push({ purpose: 'first-use', issuer: issuer.name, id: useId, until, about, holder: `${name}:${thumbprint}` })
-  }
-  return marks
-}
-
-const NO_MARKS: readonly Mark[] = Object.freeze([])
-
-/**
- * The audiences that mean us in this position. A client assertion of a platform names us and nobody else (JC-03, T8), and
- * an administrator's token the administrators' door and nothing else, so that no workload's token opens it (T9, KX-01).
- */
-function acceptedAudiences(
-  issuer: TrustedIssuer,
-  position: Position,
-  { ourIssuer, adminAudience, now }: Pick<Trusting, 'ourIssuer' | 'adminAudience' | 'now'>,
-) {
-  if (position === 'administrator')
-    return { audiences: adminAudience === undefined ? [] : [adminAudience], several: false }
-  let audiences = issuer.audiences
-  if (position === 'client' && issuer.name !== CLIENTS_ISSUER) audiences = audiences.filter((one) => one === ourIssuer)
-  const until = issuer.audienceUntil
-  if (until !== undefined) audiences = audiences.filter((one) => now < (until.get(one) ?? Number.POSITIVE_INFINITY))
-  return { audiences, several: issuer.multipleAudiences && position !== 'client' }
-}
-
-function checkConditions(issuer: TrustedIssuer, seen: Seen): void {
-  for (const condition of issuer.conditions) {
-    let holds: boolean
-    try {
-      holds = condition.test(seen)
-    } catch (error) {
-      throw new Refusal('condition_refused', `condition of trusted issuer ${issuer.name} failed: ${messageOf(error)}`, {
-        cause: error,
-      })
-    }
-    if (!holds)
-      throw new Refusal(
-        'condition_refused',
-        `condition of trusted issuer ${issuer.name} is not met: ${condition.source}`,
-      )
-  }
-}
-
-/** Strangers share some issuers; the immutable id of the tenant keeps them apart (P-4, T21). */
-function checkTenant(issuer: TrustedIssuer, seen: Seen): void {
-  if (issuer.tenant === undefined) return
-  const { allowed, mapping } = issuer.tenant
-  let tenant: unknown
-  try {
-    tenant = mapping.value(seen)
-  } catch (error) {
-    throw new Refusal('tenant_refused', `tenant of trusted issuer ${issuer.name} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    })
-  }
-  if (typeof tenant !== 'string' || !allowed.has(tenant)) {
-    throw new Refusal(
-      'tenant_refused',
-      `tenant ${shown(typeof tenant === 'string' ? tenant : String(tenant))} is not listed in trusted issuer ${issuer.name}`,
-    )
-  }
 }
