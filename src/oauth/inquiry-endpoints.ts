@@ -5,8 +5,9 @@ import { introspect } from '../issued/introspect.ts'
 import { revoke } from '../issued/revoke.ts'
 import { ownFailure, Refusal } from '../refusal.ts'
 import type { CertificateRules } from '../server/client-certificate.ts'
+import { writeAnswer } from './answer.ts'
 import { dpopNonce } from './dpop-nonce.ts'
-import { MAX_UNDER_WAY, type RequestRules, readRequest, writeAnswer } from './token-endpoint.ts'
+import { MAX_UNDER_WAY, type RequestRules, readRequest } from './posted-form.ts'
 
 /** What is told of inquiries as they happen. `outcome` is `active`, `inactive`, `revoked`, `nothing`, or the reason of a refusal. */
 export interface InquiryEvents {

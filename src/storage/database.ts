@@ -12,6 +12,7 @@ import { ReferenceTokens } from './reference-tokens.ts'
 import { PostgresStateStore } from './state-store.ts'
 import { PostgresStatusBlocks } from './status-blocks.ts'
 import { PostgresStatusSearch } from './status-search.ts'
+import { timed } from './timed-query.ts'
 
 export interface DatabaseOptions {
   readonly address: DatabaseAddress
@@ -94,12 +95,7 @@ function actionsWhenAsked(pool: pg.Pool): ActionLog {
 }
 
 async function answers(pool: pg.Pool): Promise<boolean> {
-  // The limit is ours and not the server's, because a server that is stopped keeps no time.
-  const query: pg.QueryConfig & { query_timeout: number } = {
-    text: 'SELECT version FROM cambist.state',
-    query_timeout: PING_LIMIT_MS,
-  }
-  return pool.query(query).then(
+  return pool.query(timed({ text: 'SELECT version FROM cambist.state' }, PING_LIMIT_MS)).then(
     () => true,
     () => false,
   )

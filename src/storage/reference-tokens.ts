@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { References } from '../credentials/contract.ts'
 import { type JsonObject, parseJsonObjectText } from '../lib/json.ts'
 import { Refusal } from '../refusal.ts'
+import { timed } from './timed-query.ts'
 
 /** Characters of claims that are kept in memory, in which a token has some hundreds. */
 const KEPT = 16 * 1024 * 1024
@@ -42,10 +43,7 @@ export class ReferenceTokens implements References {
   }
 }
 
-/** How long an answer is waited for: the limit is ours, because a server that is stopped keeps no time. */
-const SILENCE_MS = 1000
-const STATEMENT = {
+const STATEMENT = timed({
   name: 'reference_token',
   text: 'SELECT claims FROM cambist.reference_tokens WHERE token_hash = $1',
-  query_timeout: SILENCE_MS,
-} as const
+})

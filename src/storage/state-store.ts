@@ -5,6 +5,7 @@ import { DocumentReader } from './document-rows.ts'
 import { LOCKS } from './locks.ts'
 import { PostgresPendingChanges } from './pending-changes.ts'
 import { readPast, readRevisions, readState, writeChange } from './state-rows.ts'
+import { timed } from './timed-query.ts'
 import { inTransaction } from './transaction.ts'
 import { followVersion } from './version-watch.ts'
 
@@ -27,8 +28,6 @@ UPDATE cambist.state SET version = version + 1;
 COMMIT`
 
 const CHANNEL = 'cambist_state'
-/** How long whoever asks for the version waits for it. */
-const SILENCE_MS = 1000
 
 type Planner = Parameters<StateStore['change']>[0]
 
@@ -87,12 +86,8 @@ export class PostgresStateStore implements StateStore {
   }
 
   async currentVersion(): Promise<number> {
-    // The limit is ours and not the server's, because a server that is stopped keeps no time.
-    const query: pg.QueryConfig & { query_timeout: number } = {
-      text: 'SELECT version FROM cambist.state',
-      query_timeout: SILENCE_MS,
-    }
-    const { rows } = await this.#options.pool.query<{ version: string }>(query)
+    const text = 'SELECT version FROM cambist.state'
+    const { rows } = await this.#options.pool.query<{ version: string }>(timed({ text }))
     return Number(rows[0]?.version)
   }
 

@@ -1,8 +1,6 @@
 import type pg from 'pg'
 import type { IndexBlocks } from '../tokens/status-indexes.ts'
-
-/** How long whoever asks waits: a token, or somebody who asks for a list, waits for it. */
-const SILENCE_MS = 1000
+import { timed } from './timed-query.ts'
 
 /** Blocks of indexes from a sequence, which gives each of its numbers once whatever becomes of the transaction. */
 export class PostgresStatusBlocks implements IndexBlocks {
@@ -23,8 +21,7 @@ export class PostgresStatusBlocks implements IndexBlocks {
   }
 
   async #ask(text: string): Promise<number> {
-    const query: pg.QueryConfig & { query_timeout: number } = { text, query_timeout: SILENCE_MS }
-    const { rows } = await this.#pool.query<{ number: string }>(query)
+    const { rows } = await this.#pool.query<{ number: string }>(timed({ text }))
     const number = Number(rows[0]?.number)
     if (!Number.isSafeInteger(number)) throw new Error('The sequence of status blocks answers no number.')
     return number
