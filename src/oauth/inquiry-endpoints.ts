@@ -7,7 +7,7 @@ import { ownFailure, Refusal } from '../refusal.ts'
 import type { CertificateRules } from '../server/client-certificate.ts'
 import { writeAnswer } from './answer.ts'
 import { dpopNonce } from './dpop-nonce.ts'
-import { MAX_UNDER_WAY, type RequestRules, readRequest } from './posted-form.ts'
+import { type Endpoint, MAX_UNDER_WAY, type RequestRules, readRequest } from './posted-form.ts'
 
 /** What is told of inquiries as they happen. `outcome` is `active`, `inactive`, `revoked`, `nothing`, or the reason of a refusal. */
 export interface InquiryEvents {
@@ -19,8 +19,6 @@ export interface InquiryEvents {
 interface Inquiring {
   readonly events: InquiryEvents
 }
-
-export type Endpoint = (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void>
 
 const SIGNED = 'application/token-introspection+jwt'
 

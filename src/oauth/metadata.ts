@@ -80,6 +80,7 @@ function aboutTokens(methods: readonly string[], keyring: Keyring): Record<strin
     revocation_endpoint_auth_signing_alg_values_supported: signing,
   }
 }
+
 const typesOf = (kinds: MetadataInput['tokenKinds']): readonly string[] =>
   [...new Set(kinds.map(({ tokenType }) => tokenType))].sort()
 

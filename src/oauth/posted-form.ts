@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Carried } from '../credentials/contract.ts'
 import { carriedOf } from '../exchange/carried.ts'
 import type { Asked, Parameters } from '../exchange/contract.ts'
@@ -13,6 +13,9 @@ export const MAX_UNDER_WAY = 1024
 const NOTHING: Parameters = new Map()
 const EMPTY: Carried = Object.freeze({ bodyDigest: () => '' })
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/
+
+/** Answers what is posted to one path, in every case. */
+export type Endpoint = (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void>
 
 /** What a form is read with. */
 export interface RequestRules {

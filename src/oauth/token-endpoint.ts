@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Road } from '../exchange/contract.ts'
 import { exchange } from '../exchange/exchange.ts'
 import { isKnownParameter } from '../exchange/grants.ts'
@@ -7,14 +6,10 @@ import type { CertificateRules } from '../server/client-certificate.ts'
 import { writeAnswer } from './answer.ts'
 import { type Dialect, standard } from './dialect.ts'
 import { dpopNonce } from './dpop-nonce.ts'
-import { MAX_UNDER_WAY, type RequestRules, readRequest } from './posted-form.ts'
+import { type Endpoint, MAX_UNDER_WAY, type RequestRules, readRequest } from './posted-form.ts'
 
-/** `POST /token`, and wherever else a dialect of it is spoken: reads the request, has it exchanged, writes the answer. Answers in every case. */
-export function tokenEndpoint(
-  road: Road,
-  certificates: CertificateRules,
-  dialect: Dialect = standard,
-): (message: IncomingMessage, response: ServerResponse, id: string) => Promise<void> {
+/** `POST /token`, and wherever else a dialect of it is spoken: reads the request, has it exchanged, writes the answer. */
+export function tokenEndpoint(road: Road, certificates: CertificateRules, dialect: Dialect = standard): Endpoint {
   const { clock, snapshots } = road
   const rules: RequestRules = {
     clock,
