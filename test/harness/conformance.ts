@@ -220,7 +220,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 /** Tests that speak to a server as its callers do. */
 const BLACK_BOX = 'test/{rfc,flows,attacks,clients,corpora}/**/*.test.ts'
 /** Comments hold nothing. */
-const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+const COMMENT = /^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
 /** Names of tests, of groups, and of the cases of a table. */
 const TEXT = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g
 
