@@ -56,7 +56,7 @@ const profileFields = {
 export function profileSchema({ name, settings, ...kind }: TokenKindForm) {
   const { algorithms: signed = new Set(algorithms.keys()), bindings: bindable = bindings } = kind
   return z.strictObject({
-    kind: z.literal(name),
+    kind: z.literal(name).describe('What it is'),
     ...profileFields,
     algorithm: z
       .enum([...signed], `an algorithm is one of ${[...signed].join(', ')}`)

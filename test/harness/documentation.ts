@@ -18,6 +18,7 @@ import type { TokenKind } from '../../src/tokens/contract.ts'
 import * as presets from '../../src/trust/presets/index.ts'
 import { type Accepted, acceptedSet, placeOf } from './accepted.ts'
 import { conformance } from './conformance.ts'
+import { fieldsOf } from './field-table.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -150,6 +151,17 @@ export function documents(): string {
   )
 }
 
+/** The fields of a kind of document, with those of each token kind. */
+export function fields(kind: string): string {
+  return table(
+    ['Field', 'Meaning'],
+    fieldsOf(kind).map(({ path, of, meaning }) => [
+      code(path),
+      of.length === 0 ? meaning : `${listed(of.map(code))}: ${meaning}`,
+    ]),
+  )
+}
+
 /** What each role may do at the administrators' door, from its routes. */
 export function doorRoles(): string {
   const routes = routesOf({ documentKinds, formats } as never)
@@ -176,6 +188,11 @@ export const generated: readonly { readonly file: string; readonly name: string;
   { file: 'docs/errors.md', name: 'errors', text: errors },
   { file: 'docs/configuration.md', name: 'configuration', text: configuration },
   { file: 'docs/documents.md', name: 'documents', text: documents },
+  ...['TrustedIssuer', 'Client', 'Target', 'Policy'].map((kind) => ({
+    file: 'docs/documents.md',
+    name: `fields of ${kind}`,
+    text: () => fields(kind),
+  })),
   { file: 'docs/administrators.md', name: 'roles', text: doorRoles },
   { file: 'docs/conformance.md', name: 'conformance', text: conformance },
 ]

@@ -13,7 +13,7 @@ import type { Mintable, TokenKind } from '../contract.ts'
 
 const settings = z.strictObject({
   /** `JWT` is for relying parties that refuse `at+jwt`; lint says what it gives up (AT-01, JB-07). */
-  typ: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
+  typ: z.enum(['at+jwt', 'JWT']).default('at+jwt').describe('Its header type; at+jwt where nothing is said'),
 })
 
 /** RFC 9068 §2.2 (AT-02, AT-11). */
