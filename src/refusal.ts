@@ -128,3 +128,7 @@ export class Refusal extends Error {
 /** What our own fault is to the caller. */
 export const ownFailure = (cause: unknown): Refusal =>
   new Refusal('internal', 'an error of our own; the log has it under this id', { cause })
+
+/** What is said while the database is away, to whoever may come back in a second. */
+export const recordUnavailable = (detail: string, cause?: unknown): Refusal =>
+  new Refusal('record_unavailable', detail, { retryAfter: 1, cause })

@@ -1,6 +1,6 @@
 import type { LivingToken } from '../audit/reading.ts'
 import type { StateChange } from '../documents/contract.ts'
-import { Refusal } from '../refusal.ts'
+import { Refusal, recordUnavailable } from '../refusal.ts'
 import { nameOf, type Revocation } from '../tokens/revocations.ts'
 import type { Revoking } from './contract.ts'
 
@@ -117,5 +117,5 @@ const livingIn = (lineage: string, at: number, { records }: Revoking): Promise<r
 const unavailable =
   (detail: string) =>
   (cause: unknown): never => {
-    throw cause instanceof Refusal ? cause : new Refusal('record_unavailable', detail, { retryAfter: 1, cause })
+    throw cause instanceof Refusal ? cause : recordUnavailable(detail, cause)
   }

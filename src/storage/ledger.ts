@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Committed, Entry, Ledger, Mark, Spending } from '../audit/contract.ts'
 import { newId } from '../lib/ids.ts'
-import { Refusal } from '../refusal.ts'
+import { Refusal, recordUnavailable } from '../refusal.ts'
 import type { DatabaseAddress } from './address.ts'
 import { BinaryRows } from './binary-rows.ts'
 import { type Claim, claimsOf, type Item, keyed, type Row, writeClaims, writeReferences } from './claims.ts'
@@ -128,7 +128,7 @@ class GroupCommit implements PostgresLedger {
 
   /** Throws Refusal where nothing can be written now. */
   #checkRoom(): void {
-    if (this.#down || this.#closed) throw unavailable('The database cannot be reached.')
+    if (this.#down || this.#closed) throw recordUnavailable('The database cannot be reached.')
     if (this.#waiting.length >= this.#maximumWaiting)
       throw new Refusal('overloaded', 'Too many entries wait to be written to the record.', { retryAfter: 1 })
   }
@@ -192,7 +192,7 @@ class GroupCommit implements PostgresLedger {
   /** Never rejects: every entry of the batch has its answer when it is done. */
   async #settle(batch: readonly Item[], attempt: number): Promise<void> {
     const client = this.#client
-    if (client === undefined) return refuse(batch, unavailable('The connection to the database was lost.'))
+    if (client === undefined) return refuse(batch, recordUnavailable('The connection to the database was lost.'))
     const claims = claimsOf(batch)
     let answer: readonly unknown[]
     try {
@@ -236,7 +236,7 @@ class GroupCommit implements PostgresLedger {
 
   async #fail(client: pg.Client, batch: readonly Item[], attempt: number, error: unknown): Promise<void> {
     if (!(error instanceof pg.DatabaseError)) {
-      refuse(batch, unavailable('The connection to the database was lost while the record was written.', error))
+      refuse(batch, recordUnavailable('The connection to the database was lost while the record was written.', error))
       return this.#replace(client)
     }
     const code = error.code ?? ''
@@ -247,7 +247,7 @@ class GroupCommit implements PostgresLedger {
       return
     }
     if (conflict && attempt < ATTEMPTS) return this.#settle(batch, attempt + 1)
-    refuse(batch, unavailable(`The record could not be written (SQLSTATE ${code}).`, error))
+    refuse(batch, recordUnavailable(`The record could not be written (SQLSTATE ${code}).`, error))
     // A server that went read-only is an old primary (F4); one that is shutting down answers nothing more.
     if (code === '25006' || code.startsWith('57P')) this.#replace(client)
   }
@@ -255,7 +255,7 @@ class GroupCommit implements PostgresLedger {
   #refuseWaiting(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    if (waiting.length > 0) refuse(waiting, unavailable('The database cannot be reached.'))
+    if (waiting.length > 0) refuse(waiting, recordUnavailable('The database cannot be reached.'))
   }
 }
 
@@ -279,16 +279,12 @@ function rowOf({ record, standsFor }: Entry): Row {
       standsFor === undefined ? undefined : { claims: JSON.stringify(standsFor.claims), until: standsFor.until }
     return { record, texts: textsOf(record), standsFor: reference }
   } catch (cause) {
-    throw unavailable('The record holds a value that cannot be written.', cause)
+    throw recordUnavailable('The record holds a value that cannot be written.', cause)
   }
 }
 
 function refuse(batch: readonly Item[], refusal: Refusal): void {
   for (const item of batch) item.reject(refusal)
-}
-
-function unavailable(detail: string, cause?: unknown): Refusal {
-  return new Refusal('record_unavailable', detail, { retryAfter: 1, cause })
 }
 
 /** Data exceptions, broken constraints, exceeded program limits (an identifier too long for an index). */

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import type { References } from '../credentials/contract.ts'
 import { type JsonObject, parseJsonObjectText } from '../lib/json.ts'
-import { Refusal } from '../refusal.ts'
+import { recordUnavailable } from '../refusal.ts'
 import { timed } from './timed-query.ts'
 
 /** Characters of claims that are kept in memory, in which a token has some hundreds. */
@@ -31,10 +31,7 @@ export class ReferenceTokens implements References {
     const { rows } = await this.#pool
       .query<{ claims: string }>({ ...STATEMENT, values: [tokenHash] })
       .catch((cause: unknown) => {
-        throw new Refusal('record_unavailable', 'what opaque tokens stand for cannot be read now', {
-          retryAfter: 1,
-          cause,
-        })
+        throw recordUnavailable('what opaque tokens stand for cannot be read now', cause)
       })
     const text = rows[0]?.claims
     const claims = text === undefined ? undefined : parseJsonObjectText(text)

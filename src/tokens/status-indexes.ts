@@ -1,4 +1,4 @@
-import { Refusal } from '../refusal.ts'
+import { recordUnavailable } from '../refusal.ts'
 
 /** Statuses in one list: what a relying party reads is at most 128 KiB, and a token is one of a million (§12.1). */
 export const LIST_SIZE = 2 ** 20
@@ -54,10 +54,7 @@ export class StatusIndexes {
         shuffle(this.#free)
       })
       .catch((cause: unknown) => {
-        throw new Refusal('record_unavailable', 'no index of a status list can be had from the database', {
-          retryAfter: 1,
-          cause,
-        })
+        throw recordUnavailable('no index of a status list can be had from the database', cause)
       })
       .finally(() => {
         this.#filling = undefined

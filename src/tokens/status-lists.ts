@@ -1,7 +1,7 @@
 import type { Keyring } from '../keys/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import { validStatuses, type WrittenStatusList, writeStatusList } from '../lib/status-list.ts'
-import { Refusal } from '../refusal.ts'
+import { Refusal, recordUnavailable } from '../refusal.ts'
 import type { Revocation } from './revocations.ts'
 import { type RevokedInList, RevokedStatuses, type StatusSearch } from './revoked-statuses.ts'
 import { signedJwt } from './signed-jwt.ts'
@@ -127,10 +127,7 @@ export class StatusLists {
       await this.#revoked.find(revocations, now)
     } catch (cause) {
       this.#options.onTrouble(cause)
-      throw new Refusal('record_unavailable', 'the record cannot be searched for what was revoked', {
-        retryAfter: 1,
-        cause,
-      })
+      throw recordUnavailable('the record cannot be searched for what was revoked', cause)
     }
   }
 
@@ -164,10 +161,7 @@ export class StatusLists {
         this.#taken = taken
       })
       .catch((cause: unknown) => {
-        throw new Refusal('record_unavailable', 'the database cannot be asked which status lists there are', {
-          retryAfter: 1,
-          cause,
-        })
+        throw recordUnavailable('the database cannot be asked which status lists there are', cause)
       })
       .finally(() => {
         this.#asking = undefined

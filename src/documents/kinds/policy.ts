@@ -1,7 +1,8 @@
 import { CLIENTS_ISSUER, SELF_ISSUER } from '../../identity/principal.ts'
 import { lintPolicy } from '../../policy/lint.ts'
 import type { Policy } from '../../policy/policy.ts'
-import { compilePolicy, policySchema } from '../../policy/policy.ts'
+import { compilePolicy } from '../../policy/policy.ts'
+import { policySchema } from '../../policy/policy-schema.ts'
 import type { NounKind } from '../contract.ts'
 import { memberOf, referencesFrom } from '../references.ts'
 
