@@ -2,6 +2,7 @@ import { SELF_ISSUER } from '../identity/principal.ts'
 import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { readJwks, type VerificationKey } from '../lib/jwk.ts'
+import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import type { TrustedIssuer } from '../trust/contract.ts'
 import { REFERENCE_PREFIX } from './contract.ts'
 import { ownAccessToken } from './kinds/own-access-token.ts'
@@ -9,8 +10,6 @@ import { ownOpaqueToken } from './kinds/own-opaque-token.ts'
 import { ownTransactionToken } from './kinds/own-transaction-token.ts'
 import type { OwnSettings, OwnTokenKind } from './own-token.ts'
 
-/** Seconds: no target's tokens live longer (targets/), and a token that says it does is none of ours. */
-export const MAX_TOKEN_LIFETIME = 86_400
 /** Seconds by which the clocks of our own nodes may differ, so that what one has just issued is not from the future for another. */
 const CLOCK_SKEW = 5
 const VARIABLES = ['assertion', 'header'] as const
@@ -58,7 +57,7 @@ function ownTokens(
     multipleAudiences: true,
     uses: new Set(['subject'] as const),
     act: 'keep',
-    maxLifetime: MAX_TOKEN_LIFETIME,
+    maxLifetime: MAX_TOKEN_LIFETIME, // one that says it lives longer is none of ours
     maxAge: MAX_TOKEN_LIFETIME,
     clockSkew: CLOCK_SKEW,
     singleUse: false,

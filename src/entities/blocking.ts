@@ -4,9 +4,9 @@ import type { LineageSearch, LiveLineage, RecordReader } from '../audit/reading.
 import { type Blocks, blockIndex } from '../blocks/block-index.ts'
 import type { Block } from '../blocks/contract.ts'
 import { blockedThing } from '../blocks/sentence.ts'
-import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import type { Snapshot, StateChange, StateStore } from '../documents/contract.ts'
 import { SELF_ISSUER } from '../identity/principal.ts'
+import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import type { Revocation } from '../tokens/revocations.ts'
 
 /** What a block is put in force with. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { type Placed, sightingsIn } from '../entities/sightings.ts'
+import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import { LOCKS } from './locks.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 import { asLeader } from './sweep.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { LineageSearch, LiveLineage, LivingToken } from '../audit/reading.ts'
-import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
+import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
 import { inTransaction } from './transaction.ts'
 

@@ -11,9 +11,9 @@ import type {
   RecordReader,
   RecordWalk,
 } from '../audit/reading.ts'
-import { MAX_TOKEN_LIFETIME } from '../credentials/own-issuer.ts'
 import { Faults } from '../lib/fault.ts'
 import { isId } from '../lib/ids.ts'
+import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import type { Revocable } from '../tokens/revocations.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import { liveLineages, livingIn } from './lineages.ts'

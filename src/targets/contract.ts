@@ -29,6 +29,9 @@ export interface TokenProfile {
   readonly settings: Readonly<Record<string, unknown>>
 }
 
+/** Seconds: no target's tokens live longer. */
+export const MAX_TOKEN_LIFETIME = 86_400
+
 export const bindings = ['none', 'dpop', 'mtls', 'any'] as const
 export type Binding = (typeof bindings)[number]
 

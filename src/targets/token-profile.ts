@@ -3,13 +3,12 @@ import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { formatDuration, parseDuration } from '../lib/duration.ts'
 import { type Fault, Faults } from '../lib/fault.ts'
-import { bindings, type TokenKindForm, type TokenProfile } from './contract.ts'
+import { bindings, MAX_TOKEN_LIFETIME, type TokenKindForm, type TokenProfile } from './contract.ts'
 
 /** What `subject` and `claims` can see (interfaces.md, "CEL sees"). */
 const TOKEN_VARIABLES = ['subject', 'actor', 'client', 'target', 'request'] as const
 
 const DEFAULT_LIFETIME = 300
-const MAX_LIFETIME = 86_400
 
 /** Claims that say whose a token is and what it is good for; only mint() and the token kind write them. */
 const OUR_CLAIMS: ReadonlySet<string> = new Set([
@@ -33,7 +32,7 @@ const OUR_CLAIMS: ReadonlySet<string> = new Set([
 
 const lifetime = z.string().refine((text) => {
   const seconds = parseDuration(text)
-  return seconds !== undefined && seconds <= MAX_LIFETIME
+  return seconds !== undefined && seconds <= MAX_TOKEN_LIFETIME
 }, 'a lifetime is a duration such as 90s, 5m or 1h, and 24h at most')
 
 const profileFields = {
@@ -112,7 +111,7 @@ export function compileProfile(
       if (mapping !== undefined) mapped.push([claim, mapping])
     }
   }
-  const { standard, most } = form?.lifetime ?? { standard: DEFAULT_LIFETIME, most: MAX_LIFETIME }
+  const { standard, most } = form?.lifetime ?? { standard: DEFAULT_LIFETIME, most: MAX_TOKEN_LIFETIME }
   const seconds = parseDuration(life ?? '') ?? standard
   if (seconds > most)
     faults.push({

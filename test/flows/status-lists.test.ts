@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it, vi } from 'vitest'
 import { Secret } from '../../src/lib/secret.ts'
-import { readStatusList } from '../../src/lib/status-list.ts'
 import { baseDocuments, document, type Form, startCambist, type TestServer } from '../harness/cambist.ts'
 import { testDatabase } from '../harness/database.ts'
 import { databaseProxy } from '../harness/database-proxy.ts'
 import { expectRefusal } from '../harness/refusal.ts'
 import { isRevoked, statusOf, verifiedList } from '../harness/status.ts'
+import { readStatusList } from '../harness/status-list.ts'
 import { type Cluster, decode, TYPE } from '../harness/tokens.ts'
 
 const isNoTarget = (each: object) => !('kind' in each && each.kind === 'Target')

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
-import { readStatusList } from '../../src/lib/status-list.ts'
 import type { TestServer } from './cambist.ts'
+import { readStatusList } from './status-list.ts'
 import { type Claims, decode } from './tokens.ts'
 
 /** Where the status of a token stands, as the token says; undefined where it says nothing. */

@@ -7,7 +7,7 @@ import { requiredText } from '../jwt-checks.ts'
 import { type OwnClaims, type OwnTokenKind, ownTokenKind } from '../own-token.ts'
 
 /** What an access token of ours says, whether signed or kept here. One without a client is none (RFC 9068 §2.2). */
-export const accessTokenClaims: OwnClaims = {
+export const accessTokenOfOurs: OwnClaims = {
   clientOf: (claims) => requiredText(claims, 'client_id'),
   besides: detailsOf,
 }
@@ -18,7 +18,7 @@ export const ownAccessToken: OwnTokenKind = ownTokenKind({
   summary: 'An access token that this server issued itself, brought back by a client it was issued to or meant for.',
   tokenType: ACCESS_TOKEN_TYPE,
   typ: new Set(['at+jwt', 'jwt']),
-  ...accessTokenClaims,
+  ...accessTokenOfOurs,
 })
 
 /** What it holds beyond scopes, which no token made of it may exceed (RA-05). */

@@ -5,7 +5,7 @@ import { ACCESS_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { type CredentialKind, REFERENCE_PREFIX } from '../contract.ts'
 import { checkedEnd, ownFacts } from '../own-token.ts'
-import { accessTokenClaims } from './own-access-token.ts'
+import { accessTokenOfOurs } from './own-access-token.ts'
 
 /**
  * An opaque access token of ours that comes back. What it stands for is as we wrote it, so that there is no signature to
@@ -35,7 +35,7 @@ export const ownOpaqueToken: CredentialKind<Record<string, never>, string> = {
     const claims = await references.claimsOf(hashOf(token))
     if (claims === undefined)
       throw new Refusal('token_unknown', 'no opaque token with this hash was issued here, or it has long expired')
-    return ownFacts({ header: NO_HEADER, claims }, checkedEnd(claims, issuer, now), accessTokenClaims)
+    return ownFacts({ header: NO_HEADER, claims }, checkedEnd(claims, issuer, now), accessTokenOfOurs)
   },
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readStatusList, revokeAt, validStatuses, writeStatusList } from '../../../src/lib/status-list.ts'
+import { revokeAt, validStatuses, writeStatusList } from '../../../src/lib/status-list.ts'
+import { readStatusList } from '../../harness/status-list.ts'
 import vectors from './status-list-vectors.json' with { type: 'json' }
 
 const SIZE = 2 ** 20

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import type { Keyring } from '../../../src/keys/contract.ts'
-import { readStatusList } from '../../../src/lib/status-list.ts'
 import type { Revocable, Revocation } from '../../../src/tokens/revocations.ts'
 import type { RevokedStatus } from '../../../src/tokens/revoked-statuses.ts'
 import { StatusLists } from '../../../src/tokens/status-lists.ts'
 import { TestClock } from '../../harness/cambist.ts'
+import { readStatusList } from '../../harness/status-list.ts'
 import { decode } from '../../harness/tokens.ts'
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
