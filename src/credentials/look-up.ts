@@ -4,7 +4,10 @@ import type { TrustIndex } from '../trust/trust-index.ts'
 import type { AnyCredentialKind, Possession, Presented } from './contract.ts'
 import { shown } from './jwt-checks.ts'
 
-/** The register of credential kinds, by declared type in the positions `client` and `assertion` and in all others. One declared type is read by the kinds that answer to it, and by no other (TE-32). */
+/**
+ * The register of credential kinds, by declared type in the positions `client` and `assertion` and in all others. One
+ * declared type is read by the kinds that answer to it, and by no other (TE-32).
+ */
 export interface CredentialKinds {
   readonly ofTokens: ReadonlyMap<string, readonly AnyCredentialKind[]>
   readonly ofClients: ReadonlyMap<string, readonly AnyCredentialKind[]>

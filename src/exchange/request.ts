@@ -26,7 +26,10 @@ import { type TransactionRequest, transactionOf } from './transaction.ts'
 export interface CallerRequest {
   /** What authenticates the client: an assertion, or a credential that the request carries beside its form. */
   readonly authentication: DeclaredToken | undefined
-  /** The certificate of the connection. It authenticates the client where nothing else does and somebody here trusts it (parties.ts); else it is a key and nothing more (CB-03). */
+  /**
+   * The certificate of the connection. It authenticates the client where nothing else does and somebody here trusts it
+   * (client.ts); else it is a key and nothing more (CB-03).
+   */
   readonly certificate: DeclaredToken | undefined
   readonly clientId: string | undefined
 }

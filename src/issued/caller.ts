@@ -112,7 +112,10 @@ function checkEnabled(clients: readonly Client[]): void {
   throw refusal
 }
 
-/** Spends the marks of what was verified, also of who is refused; anybody can make a DPoP proof, which alone buys no write (T38). Answers a newer version where there is one. */
+/**
+ * Spends the marks of what was verified, also of who is refused; anybody can make a DPoP proof, which alone buys no write
+ * (T38). Answers a newer version where there is one.
+ */
 async function spent(
   marks: readonly Mark[],
   refusal: unknown,
