@@ -146,6 +146,15 @@ describe('WIT with WPT (W-30 to W-48)', () => {
     await expectRefusal(server, again, { ...CLIENT, reason: 'replayed' })
   })
 
+  it('has a jti that others of its subject have as well: none is a replay of another (RP-06)', async () => {
+    const form = { subject_token: cluster.token() }
+    for (const _ of [1, 2, 3]) {
+      const instance = new SigningKey('ES256')
+      const token = prod.wit('svc', instance, { jti: 'shared' })
+      expect((await ask(server, form, (body) => witAndWpt(server, instance, token, body))).status).toBe(200)
+    }
+  })
+
   it.each([
     ['the body is another than was signed', { sent: (body: string) => `${body}&scope=orders%3Aread` }],
     ['the body has lost a member', { sent: (body: string) => body.replace(/&audience=[^&]*/, '') }],
