@@ -4,6 +4,7 @@ import { request } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../src/refusal.ts'
 import { type Answer, baseDocuments, document, type Form, startCambist } from '../harness/cambist.ts'
+import { inquire } from '../harness/inquiries.ts'
 import { createRoot } from '../harness/pki.ts'
 import { attestation, attestationPop, dpop, wit, wpt } from '../harness/proofs.ts'
 import { expectWireOf } from '../harness/refusal.ts'
@@ -15,7 +16,8 @@ const svid = await root.leaf({ subject: '', uris: ['spiffe://prod.example/checko
 const server = await startCambist({ mtls: { cert: host.chainPem(), key: host.keyPem } })
 const { cluster, clock, issuer: us } = server
 
-const [registered, attester, svids, wits, holder] = Array.from({ length: 5 }, () => new SigningKey('ES256')) as [
+const [registered, attester, svids, wits, holder, asker] = Array.from({ length: 6 }, () => new SigningKey('ES256')) as [
+  SigningKey,
   SigningKey,
   SigningKey,
   SigningKey,
@@ -36,6 +38,10 @@ await server.apply(
   document('Client', 'registered', {
     authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
     grants: ['token-exchange', 'jwt-bearer'],
+  }),
+  document('Client', 'orders', {
+    authentication: { method: 'private_key_jwt', jwks: { keys: [asker.jwk] } },
+    audiences: ['https://orders.example', 'prod.example'],
   }),
   document('Client', 'attested', {
     authentication: { method: 'attest_jwt_client_auth', jwks: { keys: [attester.jwk] } },
@@ -201,7 +207,7 @@ const OF_THE_CREDENTIAL: readonly Reason[] = [
   ...(['position_refused', 'proof_invalid', 'dpop_invalid'] as const),
 ]
 
-describe('KX-01 a credential of each sort in each place', () => {
+describe('KX-01, JB-08: a credential of each sort in each place', () => {
   it('takes the certificate of the connection where nothing else authenticates the client', async () => {
     const answer = await send({ form: subject() })
     expect(answer.status).toBe(200)
@@ -240,4 +246,19 @@ describe('KX-01 a credential of each sort in each place', () => {
     }
     expect(outcomes).toEqual(Object.keys(PLACES).map((place) => [place, own.includes(place)]))
   })
+
+  it.each(Object.keys(SAMPLES))(
+    '%s: counts at /introspect if it is an access token, and else is nothing',
+    async (sort) => {
+      const [make] = SAMPLES[sort] ?? [() => '']
+      const asking = {
+        client_assertion: clientAssertion('orders', asker, us, clock.seconds()),
+        client_assertion_type: TYPE.clientAssertion,
+      }
+      const { status, text, body } = await inquire(server, '/introspect', { token: await make(), ...asking })
+      expect(status).toBe(200)
+      if (sort === 'access token of ours') expect(body).toMatchObject({ active: true, client_id: 'registered' })
+      else expect(text).toBe('{"active":false}')
+    },
+  )
 })
