@@ -101,6 +101,8 @@ describe('ID-JAG §4.3: the request and its answer', () => {
   })
 
   it('IJ-10: audience names the server, and resource alone does not', async () => {
+    const neither = await grantOfUser(domains, { ...jag, audience: undefined })
+    await expectRefusal(a, neither, { error: 'invalid_request', reason: 'parameter_missing' })
     const alone = await grantOfUser(domains, { ...jag, audience: undefined, resource: ORDERS_API })
     await expectRefusal(a, alone, { error: 'invalid_request', reason: 'parameter_missing' })
     const nobody = await grantOfUser(domains, { ...jag, audience: 'https://as.nowhere.example' })
