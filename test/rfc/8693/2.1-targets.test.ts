@@ -128,6 +128,14 @@ describe('RFC 8693 §2.1: audience and resource', () => {
     })
   })
 
+  it('UC-83 makes tokens for three services of the one that a platform gives, each for its service alone', async () => {
+    const subject_token = server.cluster.token()
+    for (const audience of [ORDERS, BILLING, 'urn:brief']) {
+      const answer = await server.exchange({ subject_token, audience, scope: 'orders:read' })
+      expect(claimsOf(answer)).toMatchObject({ aud: audience, scope: 'orders:read' })
+    }
+  })
+
   it('AT-07 takes the default target of the client where the request names none', async () => {
     const answer = await server.exchange({
       audience: undefined,

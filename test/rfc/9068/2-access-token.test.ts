@@ -187,6 +187,19 @@ describe('RFC 9068 §2.2: claims', () => {
     expect(claims).not.toHaveProperty('nothing')
   })
 
+  it('AT-12 UC-29 tells one service more of the same subject than another', async () => {
+    const subject_token = cluster.token()
+    const [full, bare] = [
+      await verified({ subject_token, audience: 'urn:detailed' }),
+      await verified({ subject_token }),
+    ]
+    expect(full.claims['sub']).toBe(bare.claims['sub'])
+    for (const name of ['https://orders.example/team', 'pod', 'asker']) {
+      expect(full.claims).toHaveProperty([name])
+      expect(bare.claims).not.toHaveProperty([name])
+    }
+  })
+
   it.each(['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope', 'act', 'cnf', 'cambist_lineage', 'acr'])(
     'AT-02 lets no target map %s, which is ours to write',
     async (claim) => {

@@ -138,6 +138,19 @@ describe('the grant of a transaction', () => {
     await expectRefusal(a, await goOn({ subject_token: resigned }), {
       ...{ error: 'invalid_request', reason: 'signature_invalid' },
     })
+    await a.apply(
+      document('Target', 'elsewhere', {
+        ...{ audience: 'other.example', scopes: ['orders.place'], tokens: [{ kind: 'transaction-token' }] },
+      }),
+      document('Policy', 'elsewhere', {
+        ...{ clients: ['gateway'], targets: ['elsewhere'], scopes: ['orders.place'], delegation: { mode: 'delegate' } },
+        subject: { issuers: ['people'] },
+      }),
+    )
+    const elsewhere = await shop.begin({ audience: 'other.example', request_details: undefined })
+    await expectRefusal(a, await goOn({ subject_token: elsewhere }), {
+      ...{ error: 'invalid_request', reason: 'audience_mismatch' },
+    })
     clock.advance(61)
     await expectRefusal(a, await goOn({ subject_token: transaction }), { error: 'invalid_request', reason: 'expired' })
   })
