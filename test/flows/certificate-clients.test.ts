@@ -108,6 +108,7 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     const leaf = await corporate.leaf(NAMED)
     await expectRefusal(first, await byTls(first, leaf, forPod()), { ...CLIENT, reason: 'client_unknown' })
     await expectRefusal(first, await byTls(first, undefined, forPod('by-dn')), mismatch)
+    await expectRefusal(first, await byTls(first, leaf, forPod('nobody')), { ...CLIENT, reason: 'client_unknown' })
     // And the workload that has a Client of its own is that, and not who it says.
     const worker = await corporate.leaf({ subject: 'CN=worker' })
     expect(claimsOf(await byTls(first, worker, forPod()))).toMatchObject({ client_id: 'worker' })
