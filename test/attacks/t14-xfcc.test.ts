@@ -22,7 +22,7 @@ const send = (value: string | readonly string[]): Promise<Answer> =>
 const boundTo = ({ body }: Answer) => decode(String(body['access_token'])).claims['cnf']
 const [leaf = Buffer.alloc(0)] = client.der
 
-describe('X-Forwarded-Client-Cert (XF-04, XF-05, XF-06)', () => {
+describe('X-Forwarded-Client-Cert', () => {
   it.each([
     ['nothing else', good],
     ['By and Subject', `By=spiffe://prod.example/edge;${good};Subject="CN=checkout"`],

@@ -27,11 +27,10 @@ const chapter = (
 })
 
 const RECEIVER = 'A duty of whoever receives the token. This server issues it; docs and samples show the check.'
+const PROXY = 'Of the proxy. The recipes in docs say how, and tests hold each to it.'
 const NO_CODE = 'Of refresh tokens, which no workload gets here.'
 const NO_CIMD =
   'Clients are documents of an administrator, by a name that is no URL; nothing is fetched because a client_id names it.'
-const PROXY =
-  'A duty of the proxy in front of this server: its recipe (nginx, Envoy, HAProxy) does it, and a test reads that of each recipe.'
 const NO_METADATA = 'This server protects no resource of its own, so it publishes no protected resource metadata.'
 
 export const chapters: readonly Chapter[] = [
@@ -141,7 +140,7 @@ export const chapters: readonly Chapter[] = [
     [
       'DP-20',
       'A resource server takes Authorization: DPoP with a proof',
-      'A duty of resource servers: no resource of this server is asked for by an access token, and its endpoints refuse the scheme.',
+      'No resource here takes DPoP authorization: introspection and revocation authenticate clients.',
     ],
     ['DP-21', 'A bound token is no bearer token'],
     ['AB-01', 'An attestation has its type, sub, exp and the key in cnf.jwk'],
@@ -210,7 +209,7 @@ export const chapters: readonly Chapter[] = [
     [
       'TX-25',
       'One logical service a trust domain',
-      'A matter of operation: all nodes over one database, with one issuer and one set of keys, are one service.',
+      'All nodes of one database, issuer and key set are one; a second installation for the same trust domain is the operator’s to avoid.',
     ],
     ['TX-30', 'The answer says its type and N_A, and has no refresh token'],
     ['TX-40', 'It travels in the header field Txn-Token', RECEIVER],
@@ -232,17 +231,20 @@ export const chapters: readonly Chapter[] = [
 const ROOT = join(import.meta.dirname, '..', '..')
 /** Tests that speak to a server as its callers do. */
 const BLACK_BOX = 'test/{rfc,flows,attacks,clients,corpora}/**/*.test.ts'
-/** What names a test or a group of them. */
-const NAMED =
-  /\b(?:it|describe|test)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)|\)\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/g
+/** Comments hold nothing. */
+const COMMENT = /^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+/** Names of tests, of groups, and of the cases of a table. */
+const TEXT = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g
 
 /** Files of tests by the ids that names in them cite. */
 function citations(): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>()
   for (const file of globSync(BLACK_BOX, { cwd: ROOT }).sort()) {
     const text = readFileSync(join(ROOT, file), 'utf8')
-    const names = [...text.matchAll(NAMED)].map((match) => match.slice(1).find((name) => name !== undefined) ?? '')
-    for (const id of new Set(names.flatMap((name) => name.match(/\b[A-Z]{2}-\d{2}\b/g) ?? [])))
+    // Line by line: an apostrophe in one must not hide what stands in the next.
+    const lines = text.replace(COMMENT, '').split('\n')
+    const texts = lines.flatMap((line) => line.match(TEXT) ?? [])
+    for (const id of new Set(texts.flatMap((each) => each.match(/\b[A-Z]{2}-\d{2}\b/g) ?? [])))
       found.set(id, [...(found.get(id) ?? []), file])
   }
   return found

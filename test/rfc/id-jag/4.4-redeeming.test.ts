@@ -52,7 +52,7 @@ const bring = (token: string, form: Form = {}, dpop?: SigningKey) =>
   redeem(domains, token, { ...AS_WEB(), ...form }, dpop)
 const refused = (answer: Answer, reason: Reason, error = 'invalid_grant') => expectRefusal(b, answer, { error, reason })
 
-describe('ID-JAG §4.4.1: what it must be (IJ-02, IJ-31, IJ-32)', () => {
+describe('ID-JAG §4.4.1: what it must be', () => {
   it('IJ-30: its client brings it, with its own authentication here', async () => {
     const answer = await bring(jag())
     expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: 'orders:read' })
