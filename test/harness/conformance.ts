@@ -196,11 +196,7 @@ export const chapters: readonly Chapter[] = [
       'A self-signed subject token has iss, sub, aud, iat and exp',
       'Its type is not taken: who signs for others is a trusted issuer, and its JWTs are verified like all others.',
     ],
-    [
-      'TX-15',
-      'An unsigned subject has a sub',
-      'Its type is not taken: it would let a workload name any user.',
-    ],
+    ['TX-15', 'An unsigned subject has a sub', 'Its type is not taken: it would let a workload name any user.'],
     ['TX-16', 'The workload is authenticated'],
     ['TX-20', 'And may have this token'],
     ['TX-21', 'The subject token is verified'],
