@@ -156,4 +156,25 @@ describe('I2, T16: of one request that is sent to both replicas at once, exactly
       for (const answer of answers) if (answer.status !== 200) await expectRefusal(first, answer, refused)
     }
   })
+
+  it('two clients with one and the same DPoP proof, each at a replica of its own (DP-06)', async () => {
+    const bodies = {
+      registered: () => ({
+        client_assertion: clientAssertion('registered', registered, us, clock.seconds()),
+        client_assertion_type: TYPE.clientAssertion,
+      }),
+      pod: () => ({}),
+    }
+    for (let round = 0; round < ROUNDS; round++) {
+      const proof = byDpop(first, holder)
+      const [one, other] = round % 2 === 0 ? [first, second] : [second, first]
+      const answers = await Promise.all([
+        post(one, formOf(first, bodies.registered()).toString(), proof),
+        post(other, formOf(first, bodies.pod()).toString(), proof),
+      ])
+      const refused = answers.filter(({ status }) => status !== 200)
+      expect(refused, `round ${round}`).toHaveLength(1)
+      for (const answer of refused) await expectRefusal(first, answer, DPOP)
+    }
+  })
 })
