@@ -86,6 +86,8 @@ export interface VerifiedFacts {
   readonly enrols?: { readonly id: string; readonly until: number }
   /** How a client authenticated, where the proof and not the declared type tells (AB-10). */
   readonly authentication?: string
+  /** It is taken once, whatever its document says of `singleUse` (TC-07). */
+  readonly takenOnce?: true
   /** Where it is an authorization grant of another server: it says for whom a token may be had, and never who asks (IC-25). */
   readonly grant?: GrantTerms
 }

@@ -3,7 +3,7 @@ import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/con
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
 import { certificateToken } from '../credentials/presented-certificate.ts'
 import { parseJson } from '../lib/json.ts'
-import { MTLS_TYPE } from '../lib/token-types.ts'
+import { ACCESS_TOKEN_TYPE, MTLS_TYPE } from '../lib/token-types.ts'
 import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, NO_DETAILS, readDetails } from '../targets/authorization-details.ts'
 import type { Parameters } from './contract.ts'
@@ -71,18 +71,26 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
   const subject = subjectOf(grant.name, parameters, carried)
   const actor = declared(parameters, 'actor_token', 'actor_token_type')
   const caller = readCaller(parameters, carried)
+  const audiences = several(parameters, 'audience')
+  const resources = several(parameters, 'resource').map(checkedResource)
+  checkNamed(requestedTokenType, audiences.length + resources.length)
   return {
     grant: grant.name,
     subject,
     actor,
     ...caller,
-    audiences: several(parameters, 'audience'),
-    resources: several(parameters, 'resource').map(checkedResource),
+    audiences,
+    resources,
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
     authorizationDetails: detailsOf(single(parameters, 'authorization_details', LIMITS.json)),
     requestedTokenType,
     transaction: transactionOf(parameters, requestedTokenType, [subject, actor, caller.authentication]),
   }
+}
+
+/** Access tokens alone are for a default target: who asks for a grant, or for anything else, says for whom (IC-01, IJ-10). */
+function checkNamed(requestedTokenType: string | undefined, named: number): void {
+  if (named === 0 && requestedTokenType !== undefined && requestedTokenType !== ACCESS_TOKEN_TYPE) missing('audience')
 }
 
 /** Who asks. Throws Refusal. */
