@@ -1,4 +1,5 @@
 import { NO_BLOCKS } from '../blocks/block-index.ts'
+import { within } from '../lib/within.ts'
 import { Refusal } from '../refusal.ts'
 import type { Revocation } from '../tokens/revocations.ts'
 import { type Caller, callerOf, readInquiry } from './caller.ts'
@@ -9,6 +10,8 @@ import { isFirst, type RevokedBy, revokeWithAll } from './revoking.ts'
 /** What has become of a request: nothing, where the token is nobody's, or another's, or counts no longer (RV-02). */
 export type RevocationOutcome = 'revoked' | 'nothing'
 
+/** How long whoever asks waits, in milliseconds, for a database that is silent or for the changes before his. */
+const DEADLINE_MS = 2000
 /** Seconds by which a token may end later than it says, for nodes whose clocks differ. */
 const SLACK = 60
 
@@ -27,11 +30,17 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   if (!road.admitsRevocation(ours.client))
     throw new Refusal('overloaded', `client ${ours.client} has many tokens taken back at once`, { retryAfter: 1 })
   const by = byClient(ours.client, ours.id, caller.now)
-  const { version, changed } = await revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
+  const revoking = revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
+  const { version, changed } = await within(revoking, DEADLINE_MS, late)
   if (!changed) return 'nothing'
   road.events.changed(version, by.author, by.message)
   return 'revoked'
 }
+
+const late = (): Refusal =>
+  new Refusal('record_unavailable', `the revocation was not written within ${DEADLINE_MS} ms; ask again`, {
+    retryAfter: 1,
+  })
 
 const isOf = ({ ours }: PresentedToken, { clients }: Caller): boolean =>
   clients.some(({ name }) => name === ours.client)
