@@ -12,6 +12,8 @@ export type RevocationOutcome = 'revoked' | 'nothing'
 
 /** How long whoever asks waits, in milliseconds, for a database that is silent or for the changes before his. */
 const DEADLINE_MS = 2000
+/** Revocations of one client that stand at a time: every node keeps them, and reads them with every change (T38). An administrator revokes all of a client in one. */
+const MAX_STANDING = 5000
 /** Seconds by which a token may end later than it says, for nodes whose clocks differ. */
 const SLACK = 60
 
@@ -27,14 +29,25 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   const presented = await presentedToken(request.token, trust)
   if (presented === undefined || !isOf(presented, caller)) return 'nothing'
   const { ours, token } = presented
-  if (!road.admitsRevocation(ours.client))
-    throw new Refusal('overloaded', `client ${ours.client} has many tokens taken back at once`, { retryAfter: 1 })
   const by = byClient(ours.client, ours.id, caller.now)
+  checkRoom(ours.client, by, caller, road)
   const revoking = revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
   const { version, changed } = await within(revoking, DEADLINE_MS, late)
   if (!changed) return 'nothing'
   road.events.changed(version, by.author, by.message)
   return 'revoked'
+}
+
+/** Throws Refusal `overloaded` where the client has more taken back than everybody should carry for it. */
+function checkRoom(client: string, { author }: RevokedBy, { snapshot, now }: Caller, road: RevocationRoad): void {
+  if (!road.admitsRevocation(client))
+    throw new Refusal('overloaded', `client ${client} has many tokens taken back at once`, { retryAfter: 1 })
+  let standing = 0
+  for (const each of snapshot.revocations) if (each.author === author && each.until > now) standing++
+  if (standing >= MAX_STANDING)
+    throw new Refusal('overloaded', `${standing} tokens stand revoked that client ${client} has had taken back`, {
+      retryAfter: 60,
+    })
 }
 
 const late = (): Refusal =>
