@@ -1,4 +1,5 @@
 import { NO_BLOCKS } from '../blocks/block-index.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../credentials/kinds/own-transaction-token.ts'
 import { within } from '../lib/within.ts'
 import { Refusal } from '../refusal.ts'
 import type { Revocation } from '../tokens/revocations.ts'
@@ -26,7 +27,8 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   const caller = await callerOf(request, asked, road)
   // One that is revoked is asked about again where what was made from it had not been found; one of somebody who is blocked may go.
   const trust = { ...caller.trust, revoked: () => undefined, blocked: NO_BLOCKS }
-  const presented = await presentedToken(request.token, trust)
+  const presented =
+    (await presentedToken(request.token, trust)) ?? (await presentedToken(request.token, trust, TRANSACTION_TOKEN_TYPE))
   if (presented === undefined || !isOf(presented, caller)) return 'nothing'
   const { ours, token } = presented
   const by = byClient(ours.client, ours.id, caller.now)
