@@ -32,7 +32,10 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   if (presented === undefined || !isOf(presented, caller)) return 'nothing'
   const { ours, token } = presented
   const by = byClient(ours.client, ours.id, caller.now)
-  checkRoom(ours.client, by, caller, road)
+  if (!road.admitsRevocation(ours.client))
+    throw new Refusal('overloaded', `client ${ours.client} has many tokens taken back at once`, { retryAfter: 1 })
+  // Whoever asks again must be heard to the end.
+  if (caller.trust.revoked(ours, token.tokenHash, token.principal.id) === undefined) checkRoom(by, caller)
   const revoking = revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
   const { version, changed } = await within(revoking, DEADLINE_MS, late)
   if (!changed) return 'nothing'
@@ -40,14 +43,12 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   return 'revoked'
 }
 
-/** Throws Refusal `overloaded` where the client has more taken back than everybody should carry for it. */
-function checkRoom(client: string, { author }: RevokedBy, { snapshot, now }: Caller, road: RevocationRoad): void {
-  if (!road.admitsRevocation(client))
-    throw new Refusal('overloaded', `client ${client} has many tokens taken back at once`, { retryAfter: 1 })
+/** Throws Refusal `overloaded` where the client has had more taken back than everybody should carry for it. */
+function checkRoom({ author }: RevokedBy, { snapshot, now }: Caller): void {
   let standing = 0
   for (const each of snapshot.revocations) if (each.author === author && each.until > now) standing++
   if (standing >= MAX_STANDING)
-    throw new Refusal('overloaded', `${standing} tokens stand revoked that client ${client} has had taken back`, {
+    throw new Refusal('overloaded', `${standing} tokens stand revoked that ${author} has had taken back`, {
       retryAfter: 60,
     })
 }
