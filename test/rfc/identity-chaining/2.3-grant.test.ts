@@ -101,7 +101,8 @@ describe('identity chaining §2.3.3, RFC 7523 §3: the grant', () => {
     await a.apply(
       peer('e', 'https://as.e.example', { resources: [], tokens: [{ kind: 'authorization-grant', ...mapped }] }),
       document('Policy', 'to-e', {
-        ...{ clients: ['checkout'], targets: ['e'], changes: ['format', 'authority', 'identity'] },
+        ...{ clients: ['checkout'], targets: ['e'], scopes: ['orders:read'] },
+        changes: ['format', 'scope', 'authority', 'identity'],
       }),
     )
     const { claims } = decode(issued(await grantOf(domains, { audience: 'https://as.e.example' })))
@@ -114,7 +115,12 @@ describe('identity chaining §2.3.3, RFC 7523 §3: the grant', () => {
     expect((await a.record(silent.id))['actors']).toEqual([{ sub: 'wimse://a.example/clients/web' }])
     await a.apply(
       peer('f', 'https://as.f.example', { resources: [], tokens: [{ kind: 'authorization-grant', act: 'keep' }] }),
-      document('Policy', 'to-f', { clients: ['web'], targets: ['f'], delegation: { mode: 'delegate' } }),
+      document('Policy', 'to-f', {
+        clients: ['web'],
+        targets: ['f'],
+        scopes: ['orders:read'],
+        delegation: { mode: 'delegate' },
+      }),
     )
     const told = await grantOfUser(domains, { audience: 'https://as.f.example' })
     expect(claimsOf(told)['act']).toEqual({ sub: 'wimse://a.example/clients/web' })
@@ -123,7 +129,7 @@ describe('identity chaining §2.3.3, RFC 7523 §3: the grant', () => {
   it('a client that a target maps to no id there has no grant', async () => {
     await a.apply(
       peer('g', 'https://as.g.example', { resources: [], clientIds: { web: 'a-web' } }),
-      document('Policy', 'to-g', { clients: ['checkout'], targets: ['g'] }),
+      document('Policy', 'to-g', { clients: ['checkout'], targets: ['g'], scopes: ['orders:read'] }),
     )
     const refused = await grantOf(domains, { audience: 'https://as.g.example' })
     const { detail } = await expectRefusal(a, refused, { error: 'invalid_request', reason: 'token_unfit' })

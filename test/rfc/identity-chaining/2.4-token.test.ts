@@ -5,7 +5,7 @@ import type { Reason } from '../../../src/refusal.ts'
 import { type Answer, document, type Form } from '../../harness/cambist.ts'
 import {
   asClient,
-  claimsOf,
+  claimsOf, grantOf,
   GRANT_TYP,
   issued,
   ORDERS_API,
@@ -290,7 +290,7 @@ describe('what a document may say of a peer', () => {
 
 it('IJ-17: a grant of our own is no grant here', async () => {
   const { a } = domains
-  const own = await a.exchange({ audience: b.issuer })
+  const own = await grantOf(domains)
   const answer = await a.token({
     ...{ grant_type: TYPE.jwtBearer, assertion: issued(own), audience: 'https://orders.example' },
     ...asClient(a, 'web', web),
