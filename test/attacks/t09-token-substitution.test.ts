@@ -111,7 +111,6 @@ describe('T9 a token of one kind for another (P-14)', () => {
   it.each([
     'urn:ietf:params:oauth:token-type:refresh_token',
     'urn:ietf:params:oauth:token-type:saml2',
-    'urn:ietf:params:oauth:token-type:txn_token',
     'urn:ietf:params:oauth:token-type:JWT',
     'urn:ietf:params:oauth:token-type:jwt:',
     'URN:ietf:params:oauth:token-type:jwt',
@@ -121,6 +120,11 @@ describe('T9 a token of one kind for another (P-14)', () => {
   ])('refuses a good token under the declared type %s', async (type) => {
     await refusal(server, { subject_token_type: type }, 'token_type_unsupported')
     await refusal(server, asActor(cluster.token(), type), 'token_type_unsupported', 'actor')
+  })
+
+  it('TX-42 TE-30 takes nobody’s token but ours for a transaction token, and none for an actor', async () => {
+    await refusal(server, { subject_token_type: TYPE.transactionToken }, 'issuer_unknown')
+    await refusal(server, asActor(cluster.token(), TYPE.transactionToken), 'issuer_unknown', 'actor')
   })
 
   it.each([

@@ -1,8 +1,8 @@
 /**
- * npm run bench [-- --only exchange,kinds,introspection,workloads,fetches,replay,decision,documents,status] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
+ * npm run bench [-- --only exchange,kinds,outputs,introspection,workloads,fetches,replay,decision,documents,status] [--kinds NAME,…] [--workloads N] [--records N] [--rounds N] [--seconds S] [--json FILE]
  *
  * What an exchange costs, beside what it must cost: one exchange at two numbers of connections; each kind of input beside
- * its own floor; introspection; ten thousand workloads under one Client; how often keys are fetched; what a decision costs,
+ * its own floor, and each kind of output; introspection; ten thousand workloads under one Client; how often keys are fetched; what a decision costs,
  * and what documents cost as they come into force, by how many there are; how large status lists are, and what they cost. Each round runs what is compared one
  * after the other; a ratio is taken within a round, and the median over the rounds is reported, since the machine may
  * have other things to do. CPU is the operating system's accounting of the server's processes.
@@ -16,7 +16,8 @@ import { measureExchange, quickstartDocuments } from './exchange.ts'
 import { measureFetches } from './fetches.ts'
 import { measureIntrospection } from './introspection.ts'
 import { formOf, jwtSvid, type Kind, plainKinds, tlsKinds } from './kinds.ts'
-import { measureKinds } from './per-kind.ts'
+import { outputDocuments, outputKinds } from './outputs.ts'
+import { measureKinds, OUTPUTS } from './per-kind.ts'
 import { residentMiB } from './processes.ts'
 import { measureReplay } from './replay.ts'
 import { type Server, startFloor, startServer } from './servers.ts'
@@ -38,6 +39,7 @@ const { values } = parseArgs({
 const PARTS = [
   'exchange',
   'kinds',
+  'outputs',
   'introspection',
   'workloads',
   'fetches',
@@ -106,7 +108,7 @@ async function askServers(stack: AsyncDisposableStack): Promise<Record<string, u
     )
   }
 
-  if (['kinds', 'introspection', 'workloads'].some((part) => parts.has(part))) {
+  if (['kinds', 'outputs', 'introspection', 'workloads'].some((part) => parts.has(part))) {
     const world = await makeWorld(plain.issuer)
     await plain.apply(world.documents)
     if (parts.has('kinds')) {
@@ -130,6 +132,15 @@ async function askServers(stack: AsyncDisposableStack): Promise<Record<string, u
           rounds: rounds(4),
           milliseconds: milliseconds(1),
         },
+      )
+    }
+    if (parts.has('outputs')) {
+      await plain.apply(outputDocuments(world))
+      figures['outputs'] = await measureKinds(
+        outputKinds(world),
+        { plain, tls: plain, identity },
+        { rounds: rounds(4), milliseconds: milliseconds(1) },
+        OUTPUTS,
       )
     }
     if (parts.has('introspection'))

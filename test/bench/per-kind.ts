@@ -11,8 +11,24 @@ const ONCE_PER_SECOND = 2500
 /** Requests before the first window of a kind, and before each. */
 const WARM_UP = 3000
 const FIRST = 256
-/** Of which kind the others are multiples. */
-const MEASURE = 'jwt'
+/** What is compared, in words, and of which kind the others are multiples. */
+interface Comparing {
+  readonly what: string
+  readonly sentence: string
+  readonly measure: string
+}
+
+const INPUTS: Comparing = {
+  what: 'kinds',
+  sentence: 'Each kind of input: policy with one condition, durable record, ES256 access token out',
+  measure: 'jwt',
+}
+export const OUTPUTS: Comparing = {
+  what: 'outputs',
+  sentence:
+    'Each kind of output, its binding and its grant: policy with one condition, durable record, ES256 in and out',
+  measure: 'access-token',
+}
 
 export interface Asked {
   readonly plain: Server
@@ -31,6 +47,7 @@ export async function measureKinds(
   kinds: readonly Kind[],
   { plain, tls, identity }: Asked,
   measuring: Measuring,
+  comparing: Comparing = INPUTS,
 ): Promise<Record<string, unknown>> {
   const floor = await startFloor(
     kinds.map(({ verifications, listener }) =>
@@ -48,9 +65,11 @@ export async function measureKinds(
         row.floor.push(ofFloor)
         row.cambist.push(ofCambist)
       }
-      process.stderr.write(round === 0 ? 'kinds: warm\n' : `kinds: round ${round} of ${measuring.rounds}\n`)
+      process.stderr.write(
+        round === 0 ? `${comparing.what}: warm\n` : `${comparing.what}: round ${round} of ${measuring.rounds}\n`,
+      )
     }
-    return report(rows, measuring)
+    return report(rows, measuring, comparing)
   } finally {
     await floor.stop()
   }
@@ -89,21 +108,23 @@ async function both(
   ]
 }
 
-function report(rows: readonly Row[], { rounds, milliseconds }: Measuring): Record<string, unknown> {
+function report(
+  rows: readonly Row[],
+  { rounds, milliseconds }: Measuring,
+  { sentence, measure: measureName }: Comparing,
+): Record<string, unknown> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const figures: Record<string, unknown> = {}
-  say(
-    `Each kind of input: policy with one condition, durable record, ES256 access token out; ${CONNECTIONS} keep-alive connections.`,
-  )
+  say(`${sentence}; ${CONNECTIONS} keep-alive connections.`)
   say(
     `Medians of ${rounds} interleaved rounds of ${milliseconds / 1000} s. Floor: bare HTTP (TLS), that many verifications, one signature.`,
   )
   say(
     `Requests with proofs of one use were made before each window, ${Math.ceil((ONCE_PER_SECOND * milliseconds) / 1000)} for it and ${FIRST} before it; a window ends when they are used up.\n`,
   )
-  const measure = rows.find(({ kind }) => kind.name === MEASURE)?.cambist
+  const measure = rows.find(({ kind }) => kind.name === measureName)?.cambist
   say(
-    `kind               listener  verified  ${'floor'.padStart(8)} ${'Cambist'.padStart(8)}   × floor${' '.repeat(14)}PostgreSQL  per window   × ${MEASURE}`,
+    `kind                 listener  verified  ${'floor'.padStart(8)} ${'Cambist'.padStart(8)}   × floor${' '.repeat(14)}PostgreSQL  per window   × ${measureName}`,
   )
   for (const { kind, floor, cambist } of rows) {
     const nodes = cambist.map(({ node }) => node)
@@ -128,7 +149,7 @@ function report(rows: readonly Row[], { rounds, milliseconds }: Measuring): Reco
     }
     figures[kind.name] = row
     say(
-      `${kind.name.padEnd(18)} ${kind.listener.padEnd(9)} ${String(row.verifications).padStart(8)} ${row.floorMicroseconds.toFixed(0).padStart(6)} µs ${row.nodeMicroseconds.toFixed(0).padStart(5)} µs   ${written(row.ratio).padEnd(19)} ${row.postgresMicroseconds.toFixed(0).padStart(9)} µs ${row.perWindow.toFixed(0).padStart(11)}   ${row.toJwt === undefined ? '' : written(row.toJwt)}`,
+      `${kind.name.padEnd(20)} ${kind.listener.padEnd(9)} ${String(row.verifications).padStart(8)} ${row.floorMicroseconds.toFixed(0).padStart(6)} µs ${row.nodeMicroseconds.toFixed(0).padStart(5)} µs   ${written(row.ratio).padEnd(19)} ${row.postgresMicroseconds.toFixed(0).padStart(9)} µs ${row.perWindow.toFixed(0).padStart(11)}   ${row.toJwt === undefined ? '' : written(row.toJwt)}`,
     )
   }
   say('')

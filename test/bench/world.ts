@@ -29,6 +29,8 @@ export interface World {
   readonly svid: Issued
   readonly certificate: Issued
   readonly selfSigned: Issued
+  /** Of nobody whom a document knows: a key, and no name. */
+  readonly stranger: Issued
   readonly documents: readonly object[]
 }
 
@@ -60,6 +62,8 @@ export async function makeWorld(issuer: string): Promise<World> {
     basicConstraints: false,
     ...hours,
   })
+
+  const stranger = await createRoot({ subject: 'CN=stranger', basicConstraints: false, ...hours })
 
   const inBundle = (key: SigningKey, use: string) => ({ ...key.jwk, use })
   const bundle = {
@@ -134,7 +138,7 @@ export async function makeWorld(issuer: string): Promise<World> {
       condition: "subject.kind != '' && request.scopes.size() < 5",
     }),
   ]
-  return { issuer, now, cluster, ...keys, svid, certificate, selfSigned, documents }
+  return { issuer, now, cluster, ...keys, svid, certificate, selfSigned, stranger, documents }
 }
 
 /** What the listeners of a server show: nobody checks it here. */

@@ -114,8 +114,8 @@ function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Re
   }
 }
 
-/** Kinds that make no token for several audiences, nor one without a scope. */
-const CHOOSY = ['transaction-token']
+/** Kinds that make no token of everything: for several audiences, of authorization details, without a scope. */
+const CHOOSY = ['transaction-token', 'jwt-svid', 'wit']
 
 /** Undefined where the kind is one of these and refuses. */
 function written(kind: TokenKind, given: Mintable): ReturnType<TokenKind['write']> | undefined {

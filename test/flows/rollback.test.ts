@@ -70,7 +70,7 @@ describe('rollback', () => {
     expect(await exported()).toBe(was)
     expect((await askAdmin(server, '/admin/v1/keys')).text).toBe(keys)
     const [{ count }] = (await server.database.query<{ count: number }>(
-      'SELECT count(*)::int FROM cambist.revocations WHERE value = $1',
+      "SELECT count(*)::int FROM cambist.revocations WHERE what = 'jti' AND value = $1",
       [jti],
     )) as [{ count: number }]
     expect(count).toBe(1)

@@ -27,6 +27,7 @@ const chapter = (
 })
 
 const RECEIVER = 'A duty of whoever receives the token. This server issues it; docs and samples show the check.'
+const PROXY = 'Of the proxy. The recipes in docs say how, and tests hold each to it.'
 const NO_CODE = 'Of refresh tokens, which no workload gets here.'
 const NO_CIMD =
   'Clients are documents of an administrator, by a name that is no URL; nothing is fetched because a client_id names it.'
@@ -118,14 +119,14 @@ export const chapters: readonly Chapter[] = [
     ['CB-02', 'Introspection has the same'],
     ['CB-04', 'A resource server compares it with the connection'],
     ['CB-07', 'mtls_endpoint_aliases names where certificates are asked for'],
-    ['HC-03', 'A proxy overwrites the header fields of certificates'],
+    ['HC-03', 'A proxy overwrites the header fields of certificates', PROXY],
     ['HC-04', 'In requests only, and once'],
     ['HC-05', 'Taken from a trusted proxy alone, refused from anybody else'],
     ['HC-06', 'Read strictly'],
     ['XF-04', 'XFCC: one element, or that of the outermost trusted proxy'],
     ['XF-05', 'XFCC: the certificate itself, and no proxy’s word for its names'],
     ['XF-06', 'XFCC: quotes and escapes are read'],
-    ['HP-02', 'HAProxy deletes the field before it sets it'],
+    ['HP-02', 'HAProxy deletes the field before it sets it', PROXY],
     ['DP-01', 'A proof has its type, a public key, jti, htm, htu and iat'],
     ['DP-02', 'One proof, well-formed, fresh, for this method and URL, by its own key'],
     ['DP-04', 'cnf has jkt, the key’s thumbprint'],
@@ -134,7 +135,11 @@ export const chapters: readonly Chapter[] = [
     ['DP-12', 'Where binding is demanded, a request without proof is refused'],
     ['DP-13', 'A demanded nonce: use_dpop_nonce with a DPoP-Nonce'],
     ['DP-14', 'Refresh tokens of public clients are bound', NO_CODE],
-    ['DP-20', 'A resource server takes Authorization: DPoP with a proof'],
+    [
+      'DP-20',
+      'A resource server takes Authorization: DPoP with a proof',
+      'No resource here takes DPoP authorization: introspection and revocation authenticate clients.',
+    ],
     ['DP-21', 'A bound token is no bearer token'],
     ['AB-01', 'An attestation has its type, sub, exp and the key in cnf.jwk'],
     ['AB-02', 'It comes in one header field'],
@@ -189,7 +194,11 @@ export const chapters: readonly Chapter[] = [
     ['TX-21', 'The subject token is verified'],
     ['TX-22', 'The server sets iat, aud, exp, txn, sub and req_wl'],
     ['TX-23', 'Its scope is no more than the subject token’s; unknown is nothing'],
-    ['TX-25', 'One logical service a trust domain'],
+    [
+      'TX-25',
+      'One logical service a trust domain',
+      'All nodes of one database, issuer and key set are one; a second installation for the same trust domain is the operator’s to avoid.',
+    ],
     ['TX-30', 'The answer says its type and N_A, and has no refresh token'],
     ['TX-40', 'It travels in the header field Txn-Token', RECEIVER],
     ['TX-41', 'Whoever receives it checks signature, aud and exp'],
@@ -210,17 +219,20 @@ export const chapters: readonly Chapter[] = [
 const ROOT = join(import.meta.dirname, '..', '..')
 /** Tests that speak to a server as its callers do. */
 const BLACK_BOX = 'test/{rfc,flows,attacks,clients,corpora}/**/*.test.ts'
-/** What names a test or a group of them. */
-const NAMED =
-  /\b(?:it|describe|test)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)|\)\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/g
+/** Comments hold nothing. */
+const COMMENT = /^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+/** Names of tests, of groups, and of the cases of a table. */
+const TEXT = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g
 
 /** Files of tests by the ids that names in them cite. */
 function citations(): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>()
   for (const file of globSync(BLACK_BOX, { cwd: ROOT }).sort()) {
     const text = readFileSync(join(ROOT, file), 'utf8')
-    const names = [...text.matchAll(NAMED)].map((match) => match.slice(1).find((name) => name !== undefined) ?? '')
-    for (const id of new Set(names.flatMap((name) => name.match(/\b[A-Z]{2}-\d{2}\b/g) ?? [])))
+    // Line by line: an apostrophe in one must not hide what stands in the next.
+    const lines = text.replace(COMMENT, '').split('\n')
+    const texts = lines.flatMap((line) => line.match(TEXT) ?? [])
+    for (const id of new Set(texts.flatMap((each) => each.match(/\b[A-Z]{2}-\d{2}\b/g) ?? [])))
       found.set(id, [...(found.get(id) ?? []), file])
   }
   return found
