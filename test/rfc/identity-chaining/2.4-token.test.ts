@@ -5,8 +5,9 @@ import type { Reason } from '../../../src/refusal.ts'
 import { type Answer, document, type Form } from '../../harness/cambist.ts'
 import {
   asClient,
-  claimsOf, grantOf,
+  claimsOf,
   GRANT_TYP,
+  grantOf,
   issued,
   ORDERS_API,
   redeem,
