@@ -1,8 +1,16 @@
+import type { ClientIndex } from '../clients/contract.ts'
 import { ID_TOKEN_TYPE } from '../credentials/kinds/jwt.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'
 import type { ExchangeRequest } from './request.ts'
+
+/** What facts are judged with. `now` is seconds since the epoch. */
+interface Judged {
+  readonly ourIssuer: string
+  readonly clients: Pick<ClientIndex, 'isMeantBy'>
+  readonly now: number
+}
 
 /**
  * What the evaluator sees. The actor is the actor token's principal, else the client; client and subject being the same
@@ -12,7 +20,7 @@ export function factsOf(
   request: ExchangeRequest,
   { client, subject, actor, actorIssuer, possession }: Parties,
   { path }: Descent,
-  { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
+  { ourIssuer, clients, now }: Judged,
 ): Facts {
   const acting = actor?.principal ?? client.principal
   const held = subject.ours?.authorizationDetails ?? subject.conveysDetails
@@ -39,7 +47,7 @@ export function factsOf(
     ...(subject.madeFor === undefined ? {} : { madeFor: subject.madeFor }),
     ...(subject.conveys === undefined ? {} : { conveys: subject.conveys }),
     ...(subject.onlyResources === undefined ? {} : { onlyResources: subject.onlyResources }),
-    ...(subject.tokenType === ID_TOKEN_TYPE && !subject.audiences.includes(ourIssuer)
+    ...(subject.ours === undefined && isIssuedToAnother(subject, ourIssuer, clients)
       ? { issuedTo: subject.audiences }
       : {}),
     audiences: request.audiences,
@@ -52,3 +60,14 @@ export function factsOf(
     time: now,
   }
 }
+
+/**
+ * Whether a foreign credential is a client's and not ours: an ID token that does not name us, and whatever else names a client
+ * of ours and not us, since what a token is declared as is the word of whoever brings it (TE-72, T9).
+ */
+const isIssuedToAnother = (
+  { tokenType, audiences }: Parties['subject'],
+  ourIssuer: string,
+  clients: Judged['clients'],
+): boolean =>
+  !audiences.includes(ourIssuer) && (tokenType === ID_TOKEN_TYPE || audiences.some((one) => clients.isMeantBy(one)))

@@ -69,7 +69,7 @@ export async function identifyParties(
   possession.checkAllUsed()
 
   if (client === undefined) {
-    client = foundClient(subject, actor, request, known)
+    client = foundClient(subject, actor, request, { known, ourIssuer: trust.ourIssuer })
     witness.client(client)
     checkNotBlocked(client, snapshot.blocked, trust.now)
   }
@@ -244,11 +244,11 @@ function foundClient(
   subject: Identified,
   actor: Identified | undefined,
   request: CallerRequest,
-  known: KnownClients,
+  { known, ourIssuer }: { readonly known: KnownClients; readonly ourIssuer: string },
 ): Facts['client'] {
   const bearer = actor ?? subject
   const by = bearer.position === 'assertion' ? 'assertion' : `${bearer.position}_token`
-  if (!isOwned(bearer)) {
+  if (!isOwned(bearer) || isForClient(bearer, known, ourIssuer)) {
     if (bearer.unproven !== undefined) throw boundToAnother(bearer)
     throw new Refusal(
       'client_required',
@@ -271,6 +271,10 @@ function boundToAnother({ position }: Identified): Refusal {
 /** Whether a token says by itself who brings it: an authorization grant names him for whom it is, and not the client. */
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, grant }: Identified): boolean =>
   (principal.key || forUsAlone) && ours === undefined && !grant && tokenType !== ID_TOKEN_TYPE && actors.length === 0
+
+/** Whether its audience is a client of ours, which then has it as well: that documents take it here makes it no proof of who brings it (T18). */
+const isForClient = ({ principal, audiences }: Identified, { clients }: KnownClients, ourIssuer: string): boolean =>
+  !principal.key && audiences.some((one) => one !== ourIssuer && clients.isMeantBy(one))
 
 const candidates = (workload: Identified, authentication: string, known: KnownClients): readonly Client[] =>
   candidatesOf(
