@@ -1,4 +1,5 @@
 import type { Identified } from '../credentials/identify.ts'
+import { boundKey } from '../credentials/proofs/confirmation.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Decision, Facts, Permission } from '../policy/contract.ts'
 import type { Reason, Refusal } from '../refusal.ts'
@@ -42,6 +43,7 @@ export class OpenRecord {
   #credentials: ExchangeRecord['credentials'][number][] = []
   #clientTokenHash = ''
   #keys: readonly string[] = NO_KEYS
+  #boundKey: string | undefined
   #marks: Mark[] = []
   #leniencies: string[] = []
   #decidedAt = 0
@@ -112,7 +114,8 @@ export class OpenRecord {
     this.#actor = actor
   }
 
-  presented({ position, issuer, useId, tokenHash }: Identified): void {
+  presented({ position, issuer, useId, tokenHash, binds }: Identified): void {
+    if (binds !== undefined) this.#boundKey = boundKey(binds)
     this.#credentials.push({ position, issuer: issuer.name, id: useId })
     if (position === 'client') this.#clientTokenHash = tokenHash
   }
@@ -154,6 +157,7 @@ export class OpenRecord {
     this.#credentials = []
     this.#clientTokenHash = ''
     this.#keys = NO_KEYS
+    this.#boundKey = undefined
     this.#marks = []
     this.#leniencies = []
     this.#decidedAt = 0
@@ -220,7 +224,7 @@ export class OpenRecord {
       actorTokenHash: this.#actor?.tokenHash ?? '',
       clientTokenHash: this.#clientTokenHash,
       credentials: this.#credentials,
-      keys: this.#keys,
+      keys: this.#boundKey === undefined ? this.#keys : [...new Set([...this.#keys, this.#boundKey])],
       parents: this.#descent?.parents ?? [],
       lineage: this.#descent?.lineage ?? id,
       traceId,
