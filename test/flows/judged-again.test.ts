@@ -171,6 +171,13 @@ describe('I6 judged again from the record', () => {
     const record = await server.record(answer.id)
     expect(record['reason'], String(record['detail'])).toBe(reason)
     expect(await explained(answer.id)).toMatchObject({ same: true, differences: [] })
+    if (record['facts'] !== null) {
+      // As they are copied from the record, they are the facts of the same decision.
+      const { status, json } = await server.adminSend('POST', '/admin/v1/explain', { facts: record['facts'] })
+      expect(status, JSON.stringify(json)).toBe(200)
+      const { verdict, reason: decided } = await explained(answer.id)
+      expect(json).toMatchObject({ verdict, reason: decided })
+    }
     expect(JSON.stringify(record)).not.toMatch(/eyJ[\w-]{10,}\.|cambist_at_/)
     clock.advance(1)
   })
