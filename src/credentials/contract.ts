@@ -90,6 +90,8 @@ export interface VerifiedFacts {
   readonly madeFor?: string
   /** Scopes that it conveys, and no more than these may come of it, whatever policy says (AF-03, IC-52); absent: it says nothing of scopes. */
   readonly conveys?: readonly string[]
+  /** It is taken once, whatever its document says of `singleUse` (TC-07). */
+  readonly takenOnce?: true
   /** The same of authorization details (IJ-33). */
   readonly conveysDetails?: AuthorizationDetails
   /** The only resources that a token may be had for by it (IJ-33); absent: it says nothing of resources. */

@@ -254,11 +254,12 @@ function marksOf(
   about: Position,
 ): readonly Mark[] {
   const { enrols, useId, expiresAt } = facts
-  if (enrols === undefined && !issuer.singleUse && issuer.firstUse === 'any') return NO_MARKS
+  const once = issuer.singleUse || facts.takenOnce === true
+  if (enrols === undefined && !once && issuer.firstUse === 'any') return NO_MARKS
   const marks: Mark[] = []
   const until = Math.ceil(expiresAt) + issuer.clockSkew
   if (enrols !== undefined) marks.push({ purpose: 'enrolment', issuer: issuer.name, about, ...enrols })
-  if (issuer.singleUse) {
+  if (once) {
     marks.push(
       issuer.name === CLIENTS_ISSUER
         ? { purpose: 'client-assertion', issuer: issuer.authority, id: useId, until, about }

@@ -1,6 +1,7 @@
 import type { Grant } from '../clients/contract.ts'
 import { CARRIED_TYPE, type Carried, JWT_BEARER_GRANT } from '../credentials/contract.ts'
 import { MAX_TOKEN_LENGTH } from '../credentials/identify.ts'
+import { ACCESS_TOKEN_TYPE } from '../credentials/kinds/own-access-token.ts'
 import { TRANSACTION_TOKEN_TYPE } from '../credentials/kinds/own-transaction-token.ts'
 import { certificateToken, MTLS_TYPE } from '../credentials/presented-certificate.ts'
 import { type JsonObject, parseJson, parseJsonObjectText } from '../lib/json.ts'
@@ -63,18 +64,26 @@ export function readRequest(parameters: Parameters, carried: Carried, onUnknown:
   const subject = subjectOf(grant.name, parameters, carried)
   const actor = declared(parameters, 'actor_token', 'actor_token_type')
   const caller = readCaller(parameters, carried)
+  const audiences = several(parameters, 'audience')
+  const resources = several(parameters, 'resource').map(checkedResource)
+  checkNamed(requestedTokenType, audiences.length + resources.length)
   return {
     grant: grant.name,
     subject,
     actor,
     ...caller,
-    audiences: several(parameters, 'audience'),
-    resources: several(parameters, 'resource').map(checkedResource),
+    audiences,
+    resources,
     scopes: scopesOf(single(parameters, 'scope', LIMITS.scope)),
     authorizationDetails: detailsOf(single(parameters, 'authorization_details', LIMITS.json)),
     requestedTokenType,
     transaction: transactionOf(parameters, requestedTokenType, [subject, actor, caller.authentication]),
   }
+}
+
+/** Access tokens alone are for a default target: who asks for a grant, or for anything else, says for whom (IC-01, IJ-10). */
+function checkNamed(requestedTokenType: string | undefined, named: number): void {
+  if (named === 0 && requestedTokenType !== undefined && requestedTokenType !== ACCESS_TOKEN_TYPE) missing('audience')
 }
 
 /** Who asks. Throws Refusal. */

@@ -44,7 +44,7 @@ const table: Readonly<Record<Reason, Wire>> = {
   parameter_in_query: invalidRequest('OAuth parameters belong in the request body, not in the query of the URL.'),
   parameter_repeated: invalidRequest('A parameter is repeated. Only audience and resource may come more than once.'),
   parameter_missing: invalidRequest(
-    'A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, actor_token needs actor_token_type, and a transaction token needs audience and scope; introspection and revocation need token.',
+    'A required parameter is missing. A token exchange needs grant_type, subject_token and subject_token_type, actor_token needs actor_token_type, a transaction token needs audience and scope, and every other token that is no access token needs audience or resource; introspection and revocation need token.',
   ),
   parameter_malformed: invalidRequest('A parameter has a value that cannot be read.'),
   parameter_too_long: invalidRequest('A parameter is too long.'),

@@ -52,6 +52,30 @@ describe('T1 issuer mix-up (JB-04, JV-04)', () => {
     )
   })
 
+  it('looks a kid up among the keys of its issuer alone, where two issuers use the same', async () => {
+    const kid = 'key-1'
+    const twins = ['left', 'right'].map((name) => {
+      const issuer = `https://${name}.test.example`
+      return new Cluster({ issuer, audience: us, key: new SigningKey('RS256', kid), now: clock.seconds })
+    })
+    await server.apply(
+      ...twins.map(({ issuer, jwks }, at) =>
+        document('TrustedIssuer', `twin-${at}`, { preset: 'kubernetes', issuer, audiences: [us], keys: { jwks } }),
+      ),
+      document('Client', 'twins', {
+        workloads: twins.map((_, at) => ({ issuer: `twin-${at}`, match: { namespace: ['shop'] } })),
+      }),
+      document('Policy', 'twins-read', { clients: ['twins'], targets: ['orders'], scopes: ['orders:read'] }),
+    )
+    const [left, right] = twins as [Cluster, Cluster]
+    for (const twin of twins) expect((await server.exchange({ subject_token: twin.token() })).status).toBe(200)
+    for (const [name, signer] of [
+      [left, right],
+      [right, left],
+    ] as const)
+      await refusal(server, { subject_token: signer.key.sign(name.claims()) }, 'signature_invalid')
+  })
+
   it.each([
     ['an array', [cluster.issuer]],
     ['an array of two', [cluster.issuer, 'https://evil.example']],

@@ -4,10 +4,11 @@ import { request } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import type { Reason } from '../../src/refusal.ts'
 import { type Answer, baseDocuments, document, type Form, startCambist } from '../harness/cambist.ts'
+import { inquire } from '../harness/inquiries.ts'
 import { createRoot } from '../harness/pki.ts'
 import { attestation, attestationPop, dpop, wit, wpt } from '../harness/proofs.ts'
 import { expectWireOf } from '../harness/refusal.ts'
-import { clientAssertion, SigningKey, TYPE } from '../harness/tokens.ts'
+import { clientAssertion, decode, SigningKey, TYPE } from '../harness/tokens.ts'
 
 const root = await createRoot()
 const host = await root.leaf({ ips: ['127.0.0.1'] })
@@ -15,7 +16,8 @@ const svid = await root.leaf({ subject: '', uris: ['spiffe://prod.example/checko
 const server = await startCambist({ mtls: { cert: host.chainPem(), key: host.keyPem } })
 const { cluster, clock, issuer: us } = server
 
-const [registered, attester, svids, wits, holder] = Array.from({ length: 5 }, () => new SigningKey('ES256')) as [
+const [registered, attester, svids, wits, holder, asker] = Array.from({ length: 6 }, () => new SigningKey('ES256')) as [
+  SigningKey,
   SigningKey,
   SigningKey,
   SigningKey,
@@ -37,6 +39,10 @@ await server.apply(
     authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
     grants: ['token-exchange', 'jwt-bearer'],
   }),
+  document('Client', 'orders', {
+    authentication: { method: 'private_key_jwt', jwks: { keys: [asker.jwk] } },
+    audiences: ['https://orders.example', 'https://vault.example', 'prod.example'],
+  }),
   document('Client', 'attested', {
     authentication: { method: 'attest_jwt_client_auth', jwks: { keys: [attester.jwk] } },
   }),
@@ -44,8 +50,13 @@ await server.apply(
     workloads: ['svids', 'wits', 'certificates'].map((issuer) => ({ issuer, ids: ['spiffe://prod.example/checkout'] })),
   }),
   document('Target', 'prod', { audience: 'prod.example', scopes: ['buy'], tokens: [{ kind: 'transaction-token' }] }),
+  document('Target', 'vault', { audience: 'https://vault.example', scopes: ['open'], tokens: [{ kind: 'opaque' }] }),
+  document('Target', 'listed', { audience: 'urn:listed', tokens: [{ kind: 'access-token', revocable: true }] }),
+  document('Target', 'peer', {
+    ...{ audience: 'https://as.peer.example', scopes: ['read'], tokens: [{ kind: 'authorization-grant' }] },
+  }),
   document('Policy', 'all', {
-    ...{ clients: ['*'], targets: ['orders', 'prod'], scopes: ['orders:read', 'buy'] },
+    ...{ clients: ['*'], targets: ['*'], scopes: ['orders:read', 'buy', 'open', 'read'] },
     ...{ subject: { scopes: [] }, delegation: { mode: 'delegate' } },
     changes: ['format', 'scope', 'authority', 'unbind'],
   }),
@@ -118,6 +129,15 @@ const goodGrant = (credential: (typeof peers)[number], typ: string) =>
     { typ },
   )
 
+/** What is issued to the client `registered`. */
+const issued = async (form: Form = {}): Promise<string> =>
+  String((await send({ form: { ...subject(), ...asserted(), ...form } })).body['access_token'])
+/** A client that its tokens are for asks about them. */
+const asking = () => ({
+  client_assertion: clientAssertion('orders', asker, us, clock.seconds()),
+  client_assertion_type: TYPE.clientAssertion,
+})
+
 /** Each sort of credential and of proof, good as it is, and where it is taken (assertions.md §6). */
 const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<string>, places: readonly string[]]>> = {
   'service-account token': [
@@ -131,16 +151,30 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
   ],
   'WIT-SVID': [goodWit, ['Workload-Identity-Token', 'OAuth-Client-Attestation', 'subject jwt', 'actor jwt']],
   'client attestation': [goodAttestation, ['OAuth-Client-Attestation']],
-  'access token of ours': [
-    async () => String((await send({ form: { ...subject(), ...asserted() } })).body['access_token']),
-    ['subject access_token'],
-  ],
+  'access token of ours': [() => issued(), ['subject access_token']],
   'transaction token of ours': [
-    async () => {
+    () => {
       const asked = { requested_token_type: uri('token-type:txn_token'), audience: 'prod.example', scope: 'buy' }
-      return String((await send({ form: { ...subject(), ...asserted(), ...asked } })).body['access_token'])
+      return issued(asked)
     },
     ['subject txn_token'],
+  ],
+  'opaque token of ours': [() => issued({ audience: 'https://vault.example' }), ['subject access_token']],
+  'authorization grant of ours': [() => issued({ audience: 'https://as.peer.example' }), []],
+  'introspection answer of ours': [
+    async () => {
+      const form = { token: await issued(), ...asking() }
+      return (await inquire(server, '/introspect', form, { Accept: 'application/token-introspection+jwt' })).text
+    },
+    [],
+  ],
+  'status list of ours': [
+    async () => {
+      await issued({ audience: 'urn:listed' })
+      const list = await server.get('/status-lists/0', { Accept: 'application/statuslist+jwt' })
+      return list.text()
+    },
+    [],
   ],
   certificate: [
     () => JSON.stringify(svid.chain().map((der) => der.toString('base64'))),
@@ -201,7 +235,7 @@ const OF_THE_CREDENTIAL: readonly Reason[] = [
   ...(['position_refused', 'proof_invalid', 'dpop_invalid'] as const),
 ]
 
-describe('KX-01 a credential of each sort in each place', () => {
+describe('KX-01, JB-08: a credential of each sort in each place', () => {
   it('takes the certificate of the connection where nothing else authenticates the client', async () => {
     const answer = await send({ form: subject() })
     expect(answer.status).toBe(200)
@@ -215,6 +249,17 @@ describe('KX-01 a credential of each sort in each place', () => {
       headers: (body: string) => ({ 'workload-identity-token': token, ...proven(token)(body) }),
     }
     expect((await send(sent)).status).toBe(200)
+  })
+
+  it.each([
+    ['access token', 'at+jwt'],
+    ['transaction token', 'txntoken+jwt'],
+    ['authorization grant', 'cambist-authorization-grant+jwt'],
+    ['introspection answer', 'token-introspection+jwt'],
+    ['status list', 'statuslist+jwt'],
+  ])('has a good %s of ours to try, which says %s', async (sort, typ) => {
+    const [make] = SAMPLES[`${sort} of ours`] ?? [() => '']
+    expect(decode(await make()).header['typ']).toBe(typ)
   })
 
   it.each(Object.keys(SAMPLES))('%s: taken in its own places, and in no other', async (sort) => {
@@ -240,4 +285,15 @@ describe('KX-01 a credential of each sort in each place', () => {
     }
     expect(outcomes).toEqual(Object.keys(PLACES).map((place) => [place, own.includes(place)]))
   })
+
+  it.each(Object.keys(SAMPLES))(
+    '%s: counts at /introspect if it is an access token, and else is nothing',
+    async (sort) => {
+      const [make, own] = SAMPLES[sort] ?? [() => '', []]
+      const { status, text, body } = await inquire(server, '/introspect', { token: await make(), ...asking() })
+      expect(status).toBe(200)
+      if (own.includes('subject access_token')) expect(body).toMatchObject({ active: true, client_id: 'registered' })
+      else expect(text).toBe('{"active":false}')
+    },
+  )
 })

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { type Answer, startCambist, type TestServer } from '../harness/cambist.ts'
 import { makeChain, written } from '../harness/client-chain.ts'
 import { formOf } from '../harness/post.ts'
+import { sendRaw } from '../harness/raw.ts'
 import { expectRefusal } from '../harness/refusal.ts'
 import { postTls } from '../harness/tls-client.ts'
+import { decode } from '../harness/tokens.ts'
 
 /** T14: a certificate in a header is believed from a trusted proxy, in the one form that is configured, once, or not at all. */
 const own = await makeChain(1)
@@ -107,6 +109,23 @@ describe('T14 certificate headers (BC-06)', () => {
     expect(await refused(trusting, { ...fields, 'Client-Cert-Chain': [leaf, leaf] })).toBe(
       'client-cert-chain came 2 times',
     )
+  })
+
+  it('HC-04: take none from the trailer of a request, and send none', async () => {
+    const body = formOf(trusting).toString()
+    const answer = await sendRaw(trusting.issuer, [
+      'POST /token HTTP/1.1',
+      `Host: ${new URL(trusting.issuer).host}`,
+      'Content-Type: application/x-www-form-urlencoded',
+      'Transfer-Encoding: chunked',
+      'Trailer: Client-Cert',
+      `Connection: close\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nClient-Cert: ${leaf}`,
+    ])
+    expect(answer.status).toBe(200)
+    expect(decode(String(JSON.parse(answer.body)['access_token'])).claims).not.toHaveProperty('cnf')
+    const bound = await exchange(trusting, fields)
+    expect(decode(String(bound.body['access_token'])).claims).toHaveProperty('cnf')
+    for (const name of ['Client-Cert', 'Client-Cert-Chain']) expect(bound.headers.get(name)).toBeNull()
   })
 
   it('HC-02: refuse a chain without a leaf', async () => {

@@ -143,6 +143,22 @@ describe('T16 a stolen token that is bound to a certificate (CB-01, CB-04)', () 
     }
   })
 
+  it('T16, CB-04: nor is a credential of anybody else taken by the thumbprint of another certificate', async () => {
+    const of = (cnf: object) => ({ subject_token: cluster.token({ cnf }) })
+    const byShown = of({ 'x5t#S256': sha256(shown.der) })
+    expect(cnfOf(await byTls(server, shown, byShown))).toEqual({ 'x5t#S256': sha256(shown.der) })
+    const proof = () => `DPoP: ${dpop(thief, { url: `${server.mtls}/token`, now: clock.seconds() })}`
+    for (const answer of [
+      await byTls(server, other, byShown),
+      await byTls(server, undefined, byShown),
+      await byTls(server, other, byShown, [proof()]),
+      // The one kind of thumbprint for the other.
+      await byTls(server, shown, of({ jkt: sha256(shown.der) })),
+      await byTls(server, undefined, of({ 'x5t#S256': thumbprintOf(thief) }), [proof()]),
+    ])
+      await expectRefusal(server, answer, UNPROVEN)
+  })
+
   it('with it is exchanged, and bound by DPoP from then on where a proof came as well (DP-22)', async () => {
     const token = await bound()
     const again = await byTls(server, shown, { ...stolen(token), ...as('web') })

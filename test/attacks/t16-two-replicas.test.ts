@@ -27,6 +27,7 @@ const [holder, attester, registered, jobs] = Array.from({ length: 4 }, () => new
   SigningKey,
 ]
 const JOBS = 'https://jobs.test.example'
+const PEER = 'https://as.p.example'
 await first.apply(
   ...baseDocuments(cluster),
   ...prod.trusted(us),
@@ -36,6 +37,14 @@ await first.apply(
     audiences: [us],
     singleUse: true,
     keys: { jwks: { keys: [jobs.jwk] } },
+  }),
+  document('TrustedIssuer', 'peer', {
+    ...{ credential: 'authorization-grant', issuer: PEER, audiences: [us], keys: { jwks: { keys: [jobs.jwk] } } },
+    typ: ['cambist-authorization-grant+jwt', 'txn-chain+jwt'],
+  }),
+  document('Client', 'courier', {
+    workloads: [{ issuer: 'cluster', match: { serviceaccount: ['courier'] } }],
+    grants: ['token-exchange', 'jwt-bearer'],
   }),
   document('Client', 'svc', {
     workloads: [
@@ -50,7 +59,7 @@ await first.apply(
     authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
   }),
   document('Policy', 'svc', {
-    clients: ['svc', 'wallet', 'registered'],
+    clients: ['svc', 'wallet', 'registered', 'courier'],
     targets: ['orders'],
     scopes: ['orders:read'],
     delegation: { mode: 'delegate' },
@@ -62,18 +71,30 @@ const WIT = prod.wit('svc', holder)
 const attested = attestation(attester, holder, { client: 'wallet', now: clock.seconds() })
 const CLIENT = { status: 401, error: 'invalid_client', reason: 'replayed' } as const
 const SUBJECT = { status: 400, error: 'invalid_request', reason: 'replayed' } as const
+const GRANT = { status: 400, error: 'invalid_grant', reason: 'replayed' } as const
 const DPOP = { status: 400, error: 'invalid_dpop_proof', reason: 'replayed' } as const
 
 interface OneUse {
   readonly form?: () => Form
   readonly headers?: (body: string) => Headers
-  readonly refused: typeof CLIENT | typeof SUBJECT | typeof DPOP
+  readonly refused: typeof CLIENT | typeof SUBJECT | typeof GRANT | typeof DPOP
 }
 
 const job = (): string => {
   const now = clock.seconds()
   return jobs.sign({ iss: JOBS, sub: 'build', aud: us, iat: now, exp: now + 600, jti: randomUUID() })
 }
+const grant = (typ: string): string => {
+  const now = clock.seconds()
+  const claims = { iss: PEER, sub: 'job-7', aud: us, client_id: 'courier', iat: now, exp: now + 60, jti: randomUUID() }
+  return jobs.sign(claims, { typ })
+}
+/** By a client whose own credential may be sent again. */
+const brought = (assertion: string): Form => ({
+  ...{ grant_type: TYPE.jwtBearer, assertion, subject_token: undefined, subject_token_type: undefined },
+  ...{ client_assertion: cluster.token({}, { serviceaccount: 'courier' }) },
+  client_assertion_type: TYPE.clientAssertion,
+})
 const nonce = String((await first.exchange({}, byDpop(first, holder))).headers.get('DPoP-Nonce'))
 
 const oneUse: Readonly<Record<string, OneUse>> = {
@@ -106,6 +127,11 @@ const oneUse: Readonly<Record<string, OneUse>> = {
     form: () => ({ actor_token: job(), actor_token_type: TYPE.jwt }),
     refused: SUBJECT,
   },
+  'the authorization grant of a peer (IC-25)': {
+    form: () => brought(grant('cambist-authorization-grant+jwt')),
+    refused: GRANT,
+  },
+  'the grant of a transaction of a peer (TC-07)': { form: () => brought(grant('txn-chain+jwt')), refused: GRANT },
 }
 
 const ROUNDS = 12
@@ -128,6 +154,27 @@ describe('I2, T16: of one request that is sent to both replicas at once, exactly
       const records = await Promise.all(answers.map(({ id }) => first.record(id)))
       expect(records.filter(({ outcome }) => outcome === 'granted')).toHaveLength(1)
       for (const answer of answers) if (answer.status !== 200) await expectRefusal(first, answer, refused)
+    }
+  })
+
+  it('two clients with one and the same DPoP proof, each at a replica of its own (DP-06)', async () => {
+    const bodies = {
+      registered: () => ({
+        client_assertion: clientAssertion('registered', registered, us, clock.seconds()),
+        client_assertion_type: TYPE.clientAssertion,
+      }),
+      pod: () => ({}),
+    }
+    for (let round = 0; round < ROUNDS; round++) {
+      const proof = byDpop(first, holder)
+      const [one, other] = round % 2 === 0 ? [first, second] : [second, first]
+      const answers = await Promise.all([
+        post(one, formOf(first, bodies.registered()).toString(), proof),
+        post(other, formOf(first, bodies.pod()).toString(), proof),
+      ])
+      const refused = answers.filter(({ status }) => status !== 200)
+      expect(refused, `round ${round}`).toHaveLength(1)
+      for (const answer of refused) await expectRefusal(first, answer, DPOP)
     }
   })
 })

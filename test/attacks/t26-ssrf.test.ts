@@ -1,8 +1,13 @@
 /** T26: a configured URL leads to the public internet over https, or nowhere. */
-import { describe, expect, it } from 'vitest'
+import { createServer } from 'node:net'
+import { afterAll, describe, expect, it } from 'vitest'
 import { FetchFailure } from '../../src/trust/fetch-failure.ts'
 import { fetchTarget } from '../../src/trust/fetch-target.ts'
 import { guardedFetch } from '../../src/trust/guarded-fetch.ts'
+import { document, startCambist } from '../harness/cambist.ts'
+import { freePorts } from '../harness/ports.ts'
+import { expectRefusal } from '../harness/refusal.ts'
+import { clientAssertion, SigningKey, TYPE } from '../harness/tokens.ts'
 import { json, serve } from '../unit/trust/hostile-server.ts'
 
 const nothing = new Set<string>()
@@ -155,6 +160,56 @@ describe('a name', () => {
     const slow = guardedFetch({ ...rules, resolve: () => new Promise(() => {}) })
     await expect(slow('https://issuer.example/', { accept: '' })).rejects.toMatchObject({ code: 'deadline' })
   })
+})
+
+describe('a server whose documents lead to the inside (JB-06)', async () => {
+  let connections = 0
+  const inside = createServer((socket) => {
+    connections++
+    socket.destroy()
+  })
+  const [port = 0] = await freePorts(1)
+  await new Promise<void>((resolve) => inside.listen(port, '127.0.0.1', resolve))
+  afterAll(() => new Promise((resolve) => inside.close(resolve)))
+  const server = await startCambist({ resolve: async () => [{ address: '127.0.0.1', family: 4 }] })
+  const { clock, issuer: us } = server
+  const key = new SigningKey('ES256')
+  const led = (keys: object, issuer = `https://issuer.example:${port}`) =>
+    document('TrustedIssuer', 'led', { credential: 'jwt', issuer, audiences: [us], keys })
+
+  it.each(['jwksUri', 'discovery'])('JB-06: fetches no keys there by %s: the name is resolved first', async (how) => {
+    const url = `https://issuer.example:${port}`
+    await server.apply(led(how === 'jwksUri' ? { jwksUri: `${url}/jwks` } : { discovery: true }))
+    const now = clock.seconds()
+    const token = key.sign({ iss: url, sub: 'x', aud: us, iat: now, exp: now + 60, jti: how })
+    const answer = await server.exchange({ subject_token: token })
+    const refused = { status: 503, error: 'temporarily_unavailable', reason: 'keys_unavailable' } as const
+    const { detail } = await expectRefusal(server, answer, refused)
+    expect(detail).toContain('127.0.0.1')
+    expect(connections).toBe(0)
+  })
+
+  it('JB-06: nor those of a client', async () => {
+    await server.apply(
+      document('Client', 'led', {
+        authentication: { method: 'private_key_jwt', jwksUri: `https://client.example:${port}/jwks` },
+      }),
+    )
+    const answer = await server.exchange({
+      client_assertion: clientAssertion('led', key, us, clock.seconds()),
+      client_assertion_type: TYPE.clientAssertion,
+    })
+    const refused = { status: 503, error: 'temporarily_unavailable', reason: 'keys_unavailable' } as const
+    await expectRefusal(server, answer, refused)
+    expect(connections).toBe(0)
+  })
+
+  it.each([`https://127.0.0.1:${port}/jwks`, 'https://169.254.169.254/jwks', 'http://issuer.example/jwks'])(
+    'JB-06: takes no document that says %s',
+    async (jwksUri) => {
+      await expect(server.apply(led({ jwksUri }))).rejects.toThrow(/spec\.keys/)
+    },
+  )
 })
 
 it('a redirect to the inside is not followed', async () => {

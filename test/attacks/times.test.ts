@@ -69,6 +69,18 @@ describe('dates to the second (JV-05, TE-71)', () => {
     expect(await outcome(token(dates))).toBe(expected)
   })
 
+  it('bears with clocks that differ by a minute at most, whatever a document says', async () => {
+    const bearing = (clockSkew: string) =>
+      server.apply(
+        document('TrustedIssuer', 'bearing', {
+          ...{ credential: 'jwt', issuer: 'https://bearing.test.example', audiences: [us], clockSkew },
+          keys: { jwks: { keys: [key.jwk] } },
+        }),
+      )
+    await bearing('60s')
+    await expect(bearing('61s')).rejects.toThrow(/spec\.clockSkew/)
+  })
+
   it('refuses one token from the second on at which it is over', async () => {
     const subject = token({ exp: 100 })
     expect((await server.exchange({ subject_token: subject })).status).toBe(200)

@@ -94,10 +94,21 @@ describe('tls_client_auth (MT-01 to MT-06)', () => {
     await expectRefusal(first, await byTls(first, leaf, forPod(client_id)), mismatch)
   })
 
+  it.each<[string, object]>([
+    ['no name', {}],
+    ['two names', { sanDns: 'billing.example', sanUri: 'https://billing.example/' }],
+    ['an address that is none', { sanIp: '2001:db8' }],
+    ['a subject that is none', { subjectDn: 'billing' }],
+  ])('MT-03: is registered by exactly one, and not by %s', async (_, said) => {
+    const client = registered('by-many', { method: 'tls_client_auth', issuer: 'corporate', ...said })
+    await expect(first.apply(client)).rejects.toThrow(/spec\.authentication/)
+  })
+
   it('MT-01, MT-05: is nobody without client_id, or without the certificate', async () => {
     const leaf = await corporate.leaf(NAMED)
     await expectRefusal(first, await byTls(first, leaf, forPod()), { ...CLIENT, reason: 'client_unknown' })
     await expectRefusal(first, await byTls(first, undefined, forPod('by-dn')), mismatch)
+    await expectRefusal(first, await byTls(first, leaf, forPod('nobody')), { ...CLIENT, reason: 'client_unknown' })
     // And the workload that has a Client of its own is that, and not who it says.
     const worker = await corporate.leaf({ subject: 'CN=worker' })
     expect(claimsOf(await byTls(first, worker, forPod()))).toMatchObject({ client_id: 'worker' })

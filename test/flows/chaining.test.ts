@@ -5,13 +5,27 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { document, startCambist } from '../harness/cambist.ts'
-import { claimsOf, grantOf, issued, ORDERS_API, redeem, startDomains, trusted } from '../harness/domains.ts'
+import {
+  asClient,
+  claimsOf,
+  grantOf,
+  issued,
+  ORDERS_API,
+  peer,
+  redeem,
+  startDomains,
+  trusted,
+} from '../harness/domains.ts'
 import { thumbprintOf } from '../harness/proofs.ts'
 import { expectRefusal } from '../harness/refusal.ts'
 import { decode, SigningKey, TYPE } from '../harness/tokens.ts'
 
 const domains = await startDomains()
 const { a, b, key } = domains
+const toB = document('Policy', 'to-b', {
+  ...{ clients: ['checkout', 'web'], targets: ['b'], scopes: ['orders:read', 'orders:write'] },
+  delegation: { mode: 'delegate' },
+})
 
 describe('from domain A to domain B', () => {
   it('IC-06, IC-20, JG-09: a grant of A becomes a token of B, which the keys of B verify', async () => {
@@ -50,6 +64,42 @@ describe('from domain A to domain B', () => {
     })
     expect(claimsOf(answer)['cambist_path']).toEqual(['a-checkout'])
     for (const name of ['cambist_lineage', 'cambist_path']) expect(claimsOf(grant)).not.toHaveProperty(name)
+  })
+
+  it('UC-12, UC-16: a chain goes on in B from what A has told, and names nothing of the inside of A', async () => {
+    const service = new SigningKey('ES256')
+    await a.apply(
+      peer('b', b.issuer, { tokens: [{ kind: 'authorization-grant', subject: "'checkout'" }] }),
+      document('Policy', 'to-b', {
+        ...{ clients: ['checkout'], targets: ['b'], scopes: ['orders:read'] },
+        changes: ['format', 'scope', 'authority', 'identity'],
+      }),
+    )
+    await b.apply(
+      document('Client', 'orders-service', {
+        authentication: { method: 'private_key_jwt', jwks: { keys: [service.jwk] } },
+        audiences: ['https://orders.b.example'],
+      }),
+      document('Policy', 'orders-goes-on', {
+        ...{ clients: ['orders-service'], targets: ['stock'], scopes: ['orders:read'] },
+        ...{ subject: { issuers: ['self'], scopes: ['orders:read'] }, delegation: { mode: 'delegate' } },
+      }),
+    )
+    const grant = await grantOf(domains, { scope: 'orders:read' })
+    const first = await redeem(domains, issued(grant), { audience: 'https://orders.b.example' })
+    const next = await b.exchange({
+      ...{ subject_token: issued(first), subject_token_type: TYPE.accessToken, audience: 'https://stock.b.example' },
+      ...{ scope: 'orders:read', ...asClient(b, 'orders-service', service) },
+    })
+    const claims = claimsOf(next)
+    expect(claims).toMatchObject({
+      sub: 'wimse://b.example/a/checkout',
+      act: { sub: 'wimse://b.example/clients/orders-service', act: { sub: 'wimse://b.example/clients/a-checkout' } },
+      cambist_path: ['a-checkout', 'orders-service'],
+    })
+    expect(Number(claims['exp'])).toBeLessThanOrEqual(Number(claimsOf(grant)['exp']))
+    expect(JSON.stringify([claims, claimsOf(grant)])).not.toMatch(/serviceaccount|shop|cluster|pod/)
+    await a.apply(peer('b', b.issuer), toB)
   })
 
   it('IC-30: a resource server of A goes on with the token that it received', async () => {

@@ -146,6 +146,30 @@ describe('WIT with WPT (W-30 to W-48)', () => {
     await expectRefusal(server, again, { ...CLIENT, reason: 'replayed' })
   })
 
+  it('UC-05, W-44: proves which transaction it is about: the token of another request in its place is refused', async () => {
+    const [own, swapped] = [cluster.token(), cluster.token()]
+    const token = prod.wit('svc', holder)
+    const asked = (carried: Record<string, string>) =>
+      ask(server, {}, (body) => ({ ...witAndWpt(server, holder, token, body, { tth: sha256(own) }), ...carried }))
+    expect((await asked({ 'Txn-Token': own })).status).toBe(200)
+    for (const carried of [{ 'Txn-Token': swapped }, {}])
+      await expectRefusal(server, await asked(carried), { ...CLIENT, reason: 'proof_invalid' })
+    const unsaid = await ask(server, {}, (body) => ({
+      ...witAndWpt(server, holder, token, body),
+      'Txn-Token': own,
+    }))
+    await expectRefusal(server, unsaid, { ...CLIENT, reason: 'proof_invalid' })
+  })
+
+  it('has a jti that others of its subject have as well: none is a replay of another (RP-06)', async () => {
+    const form = { subject_token: cluster.token() }
+    for (const _ of [1, 2, 3]) {
+      const instance = new SigningKey('ES256')
+      const token = prod.wit('svc', instance, { jti: 'shared' })
+      expect((await ask(server, form, (body) => witAndWpt(server, instance, token, body))).status).toBe(200)
+    }
+  })
+
   it.each([
     ['the body is another than was signed', { sent: (body: string) => `${body}&scope=orders%3Aread` }],
     ['the body has lost a member', { sent: (body: string) => body.replace(/&audience=[^&]*/, '') }],

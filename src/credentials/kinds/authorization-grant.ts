@@ -37,7 +37,8 @@ export const authorizationGrant: CredentialKind<JwtSettings, UnverifiedJws> = {
   async verify(token, issuer, tools) {
     const { typ } = issuer.settings
     const facts = await verifyGrant(token, issuer, { typ, audiences: tools.accepted.audiences }, tools)
-    if (normalType(String(token.header['typ'] ?? '')) === TXN_CHAIN_TYPE) checkedTokenId(token.claims)
-    return facts
+    if (normalType(String(token.header['typ'] ?? '')) !== TXN_CHAIN_TYPE) return facts
+    checkedTokenId(token.claims)
+    return { ...facts, takenOnce: true }
   },
 }

@@ -154,6 +154,26 @@ describe('RFC 6749 §4.4: client credentials', () => {
     await expectRefusal(server, await itself(form), { status: 401, error: 'invalid_client', reason: 'replayed' })
   })
 
+  it('UC-74: a job that a rule lets ask at its hours has a token then, for its scope, and none at any other', async () => {
+    await server.apply(
+      document('Target', 'reports', { audience: 'urn:reports', scopes: ['reports:write', 'reports:delete'] }),
+      document('Policy', 'reports-by-night', {
+        ...{ clients: ['by-key'], grants: ['client-credentials'], targets: ['reports'], scopes: ['reports:write'] },
+        // from two to four in the morning, UTC
+        condition: 'int(request.time) % 86400 >= 7200 && int(request.time) % 86400 < 14400',
+      }),
+    )
+    const asked = (scope = 'reports:write') => itself({ ...byKey(), audience: 'urn:reports', scope })
+    const toHour = (hour: number) => clock.advance((hour * 3600 - (clock.seconds() % 86_400) + 86_400) % 86_400)
+    toHour(1)
+    await expectRefusal(server, await asked(), { error: 'invalid_target', reason: 'denied' })
+    toHour(3)
+    expect((await asked()).body).toMatchObject({ scope: 'reports:write' })
+    await expectRefusal(server, await asked('reports:delete'), { error: 'invalid_scope', reason: 'scope_denied' })
+    toHour(4)
+    await expectRefusal(server, await asked(), { error: 'invalid_target', reason: 'denied' })
+  })
+
   it('RI-04: names its target by resource or audience, and gets no other', async () => {
     const form = { ...byKey(), audience: undefined, resource: 'https://orders.example/api' }
     expect((await itself(form)).status).toBe(200)

@@ -51,6 +51,21 @@ describe('RFC 7523 §2.1: a JWT as the grant', () => {
     )
   })
 
+  it('UC-100, UC-101: a rule about assertions lets a token of another authority come by them, and not by exchange', async () => {
+    await server.apply(
+      document('Target', 'reports', { audience: 'urn:reports', scopes: ['read'], defaultScopes: ['read'] }),
+      document('Policy', 'by-assertion', {
+        ...{ clients: ['checkout'], grants: ['jwt-bearer'], targets: ['reports'], scopes: ['read'] },
+      }),
+    )
+    const assertion = server.cluster.token()
+    const audience = 'urn:reports'
+    expect((await send({ grant_type: TYPE.jwtBearer, assertion, audience })).body).toMatchObject({ scope: 'read' })
+    const exchanged = await server.exchange({ subject_token: assertion, audience })
+    const { detail } = await expectRefusal(server, exchanged, { error: 'invalid_target', reason: 'denied' })
+    expect(detail).toContain('by-assertion')
+  })
+
   it('KX-01: a client assertion is no assertion of a subject', async () => {
     const { client_assertion: assertion } = asBilling()
     await expectRefusal(server, await send({ grant_type: TYPE.jwtBearer, assertion }), {

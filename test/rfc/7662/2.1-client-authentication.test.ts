@@ -151,6 +151,23 @@ describe('proofs that are made for another place', () => {
   })
 })
 
+describe('the audience of an assertion', () => {
+  it.each(['/introspect', '/revoke'])('JC-07: is our issuer alone at %s, and not its URL', async (path) => {
+    const token = await issued()
+    const asked = (aud: unknown) =>
+      inquire(server, path, {
+        token,
+        client_assertion: clientAssertion('orders-api', services.keys['orders-api'], aud, clock.seconds()),
+        client_assertion_type: TYPE.clientAssertion,
+      })
+    for (const aud of [`${issuer}${path}`, `${issuer}/token`, `${issuer}/`, [issuer, `${issuer}${path}`]]) {
+      expectWire(await asked(aud), { status: 401, error: 'invalid_client' })
+      clock.advance(1)
+    }
+    for (const aud of [issuer, [issuer]]) expect((await asked(aud)).status).toBe(200)
+  })
+})
+
 describe('more than one way at once, or none', () => {
   it('AF-07: is refused', async () => {
     const assertion = services.as('orders-api')

@@ -20,6 +20,16 @@ describe('RFC 8414 §2: authorization server metadata', () => {
     expect((await metadata())['issuer']).toBe(server.issuer)
   })
 
+  it.each([
+    'http://cambist.example',
+    'https://cambist.example/?tenant=a',
+    'https://cambist.example/#a',
+    'https://x@cambist.example',
+    'cambist.example',
+  ])('MD-01 the issuer is never %s: no server starts with that', async (CAMBIST_ISSUER) => {
+    await expect(startCambist({ env: { CAMBIST_ISSUER } })).rejects.toThrow(/CAMBIST_ISSUER/)
+  })
+
   it('MD-02 is the same document under both names', async () => {
     expect(await (await server.get(OPENID)).text()).toBe(await (await server.get(OAUTH)).text())
   })

@@ -128,6 +128,14 @@ describe('RFC 8693 §2.1: audience and resource', () => {
     })
   })
 
+  it('UC-83 makes tokens for three services of the one that a platform gives, each for its service alone', async () => {
+    const subject_token = server.cluster.token()
+    for (const audience of [ORDERS, BILLING, 'urn:brief']) {
+      const answer = await server.exchange({ subject_token, audience, scope: 'orders:read' })
+      expect(claimsOf(answer)).toMatchObject({ aud: audience, scope: 'orders:read' })
+    }
+  })
+
   it('AT-07 takes the default target of the client where the request names none', async () => {
     const answer = await server.exchange({
       audience: undefined,
@@ -149,7 +157,7 @@ describe('RFC 8693 §2.2.2: invalid_target tells nothing', () => {
     ['such a target by its resource', { audience: undefined, resource: 'https://unpermitted.example/' }, 'denied'],
   ] as const
 
-  it.each(cases)('TE-61 refuses %s', async (_, form, reason) => {
+  it.each(cases)('TE-61 RI-01 refuses %s', async (_, form, reason) => {
     await expectRefusal(server, await server.exchange(form), { error: 'invalid_target', reason })
   })
 
@@ -190,12 +198,12 @@ describe('RFC 8693 §2.1.1: every scope at every target', () => {
     expect(claimsOf(answer)['aud']).toEqual([ORDERS, BILLING])
   })
 
-  it('TE-14 refuses a scope that one of the targets does not offer', async () => {
+  it('TE-14 AT-07 AT-08 refuses a scope that one of the targets does not offer, and could misread', async () => {
     const answer = await server.exchange({ audience: [ORDERS, BILLING], scope: 'orders:read billing:read' })
     await expectRefusal(server, answer, { error: 'invalid_scope', reason: 'scope_unknown' })
   })
 
-  it('TE-14 refuses a scope that policy grants at one of the targets only', async () => {
+  it('TE-14 AT-08 refuses a scope that policy grants at one of the targets only', async () => {
     expect((await server.exchange({ audience: BILLING, scope: 'orders:write' })).status).toBe(200)
     const answer = await server.exchange({ audience: [BILLING, ORDERS], scope: 'orders:write' })
     await expectRefusal(server, answer, { error: 'invalid_scope', reason: 'scope_denied' })

@@ -11,13 +11,15 @@ const NAMES = ['web', 'api', 'job'] as const
 const TARGETS = { orders: 'https://orders.example', stock: 'https://stock.example' }
 /** Whose rule lets a chain pass three clients. */
 const SHORT = 'https://short.example'
+/** Whose rule sets a chain no end, and names nobody who acts. */
+const ROUND = 'https://round.example'
 const keys = new Map(NAMES.map((name) => [name, new SigningKey('ES256')]))
 const keyOf = (name: (typeof NAMES)[number]) => keys.get(name) ?? new SigningKey('ES256')
 await server.apply(
   ...NAMES.map((name) =>
     document('Client', name, {
       authentication: { method: 'private_key_jwt', jwks: { keys: [keyOf(name).jwk] } },
-      audiences: [...Object.values(TARGETS), SHORT],
+      audiences: [...Object.values(TARGETS), SHORT, ROUND],
       grants: ['token-exchange', 'jwt-bearer', 'client-credentials'],
     }),
   ),
@@ -33,6 +35,13 @@ await server.apply(
     scopes: ['orders:read', 'stock:read'],
     subject: { scopes: [] },
     delegation: { mode: 'delegate', maxDepth: 8 },
+  }),
+  document('Target', 'round', { audience: ROUND, tokens: [{ kind: 'access-token', lifetime: '24h' }] }),
+  document('Policy', 'round-and-round', {
+    clients: [...NAMES],
+    targets: ['round'],
+    subject: { scopes: [] },
+    delegation: { mode: 'impersonate' },
   }),
   document('Policy', 'three-hops', {
     clients: [...NAMES],
@@ -135,6 +144,26 @@ describe('a chain of exchanges', () => {
     const answer = await server.exchange({ ...own(token.text), audience: TARGETS.stock, ...as('web') })
     await expectRefusal(server, answer, { error: 'invalid_request', reason: 'expired' })
   })
+
+  it.each([[['web']], [['web', 'api']], [['web', 'api', 'job']]] as const)(
+    'TE-75, T19: that goes round between %j ends after 32 clients, and not a second later than it would have',
+    async (round) => {
+      const end = clock.seconds() + 600
+      const ask = (form: Form, at: number) =>
+        server.exchange({ ...form, audience: ROUND, ...as(round[at % round.length] ?? 'web') })
+      let token = read(await ask({ subject_token: cluster.token({ exp: end }) }, 0))
+      for (let passed = 1; passed < 32; passed++) {
+        clock.advance(1)
+        token = read(await ask(own(token.text), passed))
+        expect(token).toMatchObject({ exp: end, lineage: expect.any(String) })
+        expect(token.path).toHaveLength(passed + 1)
+      }
+      const record = await expectRefusal(server, await ask(own(token.text), 32), {
+        ...{ error: 'invalid_request', reason: 'delegation_denied' },
+      })
+      expect(record['detail']).toContain('32 clients')
+    },
+  )
 
   it('UC-93: a rule ends it sooner, by the clients that it has passed', async () => {
     const audience = SHORT

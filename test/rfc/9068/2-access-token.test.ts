@@ -1,8 +1,11 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { document, type Form, startCambist } from '../../harness/cambist.ts'
+import { inquire } from '../../harness/inquiries.ts'
+import { thumbprintOf } from '../../harness/proofs.ts'
 import { expectRefusal } from '../../harness/refusal.ts'
-import { type Claims, TYPE } from '../../harness/tokens.ts'
+import { type Claims, clientAssertion, SigningKey, TYPE } from '../../harness/tokens.ts'
+import { byDpop } from '../../harness/workload.ts'
 
 /** RFC 9068: the access tokens that we issue, as a resource server reads them. */
 const server = await startCambist()
@@ -63,8 +66,8 @@ await server.apply(
 const keys = createRemoteJWKSet(new URL(`${server.issuer}/jwks`))
 
 /** As a resource server does by RFC 9068 §4 (AT-09). */
-async function verified(form: Form = {}, typ = 'at+jwt') {
-  const answer = await server.exchange(form)
+async function verified(form: Form = {}, typ = 'at+jwt', headers: Record<string, string> = {}) {
+  const answer = await server.exchange(form, headers)
   expect(answer.body).toMatchObject({ issued_token_type: TYPE.accessToken })
   const { protectedHeader, payload } = await jwtVerify(String(answer.body['access_token']), keys, {
     issuer: server.issuer,
@@ -184,6 +187,19 @@ describe('RFC 9068 §2.2: claims', () => {
     expect(claims).not.toHaveProperty('nothing')
   })
 
+  it('AT-12 UC-29 tells one service more of the same subject than another', async () => {
+    const subject_token = cluster.token()
+    const [full, bare] = [
+      await verified({ subject_token, audience: 'urn:detailed' }),
+      await verified({ subject_token }),
+    ]
+    expect(full.claims['sub']).toBe(bare.claims['sub'])
+    for (const name of ['https://orders.example/team', 'pod', 'asker']) {
+      expect(full.claims).toHaveProperty([name])
+      expect(bare.claims).not.toHaveProperty([name])
+    }
+  })
+
   it.each(['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope', 'act', 'cnf', 'cambist_lineage', 'acr'])(
     'AT-02 lets no target map %s, which is ours to write',
     async (claim) => {
@@ -194,6 +210,36 @@ describe('RFC 9068 §2.2: claims', () => {
       await expect(server.apply(target)).rejects.toThrow(new RegExp(`spec\\.tokens\\[0\\]\\.claims\\.${claim}`))
     },
   )
+})
+
+describe('RFC 9068 §2.2.3, RFC 8693, 9449, 9396: what a token says beside that', () => {
+  it('AT-11 says at once who acts, which key it is bound to, and which details were granted', async () => {
+    const [key, gateway] = [new SigningKey('ES256'), new SigningKey('ES256')]
+    await server.apply(
+      document('Client', 'gateway', { authentication: { method: 'private_key_jwt', jwks: { keys: [gateway.jwk] } } }),
+      document('Target', 'payments', {
+        audience: 'urn:payments',
+        authorizationDetails: [{ type: 'payment', members: { actions: 'texts' } }],
+      }),
+      document('Policy', 'gateway-pays', {
+        ...{ clients: ['gateway'], targets: ['payments'], authorizationDetails: [{ type: 'payment' }] },
+        delegation: { mode: 'delegate' },
+      }),
+    )
+    const details = [{ type: 'payment', actions: ['initiate'] }]
+    const form = {
+      client_assertion: clientAssertion('gateway', gateway, server.issuer, clock.seconds()),
+      client_assertion_type: TYPE.clientAssertion,
+      audience: 'urn:payments',
+      authorization_details: JSON.stringify(details),
+    }
+    const { claims } = await verified(form, 'at+jwt', byDpop(server, key))
+    expect(claims).toMatchObject({
+      act: { sub: 'wimse://127.0.0.1/clients/gateway' },
+      cnf: { jkt: thumbprintOf(key) },
+      authorization_details: details,
+    })
+  })
 })
 
 /** Milliseconds: beyond the end of every token that a test here is given. */
@@ -218,6 +264,34 @@ describe('RFC 9068 §4: what a resource server refuses', () => {
     await expect(jwtVerify(token, keys, { ...right, ...options })).rejects.toThrow(
       /unexpected|"exp"|not allowed|timestamp/,
     )
+  })
+
+  it('AT-10 lets no other JWT of ours pass, though it is signed by a published key, for that audience, and in force', async () => {
+    let published = keys
+    const audience = 'https://anything.example'
+    const kinds = [
+      ['authorization-grant', TYPE.jwt, 'cambist-authorization-grant+jwt'],
+      ['transaction-token', TYPE.transactionToken, 'txntoken+jwt'],
+    ] as const
+    const passes = (token: string, typ: string, aud = audience) =>
+      jwtVerify(token, published, { issuer: server.issuer, audience: aud, typ, currentDate: new Date(clock.now()) })
+    for (const [kind, requested_token_type, typ] of kinds) {
+      await server.apply(
+        document('Target', 'anything', { audience, scopes: ['x'], tokens: [{ kind }] }),
+        document('Policy', 'anything', { clients: ['checkout'], targets: ['anything'], scopes: ['x'] }),
+      )
+      published = createRemoteJWKSet(new URL(`${server.issuer}/jwks`)) // with the key of that kind
+      const { body } = await server.exchange({ audience, requested_token_type, scope: 'x' })
+      const token = String(body['access_token'])
+      await expect(passes(token, typ)).resolves.toBeDefined()
+      for (const asked of ['at+jwt', 'JWT']) await expect(passes(token, asked)).rejects.toThrow(/unexpected "typ"/)
+    }
+    const token = String((await server.exchange()).body['access_token'])
+    const pod = { client_assertion: cluster.token(), client_assertion_type: TYPE.clientAssertion }
+    const signed = { Accept: 'application/token-introspection+jwt' }
+    const { text } = await inquire(server, '/introspect', { token, ...pod }, signed)
+    await expect(passes(text, 'token-introspection+jwt', 'checkout')).resolves.toBeDefined()
+    await expect(passes(text, 'at+jwt', 'checkout')).rejects.toThrow(/unexpected "typ"/)
   })
 
   it('I5 verifies with the keys that were read before it was issued', async () => {

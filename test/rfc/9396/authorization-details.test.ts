@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Answer, document, type Form, startCambist } from '../../harness/cambist.ts'
+import { inquire } from '../../harness/inquiries.ts'
 import { expectRefusal } from '../../harness/refusal.ts'
 import { clientAssertion, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 
@@ -123,6 +124,19 @@ describe('RFC 9396 §2, §7: what is granted is stated', () => {
   })
 })
 
+describe('RFC 9396 §9.2: introspection', () => {
+  it('RA-03: says them to whom the token is for, and nothing to whom it is not', async () => {
+    const answer = await server.exchange(asked(PAYMENT))
+    const token = String(answer.body['access_token'])
+    const told = await inquire(server, '/introspect', { token, ...asBilling() })
+    expect(told.body).toMatchObject({ active: true, authorization_details: [PAYMENT] })
+    const { claims } = decode(token)
+    expect(told.body['authorization_details']).toEqual(claims['authorization_details'])
+    const pod = { client_assertion: cluster.token(), client_assertion_type: TYPE.clientAssertion }
+    expect((await inquire(server, '/introspect', { token, ...pod })).text).toBe('{"active":false}')
+  })
+})
+
 describe('RFC 9396 §5: what is refused', () => {
   it.each<[string, string]>([
     ['no JSON', 'x'],
@@ -130,6 +144,7 @@ describe('RFC 9396 §5: what is refused', () => {
     ['an empty array', '[]'],
     ['an array of texts', '["payment"]'],
     ['an object without type', '[{"actions":["initiate"]}]'],
+    ['one of two without type', JSON.stringify([PAYMENT, { actions: ['initiate'] }])],
     ['a type that is no text', '[{"type":7}]'],
     ['one member twice', '[{"type":"payment","actions":["status"],"actions":["initiate"]}]'],
     ['a type that nobody knows', '[{"type":"transfer","actions":["initiate"]}]'],
@@ -146,7 +161,7 @@ describe('RFC 9396 §5: what is refused', () => {
     ['an object inside', JSON.stringify([{ ...PAYMENT, currency: { code: 'EUR' } }])],
     ['a missing member', JSON.stringify([{ type: 'payment', amount: 1 }])],
     ['more objects than are read', JSON.stringify(Array(21).fill(PAYMENT))],
-  ])('RA-02: %s', async (_, details) => {
+  ])('RA-01, RA-02: %s', async (_, details) => {
     await refused({ audience: PAYMENTS, authorization_details: details }, 'details_unknown')
   })
 

@@ -5,8 +5,8 @@ import { type Answer, document, type Form, startCambist } from '../../harness/ca
 import { byTls } from '../../harness/certificates.ts'
 import { createRoot } from '../../harness/pki.ts'
 import { formOf, postLines } from '../../harness/post.ts'
-import { dpop, proofJwk, thumbprintOf } from '../../harness/proofs.ts'
-import { expectRefusal, refusal } from '../../harness/refusal.ts'
+import { dpop, proofJwk, sha256, thumbprintOf } from '../../harness/proofs.ts'
+import { expectRefusal } from '../../harness/refusal.ts'
 import { type Claims, clientAssertion, decode, hmacToken, SigningKey, TYPE } from '../../harness/tokens.ts'
 import { ask, byDpop } from '../../harness/workload.ts'
 
@@ -30,6 +30,9 @@ await server.apply(
     grants: ['token-exchange', 'jwt-bearer', 'client-credentials'],
   }),
   document('Target', 'stock', { audience: 'urn:stock', scopes: ['x'] }),
+  document('Target', 'vault', { audience: 'urn:vault', scopes: ['x'] }),
+  // The same of `tls_client_certificate_bound_access_tokens`.
+  document('Policy', 'always-by-tls', { clients: ['checkout'], targets: ['vault'], scopes: ['x'], binding: 'mtls' }),
   document('Policy', 'registered', {
     clients: ['registered'],
     targets: ['orders'],
@@ -95,8 +98,24 @@ describe('RFC 9449 §5: a bound token', () => {
 
   it('DP-12: is the only one that a client gets whose permits demand it', async () => {
     const form = { audience: 'urn:stock', scope: 'x' }
-    await refusal(server, form, 'binding_required')
+    const refused = { error: 'invalid_request', reason: 'binding_required' } as const
+    await expectRefusal(server, await server.exchange(form), refused)
+    // A certificate is no proof of DPoP.
+    await expectRefusal(server, await byTls(server, own, form), refused)
     expect((await ask(server, form, () => byDpop(server, key))).body['token_type']).toBe('DPoP')
+  })
+
+  it('CB-06: is bound to the certificate for a client whose permits demand that, who gets none without one', async () => {
+    const form = { audience: 'urn:vault', scope: 'x' }
+    const shown = await root.leaf()
+    const bound = await byTls(server, shown, form)
+    expect([bound.body['token_type'], cnfOf(bound)]).toEqual(['Bearer', { 'x5t#S256': sha256(shown.der) }])
+    for (const answer of [
+      await server.exchange(form),
+      await byTls(server, undefined, form),
+      await ask(server, form, () => byDpop(server, key)),
+    ])
+      await expectRefusal(server, answer, { error: 'invalid_request', reason: 'binding_required' })
   })
 
   it('DP-15: is offered by the metadata, with the algorithms of proofs', async () => {

@@ -75,7 +75,34 @@ describe('ID-JAG §4.3: the request and its answer', () => {
     expect([answer.body['scope'], claimsOf(answer)['scope']]).toEqual(['orders:read', 'orders:read'])
   })
 
+  it('IJ-14, IJ-15: authorization details stand in it and in the answer as they are granted, within what policy says', async () => {
+    const audience = 'https://as.pay.example'
+    await a.apply(
+      peer('pay', audience, {
+        resources: [],
+        authorizationDetails: [{ type: 'payment', members: { actions: 'texts', amount: 'number' } }],
+      }),
+      document('Policy', 'to-pay', {
+        ...{ clients: ['web'], targets: ['pay'], delegation: { mode: 'delegate' } },
+        authorizationDetails: [{ type: 'payment', members: { amount: 500 } }],
+      }),
+    )
+    const asked = (...details: readonly object[]) =>
+      grantOfUser(domains, { ...jag, audience, authorization_details: JSON.stringify(details) })
+    const payment = { type: 'payment', actions: ['initiate'], amount: 120 }
+    const answer = await asked(payment)
+    expect(answer.body).toMatchObject({ issued_token_type: ID_JAG, authorization_details: [payment] })
+    expect(claimsOf(answer)['authorization_details']).toEqual([payment])
+    const DETAILS = { error: 'invalid_authorization_details' }
+    for (const wide of [[{ ...payment, amount: 501 }], [payment, { type: 'payment', actions: ['cancel'] }]])
+      await expectRefusal(a, await asked(...wide), { ...DETAILS, reason: 'details_denied' })
+    await expectRefusal(a, await asked({ type: 'transfer' }), { ...DETAILS, reason: 'details_unknown' })
+    expect(claimsOf(await grantOfUser(domains, { ...jag, audience }))).not.toHaveProperty('authorization_details')
+  })
+
   it('IJ-10: audience names the server, and resource alone does not', async () => {
+    const neither = await grantOfUser(domains, { ...jag, audience: undefined })
+    await expectRefusal(a, neither, { error: 'invalid_request', reason: 'parameter_missing' })
     const alone = await grantOfUser(domains, { ...jag, audience: undefined, resource: ORDERS_API })
     await expectRefusal(a, alone, { error: 'invalid_request', reason: 'parameter_missing' })
     const nobody = await grantOfUser(domains, { ...jag, audience: 'https://as.nowhere.example' })
@@ -104,6 +131,12 @@ describe('ID-JAG §4.3: the request and its answer', () => {
   ])('IJ-11, IJ-40: not of %s', async (_, form) => {
     const answer = await grantOfUser(domains, { ...jag, ...form() })
     await expectRefusal(a, answer, { error: 'invalid_request', reason: 'token_unfit' })
+  })
+
+  it.each(['refresh_token', 'saml2'])('IJ-11: nor of a %s, which this server does not take', async (type) => {
+    const subject_token_type = `urn:ietf:params:oauth:token-type:${type}`
+    const answer = await grantOfUser(domains, { ...jag, subject_token_type })
+    await expectRefusal(a, answer, { error: 'invalid_request', reason: 'token_type_unsupported' })
   })
 
   it('IJ-40: a workload has a grant, and none that bears the type of an ID-JAG', async () => {

@@ -101,6 +101,46 @@ describe('ID-JAG §4.4.1: what it must be', () => {
     await refused(elsewhere, 'target_unknown', 'invalid_target')
   })
 
+  it('IJ-33: its authorization details are bounds as well, and what is granted of them is said', async () => {
+    const audience = 'https://payments.b.example'
+    await b.apply(
+      document('Target', 'payments', {
+        ...{ audience, scopes: ['pay'] },
+        authorizationDetails: [{ type: 'payment', members: { actions: 'texts', amount: 'number' } }],
+      }),
+      document('Policy', 'users-pay', {
+        ...{ clients: ['a-web'], targets: ['payments'], subject: { issuers: ['users'] }, scopes: ['pay'] },
+        ...{ authorizationDetails: [{ type: 'payment' }], delegation: { mode: 'delegate' } },
+      }),
+    )
+    const held = { type: 'payment', actions: ['initiate', 'status'], amount: 120 }
+    const asks = (conveyed: Claims, ...wanted: readonly object[]) =>
+      bring(jag({ scope: undefined, ...conveyed }), { audience, authorization_details: JSON.stringify(wanted) })
+    const within = { ...held, actions: ['status'] }
+    const answer = await asks({ authorization_details: [held] }, within)
+    expect(answer.body).toMatchObject({ token_type: 'Bearer', authorization_details: [within] })
+    expect(claimsOf(answer)['authorization_details']).toEqual([within])
+    for (const [conveyed, wanted] of [
+      [{ authorization_details: [held] }, { ...held, actions: ['initiate', 'cancel'] }],
+      [{ authorization_details: [held] }, { ...held, amount: 500 }],
+      [{ authorization_details: [{ type: 'account' }] }, held],
+      [{ scope: 'pay' }, held],
+      [{ authorization_details: [] }, held],
+    ] as const)
+      await refused(await asks(conveyed, wanted), 'details_denied', 'invalid_authorization_details')
+    // By details alone it conveys no scope beside them.
+    const scoped = await bring(jag({ scope: undefined, authorization_details: [held] }), { audience, scope: 'pay' })
+    await refused(scoped, 'scope_denied', 'invalid_scope')
+  })
+
+  it.each<[string, unknown]>([
+    ['an object', { type: 'payment' }],
+    ['a list of texts', ['payment']],
+    ['without a type', [{ actions: ['initiate'] }]],
+  ])('IJ-33: details that are %s are none', async (_, details) => {
+    await refused(await bring(jag({ authorization_details: details })), 'claim_malformed')
+  })
+
   it('IJ-34: sub_id makes nobody trusted, and where it must be read it must be there', async () => {
     const named = { sub_id: { format: 'saml-nameid', issuer: USERS, nameid: 'johndoe' } }
     await refused(await bring(jag({ iss: 'https://stranger.example', ...named })), 'issuer_unknown')

@@ -30,8 +30,11 @@ describe('identity chaining §2.3.1: the request', () => {
   })
 
   it('IC-01: without either the request is refused', async () => {
-    const neither = await grantOf(domains, { audience: undefined })
-    await expectRefusal(a, neither, { error: 'invalid_target', reason: 'target_required' })
+    const neither = await grantOf(domains, { audience: undefined, requested_token_type: TYPE.jwt })
+    await expectRefusal(a, neither, { error: 'invalid_request', reason: 'parameter_missing' })
+    // Nothing says that this one is for a grant.
+    const bare = await grantOf(domains, { audience: undefined })
+    await expectRefusal(a, bare, { error: 'invalid_target', reason: 'target_required' })
   })
 
   it('RI-05: a resource that is an API of the other domain stands in the grant', async () => {

@@ -138,6 +138,19 @@ describe('the grant of a transaction', () => {
     await expectRefusal(a, await goOn({ subject_token: resigned }), {
       ...{ error: 'invalid_request', reason: 'signature_invalid' },
     })
+    await a.apply(
+      document('Target', 'elsewhere', {
+        ...{ audience: 'other.example', scopes: ['orders.place'], tokens: [{ kind: 'transaction-token' }] },
+      }),
+      document('Policy', 'elsewhere', {
+        ...{ clients: ['gateway'], targets: ['elsewhere'], scopes: ['orders.place'], delegation: { mode: 'delegate' } },
+        subject: { issuers: ['people'] },
+      }),
+    )
+    const elsewhere = await shop.begin({ audience: 'other.example', request_details: undefined })
+    await expectRefusal(a, await goOn({ subject_token: elsewhere }), {
+      ...{ error: 'invalid_request', reason: 'audience_mismatch' },
+    })
     clock.advance(61)
     await expectRefusal(a, await goOn({ subject_token: transaction }), { error: 'invalid_request', reason: 'expired' })
   })
@@ -182,7 +195,7 @@ describe('TC-07: the other domain', () => {
       { typ: 'txn-chain+jwt', ...header },
     )
 
-  it('TC-07: a grant of our peer is a token of ours, once, for what it says', async () => {
+  it('TC-07, RP-01: a grant of our peer is a token of ours, once, for what it says', async () => {
     const assertion = await tokenOf(a, await goOn({ resource: API }))
     const answer = await arrive(assertion)
     expect(answer.body).toMatchObject({ token_type: 'Bearer', scope: 'orders.place' })
@@ -212,7 +225,45 @@ describe('TC-07: the other domain', () => {
       [{ exp: clock.seconds() - 60, iat: clock.seconds() - 120 }, {}, 'expired'],
     ] as const)
       await expectRefusal(b, await arrive(grant(changes, header)), { error: 'invalid_grant', reason })
+    const stranger = new SigningKey('ES256')
+    for (const [kid, reason] of [
+      [stranger.kid, 'key_unknown'],
+      [key.kid, 'signature_invalid'],
+    ] as const)
+      await expectRefusal(b, await arrive(grant({}, { kid }, stranger)), { error: 'invalid_grant', reason })
     const wider = await arrive(grant(), { scope: 'stock.move' })
     await expectRefusal(b, wider, { error: 'invalid_scope', reason: 'scope_unknown' })
+  })
+
+  it('TC-07: its scope and its resource are bounds of the token, though rules would give more', async () => {
+    await b.apply(
+      document('Target', 'stock', {
+        ...{ audience: 'https://stock.b.example', resources: [API], scopes: ['orders.place', 'orders.view'] },
+      }),
+      document('Target', 'store', { audience: 'https://store.b.example', scopes: ['orders.place'] }),
+      document('Policy', 'p-moves-stock', {
+        ...{ clients: ['shop-orders'], targets: ['stock', 'store'], subject: { issuers: ['p'] } },
+        ...{ scopes: ['orders.place', 'orders.view'], delegation: { mode: 'delegate' } },
+      }),
+    )
+    expect((await arrive(grant({ scope: 'orders.place orders.view' }))).status).toBe(200)
+    const wider = await arrive(grant(), { scope: 'orders.place orders.view' })
+    await expectRefusal(b, wider, { error: 'invalid_scope', reason: 'scope_denied' })
+    const store = { audience: 'https://store.b.example', scope: 'orders.place' }
+    expect((await arrive(grant(), store)).status).toBe(200)
+    const elsewhere = await arrive(grant({ resource: API }), store)
+    await expectRefusal(b, elsewhere, { error: 'invalid_target', reason: 'target_unknown' })
+  })
+
+  it('TC-07, T10: of ten at once one is a token, also where the document of the peer lets others come again', async () => {
+    for (const singleUse of [true, false]) {
+      await b.apply(trusted({ singleUse }))
+      const assertion = await tokenOf(a, await goOn())
+      const answers = await Promise.all(Array.from({ length: 10 }, () => arrive(assertion)))
+      const refused = answers.filter(({ status }) => status !== 200)
+      expect(refused).toHaveLength(9)
+      for (const answer of refused) await expectRefusal(b, answer, { error: 'invalid_grant', reason: 'replayed' })
+    }
+    await b.apply(trusted())
   })
 })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { document, type Form } from '../../harness/cambist.ts'
-import { expectRefusal, refusal } from '../../harness/refusal.ts'
+import { inquire } from '../../harness/inquiries.ts'
+import { expectRefusal, expectWire, refusal } from '../../harness/refusal.ts'
 import { type Claims, decode, SigningKey, TYPE } from '../../harness/tokens.ts'
 import { brought, claimsOf, DOMAIN, startShop, tokenOf } from '../../harness/transactions.ts'
 
@@ -219,11 +220,19 @@ describe('§13.12, §13.13: a transaction token is no credential and no access t
     await expectRefusal(server, answer, { error: 'invalid_grant', reason: 'issuer_unknown' })
   })
 
-  it('TX-40, TX-42: in Authorization it opens neither door', async () => {
+  it('TX-40, TX-42: in Authorization it opens no door', async () => {
     const headers = { Authorization: `Bearer ${await shop.begin()}` }
     const answer = await server.token({ grant_type: TYPE.exchange, ...txn(await shop.begin()) }, headers)
     await expectRefusal(server, answer, { status: 401, error: 'invalid_client', reason: 'authentication_scheme' })
     expect((await server.adminSend('GET', '/admin/v1/audit', undefined, headers)).status).toBe(401)
+    expectWire(await inquire(server, '/introspect', { token: 'x' }, headers), { status: 401, error: 'invalid_client' })
+  })
+
+  it('TX-42: to whomever asks about it as about an access token it is none', async () => {
+    for (const client of ['orders', 'gateway']) {
+      const { text } = await inquire(server, '/introspect', { token: await shop.begin(), ...shop.as(client) })
+      expect(text).toBe('{"active":false}')
+    }
   })
 
   it('TX-40: two Txn-Token headers beside a request are refused', async () => {
