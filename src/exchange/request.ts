@@ -9,6 +9,7 @@ import { Refusal } from '../refusal.ts'
 import { type AuthorizationDetails, NO_DETAILS, readDetails } from '../targets/authorization-details.ts'
 import type { Parameters } from './contract.ts'
 import { grantOfType, isKnownParameter } from './grants.ts'
+import { holdsToken } from './token-text.ts'
 import { checkTokenless, type TransactionRequest } from './transaction.ts'
 
 /** A token with its declared type. */
@@ -52,6 +53,7 @@ const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>\\^`{|}]+$/
  */
 export function readRequest(parameters: Parameters, carried: Carried, onUnknown: () => void): ExchangeRequest {
   const type = required(parameters, 'grant_type')
+  checkNoToken(type, 'grant_type')
   const grant = grantOfType(type)
   if (grant === undefined)
     throw new Refusal('grant_unsupported', `grant_type ${JSON.stringify(type.slice(0, 120))} is not offered`)
@@ -90,7 +92,7 @@ function checkNamed(requestedTokenType: string | undefined, named: number): void
 export const readCaller = (parameters: Parameters, carried: Carried): CallerRequest => ({
   authentication: authenticationOf(parameters, carried),
   certificate: certificateOf(carried),
-  clientId: single(parameters, 'client_id', LIMITS.name),
+  clientId: named(parameters, 'client_id'),
 })
 
 /** A token that somebody asks about. Throws Refusal. */
@@ -227,8 +229,14 @@ function several(parameters: Parameters, name: string): readonly string[] {
 
 /** What a request names is kept on the record as it is, and a token that strayed in there must not be (I8). */
 function checkNoToken(value: string, name: string): void {
-  if (value.startsWith('eyJ') && value.includes('.'))
+  if ((value.startsWith('eyJ') && value.includes('.')) || holdsToken(value))
     throw new Refusal('parameter_malformed', `${name} is a token, and not the name of anything`)
+}
+
+function named(parameters: Parameters, name: string): string | undefined {
+  const value = single(parameters, name, LIMITS.name)
+  if (value !== undefined) checkNoToken(value, name)
+  return value
 }
 
 /** An absolute URI without fragment (TE-06, RI-01); anything else names no target. */
