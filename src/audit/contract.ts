@@ -62,7 +62,7 @@ export interface ExchangeRecord {
   readonly clientTokenHash: string
   /** The credentials that were presented and verified: their trusted issuers, and `jti` or what stands for it. */
   readonly credentials: readonly { readonly position: string; readonly issuer: string; readonly id: string }[]
-  /** Thumbprints of the keys that the request proved: RFC 7638 of a key, `x5t#S256` of a certificate. */
+  /** Thumbprints of the keys that the request proved, or that a grant had the token bound to: RFC 7638 of a key, `x5t#S256` of a certificate. */
   readonly keys: readonly string[]
   readonly parents: readonly string[]
   /** The id of the first record of the chain; its own id for a first exchange. */

@@ -1,5 +1,6 @@
 import type { Grant } from '../clients/contract.ts'
 import type { Identified } from '../credentials/identify.ts'
+import { boundKey } from '../credentials/proofs/confirmation.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Decision, Facts, Permission } from '../policy/contract.ts'
 import { type Reason, type Refusal, whatIsMeant } from '../refusal.ts'
@@ -43,6 +44,7 @@ export class OpenRecord {
   #credentials: ExchangeRecord['credentials'][number][] = []
   #clientTokenHash = ''
   #keys: readonly string[] = NO_KEYS
+  #boundKey: string | undefined
   #marks: Mark[] = []
   #leniencies: string[] = []
   #decidedAt = 0
@@ -113,7 +115,8 @@ export class OpenRecord {
     this.#actor = actor
   }
 
-  presented({ position, issuer, useId, tokenHash }: Identified): void {
+  presented({ position, issuer, useId, tokenHash, grant }: Identified): void {
+    if (grant?.confirmation !== undefined) this.#boundKey = boundKey(grant.confirmation)
     this.#credentials.push({ position, issuer: issuer.name, id: useId })
     if (position === 'client') this.#clientTokenHash = tokenHash
   }
@@ -155,6 +158,7 @@ export class OpenRecord {
     this.#credentials = []
     this.#clientTokenHash = ''
     this.#keys = NO_KEYS
+    this.#boundKey = undefined
     this.#marks = []
     this.#leniencies = []
     this.#decidedAt = 0
@@ -221,7 +225,7 @@ export class OpenRecord {
       actorTokenHash: this.#actor?.tokenHash ?? '',
       clientTokenHash: this.#clientTokenHash,
       credentials: this.#credentials,
-      keys: this.#keys,
+      keys: this.#boundKey === undefined ? this.#keys : [...new Set([...this.#keys, this.#boundKey])],
       parents: this.#descent?.parents ?? [],
       lineage: this.#descent?.lineage ?? id,
       traceId,

@@ -34,7 +34,7 @@ export interface Named {
   readonly issuers: readonly string[]
   /** Names of Client documents. */
   readonly clients: readonly string[]
-  /** Thumbprints of keys that were proven: RFC 7638 of a key, `x5t#S256` of a certificate. */
+  /** Thumbprints of keys that were proven, or that tokens are bound to: RFC 7638 of a key, `x5t#S256` of a certificate. */
   readonly keys: readonly string[]
   readonly lineages: readonly string[]
   readonly credentials: readonly NamedCredential[]

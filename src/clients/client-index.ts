@@ -19,6 +19,7 @@ export function* indexClients(clients: Iterable<Client>): Steps<ClientIndex> {
   yield
   const byIssuer = new Map<string, SelectorIndex<Entry>>()
   const disabled = new Map<string, Client[]>()
+  const audiences = new Set<string>()
   for (const client of byName.values()) {
     for (const selector of client.workloads) {
       const selectors = byIssuer.get(selector.issuer) ?? new SelectorIndex<Entry>()
@@ -27,6 +28,7 @@ export function* indexClients(clients: Iterable<Client>): Steps<ClientIndex> {
       yield
     }
     const { authentication } = client
+    for (const audience of client.audiences) audiences.add(audience)
     if (client.disabled && authentication?.method === 'tls_client_auth')
       disabled.set(authentication.issuer, [...(disabled.get(authentication.issuer) ?? []), client])
     yield
@@ -36,6 +38,7 @@ export function* indexClients(clients: Iterable<Client>): Steps<ClientIndex> {
     byName: (name: string) => byName.get(name),
     selecting: (workload: Principal) =>
       selecting(byIssuer.get(workload.issuer)?.candidates(workload) ?? NONE, workload),
+    isMeantBy: (audience: string) => byName.has(audience) || audiences.has(audience),
     disabledOf: (issuer: string) => disabled.get(issuer) ?? NOBODY,
     all: () => byName.values(),
   })

@@ -71,6 +71,8 @@ export interface ClientIndex {
   byName(name: string): Client | undefined
   /** Every client that the workload is, disabled ones too, in the order of their names. */
   selecting(workload: Principal): readonly Client[]
+  /** Whether a client is what an audience means: by its name, or in its `audiences`. */
+  isMeantBy(audience: string): boolean
   /** Disabled clients that the trusted issuer vouches for by a name in a certificate. */
   disabledOf(issuer: string): readonly Client[]
   all(): Iterable<Client>

@@ -137,9 +137,12 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
       `the token names actors, and trusted issuer ${issuer.name} does not say act: keep`,
     )
   }
-  // The history would name whom he acts for, and not him (T18, T20).
-  if (facts.actors.length > 0 && position === 'administrator')
-    throw new Refusal('actor_claim_refused', 'the token names actors, and nobody administers for somebody else')
+  // Whoever brings it is not whom it names, so that it vouches for nobody; and of a chain of actors its own would be lost (T18, T20).
+  if (facts.actors.length > 0 && !isForSomebody(position))
+    throw new Refusal(
+      'actor_claim_refused',
+      `the token names actors, and so is no proof of who its ${position} is: only a subject is somebody for whom others act`,
+    )
   const principal = principalOf(issuer, kind, facts, keyProven, seen, trusting.trustDomain)
   const tokenHash = hashOf(token)
   const marks = marksOf(issuer, facts, keyProven, possession, position)
@@ -170,6 +173,9 @@ async function verified(presented: Presented, trusting: Trusting): Promise<Ident
   if (asked !== undefined) await asked
   return party
 }
+
+/** Whether a credential in the position says for whom a token is to be, and not who asks. */
+const isForSomebody = (position: Position): boolean => position === 'subject' || position === 'assertion'
 
 function factsOf(
   { kind, issuer, reading }: Found,

@@ -3,7 +3,7 @@
 /** Of proofs, and of what is said about tokens: nobody's credential, and a bearer's where one took them (S-63, P-14). */
 const PROOFS = [
   ...['wit+jwt', 'wpt+jwt', 'dpop+jwt', 'client-authentication+jwt', 'secevent+jwt', 'token-introspection+jwt'],
-  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt', 'logout+jwt'],
+  ...['oauth-client-attestation+jwt', 'oauth-client-attestation-pop+jwt', 'logout+jwt', 'statuslist+jwt'],
 ] as const
 
 /** Authorization grants, which are good at one authorization server, as a grant (JG-10). */

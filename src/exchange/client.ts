@@ -113,7 +113,7 @@ export function foundClient(
 ): Facts['client'] {
   const bearer = actor ?? subject
   const by = bearer.position === 'assertion' ? 'assertion' : `${bearer.position}_token`
-  if (!isOwned(bearer)) {
+  if (!isOwned(bearer) || isForClient(bearer, meeting)) {
     if (bearer.unproven !== undefined) throw boundToAnother(bearer)
     throw new Refusal(
       'client_required',
@@ -132,6 +132,10 @@ function boundToAnother({ position }: Identified): Refusal {
   refusal.about = position
   return refusal
 }
+
+/** Whether its audience is a client of ours, which then has it as well: that documents take it here makes it no proof of who brings it (T18). */
+const isForClient = ({ principal, audiences }: Identified, { known, trusting }: Meeting): boolean =>
+  !principal.key && audiences.some((one) => one !== trusting.ourIssuer && known.clients.isMeantBy(one))
 
 /** Whether a token says by itself who brings it: an authorization grant names him for whom it is, and not the client. */
 const isOwned = ({ principal, forUsAlone, ours, tokenType, actors, grant }: Identified): boolean =>

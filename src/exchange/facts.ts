@@ -1,9 +1,17 @@
+import type { ClientIndex } from '../clients/contract.ts'
 import type { GrantTerms } from '../credentials/contract.ts'
 import { ID_TOKEN_TYPE } from '../lib/token-types.ts'
 import type { Facts } from '../policy/contract.ts'
 import type { Descent } from './descent.ts'
 import type { Parties } from './parties.ts'
 import type { ExchangeRequest } from './request.ts'
+
+/** What facts are judged with. `now` is seconds since the epoch. */
+interface Judged {
+  readonly ourIssuer: string
+  readonly clients: Pick<ClientIndex, 'isMeantBy'>
+  readonly now: number
+}
 
 /**
  * What the evaluator sees. The actor is the actor token's principal, else the client; client and subject being the same
@@ -13,7 +21,7 @@ export function factsOf(
   request: ExchangeRequest,
   { client, subject, actor, actorIssuer, possession }: Parties,
   { path }: Descent,
-  { ourIssuer, now }: { readonly ourIssuer: string; readonly now: number },
+  { ourIssuer, clients, now }: Judged,
 ): Facts {
   const acting = actor?.principal ?? client.principal
   const held = subject.ours?.authorizationDetails ?? subject.grant?.authorizationDetails
@@ -38,7 +46,7 @@ export function factsOf(
     ...(subject.unproven === undefined ? {} : { subjectUnproven: true }),
     ...(held === undefined ? {} : { subjectDetails: held }),
     ...(subject.grant === undefined ? {} : boundsOf(subject.grant)),
-    ...(subject.tokenType === ID_TOKEN_TYPE && !subject.audiences.includes(ourIssuer)
+    ...(subject.ours === undefined && isIssuedToAnother(subject, ourIssuer, clients)
       ? { issuedTo: subject.audiences }
       : {}),
     audiences: request.audiences,
@@ -58,3 +66,14 @@ const boundsOf = ({ client, scopes, resources }: GrantTerms): Pick<Facts, 'madeF
   ...(scopes === undefined ? {} : { conveys: scopes }),
   ...(resources === undefined ? {} : { onlyResources: resources }),
 })
+
+/**
+ * Whether a foreign credential is a client's and not ours: an ID token that does not name us, and whatever else names a client
+ * of ours and not us, since what a token is declared as is the word of whoever brings it (TE-72, T9).
+ */
+const isIssuedToAnother = (
+  { tokenType, audiences }: Parties['subject'],
+  ourIssuer: string,
+  clients: Judged['clients'],
+): boolean =>
+  !audiences.includes(ourIssuer) && (tokenType === ID_TOKEN_TYPE || audiences.some((one) => clients.isMeantBy(one)))

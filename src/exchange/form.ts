@@ -1,8 +1,8 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { REFERENCE_PREFIX } from '../credentials/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
 import { isKnownParameter } from './grants.ts'
+import { holdsToken } from './token-text.ts'
 
 /** Parameters that may come more than once (TE-08); for all others a repeat is refused (RFC 6749 §3.2, T31). */
 const REPEATABLE: ReadonlySet<string> = new Set(['audience', 'resource'])
@@ -50,12 +50,9 @@ export function parseForm(body: Buffer): Parameters {
   return parameters
 }
 
-/** A JWT, wherever in a text it stands. */
-const JWT = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\./
-
 /** What a request names is kept on the record as it is, and a token that strayed in there must not be (I8). */
 function checkNoToken(value: string, name: string): void {
-  if (value.includes(REFERENCE_PREFIX) || (value.includes('eyJ') && JWT.test(value)))
+  if (holdsToken(value))
     throw new Refusal('parameter_malformed', `${name} holds a token, and is not the name of anything`)
 }
 

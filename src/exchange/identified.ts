@@ -50,7 +50,7 @@ export async function identifyRequest(
   const parties = await identifyParties(request, asked.carried, snapshot, trustOf(road, snapshot, now), witness)
   const descent = descentOf(parties, asked.id)
   witness.descends(descent)
-  const facts = factsOf(request, parties, descent, { ourIssuer: road.issuer, now })
+  const facts = factsOf(request, parties, descent, { ourIssuer: road.issuer, clients: snapshot.clients, now })
   return { parties, descent, facts, transaction: request.transaction }
 }
 

@@ -35,7 +35,7 @@ const OVERWRITING: ReadonlySet<string> = new Set<Reason>(['replayed', 'confirmat
 export function recordedDecision(record: ExchangeRecord): RecordedDecision {
   const { outcome, reason, detail, client, rules, granted } = record
   const facts = decidedFacts(record)
-  const after = isAfter(reason, facts)
+  const after = isAfter(record, facts)
   const decided = facts !== undefined && !(after && OVERWRITING.has(reason))
   const permitted = outcome === 'granted' || after
   const verdict = !decided ? undefined : permitted ? 'permitted' : 'refused'

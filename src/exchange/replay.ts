@@ -7,7 +7,10 @@ import { type Judging, rejudge } from './rejudge.ts'
 import type { Unseen } from './unseen.ts'
 
 /** What of a record a replay asks for. */
-export type Replayable = Pick<ExchangeRecord, 'id' | 'at' | 'outcome' | 'reason' | 'client' | 'granted' | 'facts'>
+export type Replayable = Pick<
+  ExchangeRecord,
+  'id' | 'at' | 'outcome' | 'reason' | 'client' | 'rules' | 'granted' | 'facts'
+>
 
 /** Decisions that the draft changes in the same way. Times are milliseconds since the epoch. */
 export interface ChangedGroup {
@@ -91,8 +94,7 @@ export class Replay {
     if (this.#last === undefined || record.at > this.#last) this.#last = record.at
     const facts = decidedOn(record)
     if (facts === undefined) {
-      const reason =
-        record.facts === null || isAfter(record.reason, storedFacts(record.facts)) ? record.reason : UNREADABLE
+      const reason = record.facts === null || isAfter(record, storedFacts(record.facts)) ? record.reason : UNREADABLE
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
       return
     }
@@ -187,30 +189,39 @@ export class Replay {
 /** A record whose facts are not what this program writes. */
 const UNREADABLE = 'facts_unreadable'
 
-/** Refusals that come after a decision that permitted, or come of us: no document changes them. */
+/** Refusals with facts that come after a decision that permitted, or come of us: no rule changes them. */
 const AFTER: ReadonlySet<string> = new Set<Reason>([
   'replayed',
   'confirmation_unproven',
   'no_lifetime_left',
+  'token_unfit',
+  'parameter_missing',
   'overloaded',
   'record_unavailable',
   'snapshot_unavailable',
   'internal',
 ])
 
+/** What a kind of token refuses in the words of a decision: the rules that permitted stand beside it, where a denial has none. */
+const AFTER_RULES: ReadonlySet<string> = new Set<Reason>(['target_combination', 'scope_denied'])
+
 /**
  * Whether a refusal with facts came after a decision that permitted. That a credential was first used with another key is
  * found when the record is written; that a token of ours came without its key, by the decision.
  */
-export const isAfter = (reason: string, facts: Facts | undefined): boolean =>
-  AFTER.has(reason) && !(reason === UNPROVEN && facts?.subjectUnproven)
+export const isAfter = (
+  { reason, rules }: Pick<ExchangeRecord, 'reason' | 'rules'>,
+  facts: Facts | undefined,
+): boolean =>
+  (AFTER.has(reason) && !(reason === UNPROVEN && facts?.subjectUnproven)) ||
+  (AFTER_RULES.has(reason) && rules.length > 0)
 
 const UNPROVEN: Reason = 'confirmation_unproven'
 
 /** The facts of a record that a decision was made on, and whose outcome that decision was. */
-function decidedOn({ facts: recorded, outcome, reason }: Replayable): Facts | undefined {
-  const facts = storedFacts(recorded)
-  if (outcome !== 'granted' && isAfter(reason, facts)) return undefined
+function decidedOn(record: Replayable): Facts | undefined {
+  const facts = storedFacts(record.facts)
+  if (record.outcome !== 'granted' && isAfter(record, facts)) return undefined
   return facts !== undefined && isWhole(facts) ? facts : undefined
 }
 

@@ -3,6 +3,7 @@ import { TRANSACTION_TOKEN_TYPE } from '../lib/token-types.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
 import { type DeclaredToken, missing, objectOf } from './parameters.ts'
+import { holdsToken } from './token-text.ts'
 
 /** What a request says of a transaction (TX-12). */
 export interface TransactionRequest {
@@ -40,18 +41,9 @@ export function transactionOf(
  */
 export function checkTokenless(said: JsonObject, name: string, presented: readonly string[]): void {
   for (const text of textsOf(said)) {
-    if (holdsJwt(text) || presented.some((token) => text.includes(token)))
+    if (holdsToken(text) || presented.some((token) => text.includes(token)))
       throw new Refusal('parameter_malformed', `${name} holds a token, which a transaction token never does`)
   }
-}
-
-/** Whether a compact JWT, or most of one, is somewhere in the text. By parts, since one pattern for it would be slow on texts made for that (T33). */
-function holdsJwt(text: string): boolean {
-  if (!text.includes('eyJ')) return false
-  return text.split(/[^\w.-]/).some((run) => {
-    const parts = run.split('.')
-    return parts.some((part, at) => part.includes('eyJ') && at + 2 < parts.length)
-  })
 }
 
 function* textsOf(value: Json): Iterable<string> {

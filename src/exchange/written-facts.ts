@@ -45,6 +45,11 @@ export const writtenDetails = z.custom<AuthorizationDetails>().superRefine((valu
   if (typeof read === 'string') context.addIssue({ code: 'custom', message: `cannot be read: ${read}` })
 })
 
+/** As a grant conveys them: one that speaks of scopes alone conveys none, and says so by an empty list. */
+const heldDetails = z.union([z.tuple([]), writtenDetails], {
+  error: ({ input }) => `cannot be read: ${readDetails(input as Json)}`,
+})
+
 /** A name alone, or what the record has: all the clients that the caller is, and how it proved it. */
 const client = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
@@ -104,7 +109,7 @@ export const writtenFactsSchema = z.strictObject(
     resources: texts.optional(),
     scopes: texts.optional(),
     authorizationDetails: writtenDetails.optional(),
-    subjectDetails: writtenDetails.optional(),
+    subjectDetails: heldDetails.optional(),
     tokenType: text.optional(),
     binding: z.enum(['none', 'dpop', 'mtls'], 'is none, dpop or mtls').optional(),
     format: text.optional(),

@@ -20,7 +20,7 @@ export function clientRefusal(facts: Facts, client: Client): Refusal | undefined
   if (facts.issuedTo?.some((one) => one === name || client.audiences.includes(one)) === false)
     return new Refusal(
       'audience_mismatch',
-      `the ID token was issued to ${facts.issuedTo.map((one) => JSON.stringify(one.slice(0, 120))).join(', ')}, which client ${name} is not by its name or its \`audiences\``,
+      `the token was issued to ${facts.issuedTo.map((one) => JSON.stringify(one.slice(0, 120))).join(', ')}, which client ${name} is not by its name or its \`audiences\``,
     )
   if (!mayBring(facts, client))
     return new Refusal(

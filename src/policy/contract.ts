@@ -47,7 +47,7 @@ export interface Facts {
   readonly conveys?: readonly string[]
   /** The only resources that it is good for, where it says (IJ-33). */
   readonly onlyResources?: readonly string[]
-  /** Audiences of an ID token that was issued to a client of ours and not to us: the ids of that client at its issuer (TE-72). */
+  /** Audiences of a foreign token that was issued to a client of ours and not to us: the ids of that client at its issuer (TE-72). */
   readonly issuedTo?: readonly string[]
   /** Clients that the request has passed before this one, in order: what `visited('x')` asks. */
   readonly path?: readonly string[]

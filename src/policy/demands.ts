@@ -41,9 +41,15 @@ export function unmetDemand(facts: Facts, profile: TokenProfile, rules: readonly
   if (binding !== undefined && isBound(binding, issuedBinding(facts, profile))) return undefined
   return {
     reason: 'binding_required',
-    detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and the request proves ${facts.binding}`,
+    detail: `the token must be bound by ${binding ?? 'both dpop and mtls, which no one proof does'}, and ${proven(facts, profile)}`,
   }
 }
+
+/** What of a key there is: a proof may be there, and the token of a kind that it does not bind. */
+const proven = ({ binding }: Facts, { kind, bindings }: TokenProfile): string =>
+  binding === 'none' || bindings.includes(binding)
+    ? `the request proves ${binding}`
+    : `a ${kind} is not bound by ${binding}`
 
 /** Every demand of a rule, met or not, in the order in which they are asked. */
 export function demandsOf(rule: Policy, { facts, profile }: Pick<Case, 'facts' | 'profile'>): readonly Demand[] {

@@ -31,13 +31,13 @@ export interface DetailType {
 export type DetailTypes = ReadonlyMap<string, DetailType>
 
 /** What the members are whose meaning RFC 9396 §2.2 gives. */
-const COMMON: Readonly<Record<string, MemberKind>> = {
-  locations: 'texts',
-  actions: 'texts',
-  datatypes: 'texts',
-  identifier: 'text',
-  privileges: 'texts',
-}
+const COMMON: ReadonlyMap<string, MemberKind> = new Map([
+  ['locations', 'texts'],
+  ['actions', 'texts'],
+  ['datatypes', 'texts'],
+  ['identifier', 'text'],
+  ['privileges', 'texts'],
+])
 
 const MAX = { details: 20, members: 32, texts: 100, text: 1024 } as const
 const MEMBER = /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/
@@ -73,7 +73,7 @@ export function compileDetailTypes(
     const at = `${path}[${index}]`
     if (types.has(type)) faults.push({ path: `${at}.type`, message: `${type} is described above already` })
     for (const [name, kind] of Object.entries(members)) {
-      const meant = COMMON[name]
+      const meant = COMMON.get(name)
       if (meant !== undefined && meant !== kind)
         faults.push({ path: `${at}.members.${name}`, message: `${name} is ${meant} in every type (RFC 9396 §2.2)` })
     }

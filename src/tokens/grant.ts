@@ -38,12 +38,13 @@ export const GRANT_CLAIMS = {
 /** Names that these claims have, which a target's own `claims` cannot take. */
 export const OWN_GRANT_CLAIMS = ['client_id', 'scope', 'resource', 'act', 'cnf', 'authorization_details'] as const
 
-/** Throws Refusal `target_combination` or `token_unfit`. */
+/** Throws Refusal `target_combination`, `parameter_missing` or `token_unfit`. */
 export function grantClaims(
   { issuer, permission, facts, issuedAt, expiresAt, id, confirmation, claims }: Mintable,
   { act, confirmation: asked }: { readonly act: 'drop' | 'keep'; readonly confirmation: 'cnf' | 'requested_cnf' },
 ): Record<string, unknown> {
   const peer = peerOf(permission.targets)
+  checkBounded(peer, permission)
   const grant: Record<string, unknown> = {
     ...claims,
     iss: issuer,
@@ -70,6 +71,21 @@ function peerOf([peer, ...others]: readonly Target[]): Target {
   if (peer === undefined || others.length > 0)
     throw new Refusal('target_combination', 'a grant is for one authorization server; ask for one at a time')
   return peer
+}
+
+/**
+ * A grant that names no scope leaves all of them to the peer, and so to whoever brings it: where the target says which scopes
+ * there are, what the rules let the client have would be no ceiling for whom it is enough to ask for none (T19, T24).
+ */
+function checkBounded(
+  { name: target, scopes: offered }: Target,
+  { scopes, authorizationDetails }: Mintable['permission'],
+): void {
+  if (offered.size === 0 || scopes.length > 0 || authorizationDetails.length > 0) return
+  throw new Refusal(
+    'parameter_missing',
+    `scope is missing: a grant without it leaves to the peer which scopes it is good for, and target ${target} lists some; ask for those that are wanted, or say defaultScopes there`,
+  )
 }
 
 /** A target that maps no client shares its names with us (CM-10); one that maps some knows no others. */

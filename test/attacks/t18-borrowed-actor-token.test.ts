@@ -36,7 +36,6 @@ describe('T18 an actor token that others can have is not whoever brings it', () 
 
   it.each<[string, Claims, string]>([
     ['for others too', SHARED, TYPE.jwt],
-    ['in which others act', { act: { sub: 'x' } }, TYPE.jwt],
     ['that is an ID token', {}, TYPE.idToken],
   ])('is no client where it is one %s', async (_, changes, type) => {
     const actor = () => ({ actor_token: job(changes), actor_token_type: type })

@@ -51,7 +51,12 @@ const SUBJECT: Readonly<Record<string, string>> = { 'id-jag': 'urn:ietf:params:o
 function mintable(kind: TokenKind, changes: Partial<Permission> = {}, claims: Record<string, unknown> = {}): Mintable {
   const target = compileTarget(
     'orders',
-    { audience: 'https://orders.example', scopes: ['a', 'b'], tokens: [{ kind: kind.name }] },
+    {
+      audience: 'https://orders.example',
+      // A peer whose scopes are listed has no grant without one.
+      ...(kind.chains === true ? {} : { scopes: ['a', 'b'] }),
+      tokens: [{ kind: kind.name }],
+    },
     kinds,
   )
   const [profile] = target.tokens

@@ -290,6 +290,44 @@ describe('a block on one credential, a key, a chain, an issuer', () => {
     }
   })
 
+  it('a key that a grant asks to have its token bound to, whoever brings the grant', async () => {
+    const [stolen, good, peer] = [new SigningKey('ES256'), new SigningKey('ES256'), new SigningKey('ES256')]
+    const PEER = 'https://peer.test.example'
+    await server.apply(
+      document('TrustedIssuer', 'peer', {
+        ...{ credential: 'authorization-grant', issuer: PEER, audiences: [us], algorithms: ['ES256'] },
+        keys: { jwks: { keys: [peer.jwk] } },
+      }),
+      document('Client', 'registered', {
+        authentication: { method: 'private_key_jwt', jwks: { keys: [registered.jwk] } },
+        ...{ audiences: ['https://orders.example'], grants: ['token-exchange', 'jwt-bearer'] },
+      }),
+    )
+    const bring = (at: TestServer, key: SigningKey) => {
+      const life = { iat: clock.seconds(), exp: clock.seconds() + 60, jti: randomUUID() }
+      const bound = { scope: 'orders:read', requested_cnf: { jkt: thumbprintOf(key) } }
+      return at.token({
+        ...{ grant_type: TYPE.jwtBearer, audience: 'https://orders.example' },
+        assertion: peer.sign(
+          { iss: PEER, sub: 'job', aud: us, ...life, ...bound },
+          { typ: 'cambist-authorization-grant+jwt' },
+        ),
+        client_assertion: clientAssertion('registered', registered, us, clock.seconds()),
+        client_assertion_type: TYPE.clientAssertion,
+      })
+    }
+    const { id, body } = await bring(server, stolen)
+    expect(decode(String(body['access_token'])).claims['cnf']).toEqual({ jkt: thumbprintOf(stolen) })
+    expect(await server.record(id)).toMatchObject({ outcome: 'granted', keys: [thumbprintOf(stolen)] })
+    const made = await block({ key: thumbprintOf(stolen) })
+    expect(made).toMatchObject({ revoked: 1, lineages: 1 })
+    for (const at of nodes) {
+      const record = await expectRefusal(server, await bring(at, stolen), { error: 'invalid_grant', reason: 'blocked' })
+      expect(record['detail']).toContain(made.block.id)
+      expect((await bring(at, good)).status).toBe(200)
+    }
+  })
+
   it('a chain of exchanges, and no other', async () => {
     const [first, other] = [await issue({}), await issue({})]
     const next = await issue({ ...own(first.token), ...as('billing') })

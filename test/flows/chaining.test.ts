@@ -198,7 +198,7 @@ describe('IC-40, IC-23: B decides whom it believes', () => {
         grants: ['jwt-bearer'],
       }),
     )
-    const grant = await a.exchange({ audience: c.issuer })
+    const grant = await grantOf(domains, { audience: c.issuer })
     // A target that maps no client shares its names with us (CM-10).
     expect(claimsOf(grant)).toMatchObject({ aud: c.issuer, client_id: 'checkout' })
     const { clock } = a

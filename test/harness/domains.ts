@@ -114,7 +114,7 @@ const foreignClients = ({ key, web }: Pick<Domains, 'key' | 'web'>): object[] =>
 
 /** The workload at A asks for a grant for B. */
 export const grantOf = ({ a, b }: Domains, form: Form = {}, dpop?: SigningKey): Promise<Answer> =>
-  a.exchange({ audience: b.issuer, ...form }, dpop === undefined ? {} : byDpop(a, dpop))
+  a.exchange({ audience: b.issuer, scope: 'orders:read', ...form }, dpop === undefined ? {} : byDpop(a, dpop))
 
 /** The application at A asks for its user. */
 export const grantOfUser = (domains: Domains, form: Form = {}, dpop?: SigningKey): Promise<Answer> => {

@@ -3,6 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../lib/json.ts'
 import type { VerificationKey } from '../../lib/jwk.ts'
 import { isCanonicalBase64url } from '../../lib/jws.ts'
 import { Refusal } from '../../refusal.ts'
+import type { ConfirmationClaim } from '../contract.ts'
 import { shown } from '../jwt-checks.ts'
 import { readProvenKey } from './proven-key.ts'
 
@@ -82,3 +83,7 @@ function thumbprint(value: Json, name: string): string {
     throw new Refusal('claim_malformed', `cnf.${name} is not a SHA-256 digest in base64url`)
   return value
 }
+
+/** Thumbprint of the key that what comes of a credential is bound to by its own word; undefined where it says none. */
+export const boundKey = (binds: ConfirmationClaim | undefined): string | undefined =>
+  binds === undefined ? undefined : 'jkt' in binds ? binds.jkt : binds['x5t#S256']

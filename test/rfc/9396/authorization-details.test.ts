@@ -264,6 +264,26 @@ describe('documents that say what is granted', () => {
     await expect(server.apply(target)).rejects.toThrow(expected)
   })
 
+  it.each(['constructor', 'toString', 'hasOwnProperty'])(
+    'take %s for the name of a member like any other',
+    async (name) => {
+      const type = { type: 'a', members: { [name]: 'text' } }
+      await server.apply(
+        document('Target', 'odd', { audience: 'urn:odd', authorizationDetails: [type] }),
+        document('Policy', 'odd', {
+          ...{
+            clients: ['checkout'],
+            targets: ['odd'],
+            authorizationDetails: [{ type: 'a', members: { [name]: ['x'] } }],
+          },
+        }),
+      )
+      const asking = (detail: object) => server.exchange({ ...asked({ type: 'a', ...detail }), audience: 'urn:odd' })
+      expect(await granted(await asking({ [name]: 'x' }))).toEqual([{ type: 'a', [name]: 'x' }])
+      await refused({ ...asked({ type: 'a' }), audience: 'urn:odd' }, 'details_denied')
+    },
+  )
+
   it('refuse a target that maps the claim, and a forbid that would limit it', async () => {
     const target = document('Target', 'odd', {
       audience: 'urn:odd',

@@ -39,8 +39,8 @@ describe('ID-JAG §3.1: the token', () => {
     await a.apply(
       peer('sso', 'https://ras.example', { resources: [], tokens: [{ kind: 'id-jag', subject: 'subject.email' }] }),
       document('Policy', 'to-sso', {
-        ...{ clients: ['web'], targets: ['sso'], delegation: { mode: 'delegate' } },
-        changes: ['format', 'authority', 'identity'],
+        ...{ clients: ['web'], targets: ['sso'], scopes: ['orders:read'], delegation: { mode: 'delegate' } },
+        changes: ['format', 'scope', 'authority', 'identity'],
       }),
     )
     const mapped = await grantOfUser(domains, { ...jag, audience: 'https://ras.example' })
@@ -71,7 +71,7 @@ describe('ID-JAG §4.3: the request and its answer', () => {
       }),
       peer('b', b.issuer, { defaultScopes: ['orders:read', 'orders:write'] }),
     )
-    const answer = await grantOfUser(domains, jag)
+    const answer = await grantOfUser(domains, { ...jag, scope: undefined })
     expect([answer.body['scope'], claimsOf(answer)['scope']]).toEqual(['orders:read', 'orders:read'])
   })
 
@@ -113,7 +113,14 @@ describe('ID-JAG §4.3: the request and its answer', () => {
     await a.apply(
       peer('ras', '', { audience: undefined, audiences: ['https://ras.c.example', 'urn:c'], resources: [] }),
     )
-    await a.apply(document('Policy', 'to-c', { clients: ['web'], targets: ['ras'], delegation: { mode: 'delegate' } }))
+    await a.apply(
+      document('Policy', 'to-c', {
+        clients: ['web'],
+        targets: ['ras'],
+        scopes: ['orders:read'],
+        delegation: { mode: 'delegate' },
+      }),
+    )
     expect(claimsOf(await grantOfUser(domains, { ...jag, audience: 'urn:c' }))['aud']).toBe('https://ras.c.example')
   })
 

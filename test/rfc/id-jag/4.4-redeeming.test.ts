@@ -230,7 +230,12 @@ it('IJ-17: our own ID-JAG makes no access token here, and none at a server that 
       authentication: { method: 'private_key_jwt', jwks: { keys: [web.jwk] } },
       grants: ['jwt-bearer'],
     }),
-    document('Policy', 'users', { clients: ['a-web'], targets: ['orders'], delegation: { mode: 'delegate' } }),
+    document('Policy', 'users', {
+      clients: ['a-web'],
+      targets: ['orders'],
+      scopes: ['orders:read'],
+      delegation: { mode: 'delegate' },
+    }),
   )
   const atC = (assertion: string) =>
     c.token({
@@ -240,7 +245,12 @@ it('IJ-17: our own ID-JAG makes no access token here, and none at a server that 
   await expectRefusal(c, await atC(issued(own)), { error: 'invalid_grant', reason: 'audience_mismatch' })
   await a.apply(
     peer('c', c.issuer, { resources: [] }),
-    document('Policy', 'to-c', { clients: ['web'], targets: ['c'], delegation: { mode: 'delegate' } }),
+    document('Policy', 'to-c', {
+      clients: ['web'],
+      targets: ['c'],
+      scopes: ['orders:read'],
+      delegation: { mode: 'delegate' },
+    }),
   )
   const forC = await grantOfUser(domains, { requested_token_type: ID_JAG, audience: c.issuer })
   expect((await atC(issued(forC))).status).toBe(200)

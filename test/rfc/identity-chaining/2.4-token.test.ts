@@ -7,6 +7,7 @@ import {
   asClient,
   claimsOf,
   GRANT_TYP,
+  grantOf,
   issued,
   ORDERS_API,
   redeem,
@@ -290,7 +291,7 @@ describe('what a document may say of a peer', () => {
 
 it('IJ-17: a grant of our own is no grant here', async () => {
   const { a } = domains
-  const own = await a.exchange({ audience: b.issuer })
+  const own = await grantOf(domains)
   const answer = await a.token({
     ...{ grant_type: TYPE.jwtBearer, assertion: issued(own), audience: 'https://orders.example' },
     ...asClient(a, 'web', web),

@@ -27,6 +27,7 @@ describe('typ of a jwt issuer', () => {
     'oauth-client-attestation+jwt',
     'oauth-client-attestation-pop+jwt',
     'secevent+jwt',
+    'statuslist+jwt',
   ])('is never %s', (typ) => {
     try {
       compile(['JWT', typ])

@@ -195,11 +195,16 @@ describe('Replay', () => {
   it('leaves out what no decision was about, by its reason', () => {
     const before = refused({}, { facts: null, reason: 'expired' })
     const spent = refused({}, { reason: 'replayed' })
+    const unfit = refused({}, { reason: 'token_unfit', rules: ['checkout-reads-orders'] })
+    const beyond = refused({}, { reason: 'scope_denied', rules: ['checkout-reads-orders'] })
     const foreign = recorded({}, { facts: { grant: 'token-exchange', subject: {} } })
-    expect(replay(without(base.policy), [before, before, spent, foreign])).toMatchObject({
+    expect(replay(without(base.policy), [before, before, spent, unfit, beyond, foreign])).toMatchObject({
       judged: 0,
       changed: 0,
-      undecided: { count: 4, reasons: { expired: 2, replayed: 1, facts_unreadable: 1 } },
+      undecided: {
+        count: 6,
+        reasons: { expired: 2, replayed: 1, token_unfit: 1, scope_denied: 1, facts_unreadable: 1 },
+      },
     })
   })
 

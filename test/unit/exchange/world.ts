@@ -61,6 +61,7 @@ export function recorded(facts: Partial<Facts> = {}, more: Partial<Replayable> =
     outcome: 'granted',
     reason: 'granted',
     client: 'checkout',
+    rules: ['checkout-reads-orders'],
     granted: { scopes: whole.scopes, targets: ['orders'], tokenType: 'x', lifetime: 300, binding: 'none' },
     facts: JSON.parse(JSON.stringify(whole)),
     ...more,
@@ -69,4 +70,4 @@ export function recorded(facts: Partial<Facts> = {}, more: Partial<Replayable> =
 
 /** One that the decision refused. */
 export const refused = (facts: Partial<Facts> = {}, more: Partial<Replayable> = {}): Replayable =>
-  recorded(facts, { outcome: 'refused', reason: 'scope_denied', granted: null, ...more })
+  recorded(facts, { outcome: 'refused', reason: 'scope_denied', rules: [], granted: null, ...more })

@@ -81,6 +81,15 @@ describe('demands', () => {
   })
 })
 
+it('a proof does not bind a token of a kind that no key binds, and the refusal says which', () => {
+  const policies = { a: { ...READ, scopes: [], binding: 'dpop' } }
+  const asking = factsOf({ scopes: [], binding: 'dpop' })
+  expect(decide({ policies, targets: targets({ kind: 'jwt-svid' }) }, asking)).toMatchObject({
+    reason: 'binding_required',
+    detail: 'the token must be bound by dpop, and a jwt-svid is not bound by dpop',
+  })
+})
+
 describe('the issued subject', () => {
   it.each(["''", '7', 'request.scopes', `'${'x'.repeat(1025)}'`])('cannot be %s', (subject) => {
     expect(decide({ ...both, targets: targets({ subject }) }, factsOf())).toMatchObject({
