@@ -16,7 +16,7 @@ import { context, ISSUER } from './unit/documents/world.ts'
 const sections = policyPage()
 const compile = (documents: readonly Document[]) =>
   new Compiler({ ...context, ...formats, ourTrustDomain: 'cambist.example' }).compile(documents, {
-    own: ownIssuers(ISSUER, { keys: [] }),
+    own: ownIssuers(ISSUER, { publicKeysOf: () => ({ keys: [] }) }),
   })
 
 /** Why a case is decided as it is, as `cambist test` asks. */

@@ -31,4 +31,4 @@ export function offlineSnapshot(documents: readonly Document[], ourIssuer: strin
   return { version: 0, issuers, clients, targets, policies, revoked: revokedBy([]), blocked: NO_BLOCKS }
 }
 
-const NO_KEYS = { keys: [] }
+const NO_KEYS = { publicKeysOf: () => ({ keys: [] }) }

@@ -1,4 +1,5 @@
 import { SELF_ISSUER } from '../identity/principal.ts'
+import type { Keyring } from '../keys/contract.ts'
 import { algorithms } from '../lib/algorithms.ts'
 import { compileMapping, type Mapping } from '../lib/cel.ts'
 import { readJwks, type VerificationKey } from '../lib/jwk.ts'
@@ -21,19 +22,19 @@ const LAST_OF_PATH = compileMapping('assertion.cambist_path[assertion.cambist_pa
  * The issuer of our own tokens, once for each kind of them: all are `self` to whoever writes documents. A new kind is one
  * member here beside its file in kinds/.
  */
-export function ownIssuers(ourIssuer: string, published: unknown): readonly TrustedIssuer[] {
-  const { keys } = readJwks(published)
+export function ownIssuers(ourIssuer: string, keyring: Pick<Keyring, 'publicKeysOf'>): readonly TrustedIssuer[] {
+  const { keys } = readJwks(keyring.publicKeysOf('sig'))
   return [
     ownTokens(ownAccessToken, CLIENT, ourIssuer, keys),
     ownOpaqueTokens(ourIssuer, keys),
-    ownTokens(ownTransactionToken, LAST_OF_PATH, ourIssuer, keys),
+    ownTokens(ownTransactionToken, LAST_OF_PATH, ourIssuer, readJwks(keyring.publicKeysOf('txn')).keys),
   ]
 }
 
 /**
- * The issuer of our tokens of a kind: trusted with the keys that `/jwks` publishes, for the position `subject` alone, since
- * a token of ours says for whom somebody acts, and never who asks (interfaces.md, "Client"; T18). `client` is how conditions
- * see to whom it was issued.
+ * The issuer of our tokens of a kind: trusted with the keys that sign that kind and no other, so that one that is lost
+ * makes nothing else (T39); for the position `subject` alone, since a token of ours says for whom somebody acts, and never
+ * who asks (interfaces.md, "Client"; T18). `client` is how conditions see to whom it was issued.
  */
 function ownTokens(
   kind: OwnTokenKind,

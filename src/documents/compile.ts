@@ -125,7 +125,7 @@ export class Compiler {
 
   *#snapshot({ version, documents, keys, revocations, blocks }: StoredState): Steps<Snapshot> {
     const keyring = this.#context.openKeys(keys)
-    const own = ownIssuers(this.#context.ourIssuer, keyring.published)
+    const own = ownIssuers(this.#context.ourIssuer, keyring)
     const revoked = revokedBy(revocations)
     yield
     const { compiled, whole } = yield* this.#compile(documents, { own, inForce: true })

@@ -16,7 +16,7 @@ export async function draftSnapshot(
 ): Promise<Snapshot> {
   const { whole } = await compiler.inSlices(propose(state.documents, draft))
   const { issuers, clients, targets, policies } = await compiler.compileInSlices(whole, {
-    own: ownIssuers(ourIssuer, now.keyring.published),
+    own: ownIssuers(ourIssuer, now.keyring),
   })
   return Object.freeze({ ...now, issuers, clients, targets, policies, version: state.version })
 }

@@ -1,10 +1,21 @@
 import { isAscii, isUtf8 } from 'node:buffer'
+import { REFERENCE_PREFIX } from '../credentials/contract.ts'
 import { Refusal } from '../refusal.ts'
 import type { Parameters } from './contract.ts'
+import { isKnownParameter } from './grants.ts'
 
 /** Parameters that may come more than once (TE-08); for all others a repeat is refused (RFC 6749 §3.2, T31). */
 const REPEATABLE: ReadonlySet<string> = new Set(['audience', 'resource'])
 const MAX_PAIRS = 100
+/** Parameters that are tokens, or whose text is not repeated anywhere. */
+const MAY_HOLD_TOKENS: ReadonlySet<string> = new Set([
+  'subject_token',
+  'actor_token',
+  'assertion',
+  'client_assertion',
+  'request_details',
+  'request_context',
+])
 
 /**
  * Reads `application/x-www-form-urlencoded` strictly: every pair has a name, every escape is one, the bytes are UTF-8
@@ -23,10 +34,12 @@ export function parseForm(body: Buffer): Parameters {
     const name = decode(equals < 0 ? pair : pair.slice(0, equals))
     if (name === '') throw new Refusal('body_malformed', 'a parameter has no name')
     const value = equals < 0 ? '' : decode(pair.slice(equals + 1))
+    const known = isKnownParameter(name)
+    if (known && !MAY_HOLD_TOKENS.has(name)) checkNoToken(value, name)
     const values = parameters.get(name)
     if (values === undefined) parameters.set(name, [value])
     else if (REPEATABLE.has(name)) values.push(value)
-    else throw new Refusal('parameter_repeated', `${JSON.stringify(name.slice(0, 60))} came more than once`)
+    else throw new Refusal('parameter_repeated', `${known ? name : 'what nobody knows'} came more than once`)
   }
   for (const [name, values] of parameters) {
     if (!values.includes('')) continue
@@ -35,6 +48,15 @@ export function parseForm(body: Buffer): Parameters {
     else parameters.set(name, given)
   }
   return parameters
+}
+
+/** A JWT, wherever in a text it stands. */
+const JWT = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\./
+
+/** What a request names is kept on the record as it is, and a token that strayed in there must not be (I8). */
+function checkNoToken(value: string, name: string): void {
+  if (value.includes(REFERENCE_PREFIX) || (value.includes('eyJ') && JWT.test(value)))
+    throw new Refusal('parameter_malformed', `${name} holds a token, and is not the name of anything`)
 }
 
 function textOf(body: Buffer): string {

@@ -15,15 +15,18 @@ export interface PresentedToken {
 }
 
 /**
- * The token, if it is an access token of ours that counts by this trust; undefined for anything else, for whatever reason.
+ * The token, if it is one of ours of that type that counts by this trust; undefined for anything else, for whatever reason.
  * By the one pipeline of all credentials, so that a token counts here where it would count in an exchange. Rejects with a
  * Refusal where that cannot be told now.
  */
-export async function presentedToken(token: string, trust: Trust): Promise<PresentedToken | undefined> {
+export async function presentedToken(
+  token: string,
+  trust: Trust,
+  tokenType: string = ACCESS_TOKEN_TYPE,
+): Promise<PresentedToken | undefined> {
   const possession = provenElsewhere()
   try {
-    const presented = { position: 'subject', token, tokenType: ACCESS_TOKEN_TYPE } as const
-    const found = await identify(presented, { ...trust, possession, met: new Map() })
+    const found = await identify({ position: 'subject', token, tokenType }, { ...trust, possession, met: new Map() })
     if (found.ours === undefined) return undefined
     return { token: found, ours: found.ours, usage: possession.demandsProof() ? 'DPoP' : 'Bearer' }
   } catch (error) {

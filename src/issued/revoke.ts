@@ -1,4 +1,6 @@
 import { NO_BLOCKS } from '../blocks/block-index.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../lib/token-types.ts'
+import { within } from '../lib/within.ts'
 import { Refusal } from '../refusal.ts'
 import type { Revocation } from '../tokens/revocations.ts'
 import { type Caller, callerOf, readInquiry } from './caller.ts'
@@ -9,6 +11,10 @@ import { isFirst, type RevokedBy, revokeWithAll } from './revoking.ts'
 /** What has become of a request: nothing, where the token is nobody's, or another's, or counts no longer (RV-02). */
 export type RevocationOutcome = 'revoked' | 'nothing'
 
+/** How long whoever asks waits, in milliseconds, for a database that is silent or for the changes before his. */
+const DEADLINE_MS = 2000
+/** Revocations of one client that stand at a time: every node keeps them, and reads them with every change (T38). An administrator revokes all of a client in one. */
+const MAX_STANDING = 5000
 /** Seconds by which a token may end later than it says, for nodes whose clocks differ. */
 const SLACK = 60
 
@@ -21,17 +27,36 @@ export async function revoke(asked: Inquiry, road: RevocationRoad): Promise<Revo
   const caller = await callerOf(request, asked, road)
   // One that is revoked is asked about again where what was made from it had not been found; one of somebody who is blocked may go.
   const trust = { ...caller.trust, revoked: () => undefined, blocked: NO_BLOCKS }
-  const presented = await presentedToken(request.token, trust)
+  const presented =
+    (await presentedToken(request.token, trust)) ?? (await presentedToken(request.token, trust, TRANSACTION_TOKEN_TYPE))
   if (presented === undefined || !isOf(presented, caller)) return 'nothing'
   const { ours, token } = presented
+  const by = byClient(ours.client, ours.id, caller.now)
   if (!road.admitsRevocation(ours.client))
     throw new Refusal('overloaded', `client ${ours.client} has many tokens taken back at once`, { retryAfter: 1 })
-  const by = byClient(ours.client, ours.id, caller.now)
-  const { version, changed } = await revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
+  // Whoever asks again must be heard to the end.
+  if (caller.trust.revoked(ours, token.tokenHash, token.principal.id) === undefined) checkRoom(by, caller)
+  const revoking = revokeWithAll([named(presented, by, token.expiresAt)], ours, by, road)
+  const { version, changed } = await within(revoking, DEADLINE_MS, late)
   if (!changed) return 'nothing'
   road.events.changed(version, by.author, by.message)
   return 'revoked'
 }
+
+/** Throws Refusal `overloaded` where the client has had more taken back than everybody should carry for it. */
+function checkRoom({ author }: RevokedBy, { snapshot, now }: Caller): void {
+  let standing = 0
+  for (const each of snapshot.revocations) if (each.author === author && each.until > now) standing++
+  if (standing >= MAX_STANDING)
+    throw new Refusal('overloaded', `${standing} tokens stand revoked that ${author} has had taken back`, {
+      retryAfter: 60,
+    })
+}
+
+const late = (): Refusal =>
+  new Refusal('record_unavailable', `the revocation was not written within ${DEADLINE_MS} ms; ask again`, {
+    retryAfter: 1,
+  })
 
 const isOf = ({ ours }: PresentedToken, { clients }: Caller): boolean =>
   clients.some(({ name }) => name === ours.client)

@@ -72,6 +72,8 @@ export interface StoredKey extends KeyRole {
 export interface Keyring {
   /** The signer for a use and an algorithm at a time (seconds), or undefined where there is no such key. */
   signer(use: SigningUse, algorithm: string, now: number): Signer | undefined
+  /** The keys of one use: no others verify what is signed for it. */
+  publicKeysOf(use: SigningUse): PublicKeys
   /** The JWK Set that `/jwks` answers with. */
   readonly published: PublicKeys
   /** The keys of our SPIFFE bundle. */

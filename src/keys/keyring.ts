@@ -51,8 +51,9 @@ export class Keys {
     for (const list of signers.values()) list.sort((one, other) => other.activeAt - one.activeAt)
     return Object.freeze({
       stored,
-      published: publicKeys(stored, (use) => use === 'sig'),
-      bundled: publicKeys(stored, (use) => use !== 'sig'),
+      publicKeysOf: (of: SigningUse) => publicKeys(stored, ({ use }) => use === of),
+      published: publicKeys(stored, ({ use }) => signingUses[use] === 'sig'),
+      bundled: publicKeys(stored, ({ use }) => signingUses[use] !== 'sig'),
       signer(use: SigningUse, algorithm: string, now: number) {
         const entries = signers.get(roleName(use, algorithm))
         // Where this clock is behind the one that made the first key, that key is as good as begun.
@@ -77,9 +78,9 @@ export class Keys {
 
 const roleName = (use: SigningUse, algorithm: string): string => `${use} ${algorithm}`
 
-/** The public parts of keys whose JWK is of such a use. */
-const publicKeys = (stored: readonly StoredKey[], isMeant: (use: string) => boolean): PublicKeys =>
-  Object.freeze({ keys: stored.filter(({ use }) => isMeant(signingUses[use])).map(({ publicJwk }) => publicJwk) })
+/** The public parts of such keys. */
+const publicKeys = (stored: readonly StoredKey[], isMeant: (key: StoredKey) => boolean): PublicKeys =>
+  Object.freeze({ keys: stored.filter(isMeant).map(({ publicJwk }) => publicJwk) })
 
 /** RFC 7638 thumbprint: a kid that says which key it is wherever it is met. */
 function thumbprintOf(publicJwk: Readonly<Record<string, unknown>>): string {

@@ -31,7 +31,8 @@ export const isPermission = (value: object): value is Permission => permissions.
 /**
  * The decision: pure, of verified facts and documents alone (interfaces.md, "How they are read"). Default is deny, a
  * matching forbid wins, permissions of different rules never add up. Every candidate client is judged singly; the first
- * by name that is permitted decides, while a forbid on any of them, or its being disabled, denies.
+ * by name that is permitted decides, while a forbid on any of them, or its being disabled, denies. A token of ours goes
+ * with the client that it was issued to (T22).
  */
 export function evaluate(facts: Facts, rules: Rules): Decision {
   const { candidates, named } = facts.client
@@ -44,6 +45,9 @@ export function evaluate(facts: Facts, rules: Rules): Decision {
     if (refusal !== undefined) return deny(trace, refusal.reason, refusal.detail, name)
     clients.push(client)
   }
+  const { subjectClient } = facts
+  if (subjectClient !== undefined && rules.clients.byName(subjectClient)?.disabled)
+    return deny(trace, 'revoked', `client ${subjectClient}, which the token of ours was issued to, is disabled`)
   if (clients.length > 1) clients.sort((one, other) => (one.name < other.name ? -1 : 1))
   let denial: Denial | undefined
   for (const client of clients) {

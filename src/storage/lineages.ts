@@ -35,10 +35,13 @@ export function liveLineages(pool: pg.Pool, search: LineageSearch, now: number):
   })
 }
 
+/** Whoever revokes waits for it; the limit is ours, because a server that is stopped keeps no time. */
+const LIVING_LIMIT_MS = 11_000
+
 /** The living tokens of one lineage, in the order in which they were written. */
 export async function livingIn(pool: pg.Pool, lineage: string, now: number): Promise<readonly LivingToken[]> {
-  const { rows } = await pool.query<{ id: string; parents: string[] | null; until: string }>(
-    `SELECT r.jti AS id, r.body::json -> 'parents' AS parents, ceil(extract(epoch FROM r.ends))::bigint + $3 AS until
+  const query: pg.QueryConfig & { query_timeout: number } = {
+    text: `SELECT r.jti AS id, r.body::json -> 'parents' AS parents, ceil(extract(epoch FROM r.ends))::bigint + $3 AS until
      FROM (
        SELECT seq, jti, body, decided_at + make_interval(secs => (granted::json ->> 'lifetime')::int) AS ends FROM (
          SELECT seq, jti, body, decided_at, granted FROM cambist.records WHERE lineage = $1 AND outcome = 'granted'
@@ -49,8 +52,10 @@ export async function livingIn(pool: pg.Pool, lineage: string, now: number): Pro
      ) r
      WHERE r.ends + make_interval(secs => $3) > $2 AND r.jti IS NOT NULL
      ORDER BY r.seq`,
-    [lineage, new Date(now), SLACK],
-  )
+    values: [lineage, new Date(now), SLACK],
+    query_timeout: LIVING_LIMIT_MS,
+  }
+  const { rows } = await pool.query<{ id: string; parents: string[] | null; until: string }>(query)
   return rows.map(({ id, parents, until }) => ({ id, parents: parents ?? [], until: Number(until) }))
 }
 

@@ -1,6 +1,7 @@
 import type { Keyring } from '../keys/contract.ts'
 import type { Clock } from '../lib/clock.ts'
 import { validStatuses, type WrittenStatusList, writeStatusList } from '../lib/status-list.ts'
+import { within } from '../lib/within.ts'
 import { Refusal, recordUnavailable } from '../refusal.ts'
 import type { Revocation } from './revocations.ts'
 import { type RevokedInList, RevokedStatuses, type StatusSearch } from './revoked-statuses.ts'
@@ -82,7 +83,9 @@ export class StatusLists {
     if (kept !== undefined && this.#stands(kept, list)) return kept
     const making = this.#making.get(list) ?? this.#made(list).finally(() => this.#making.delete(list))
     this.#making.set(list, making)
-    return within(making, this.#options.deadlineMs ?? DEADLINE_MS)
+    const { deadlineMs: ms = DEADLINE_MS } = this.#options
+    const late = `the record was not searched for what was revoked within ${ms} ms`
+    return within(making, ms, () => new Refusal('record_unavailable', late, { retryAfter: 5 }))
   }
 
   #stands({ signedAt, revision }: Kept, list: number): boolean {
@@ -167,23 +170,5 @@ export class StatusLists {
         this.#asking = undefined
       })
     return this.#asking
-  }
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const refuse = () =>
-      reject(
-        new Refusal('record_unavailable', `the record was not searched for what was revoked within ${ms} ms`, {
-          retryAfter: 5,
-        }),
-      )
-    timer = setTimeout(refuse, ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -26,7 +26,13 @@ const context: CompileContext = {
   credentialKinds: Object.values(credentialKinds),
   tokenKinds: Object.values(tokenKinds),
   ourIssuer: OUR_ISSUER,
-  openKeys: (stored) => ({ stored, published: { keys: [] }, bundled: { keys: [] }, signer: () => undefined }),
+  openKeys: (stored) => ({
+    stored,
+    publicKeysOf: () => ({ keys: [] }),
+    published: { keys: [] },
+    bundled: { keys: [] },
+    signer: () => undefined,
+  }),
 }
 
 /** Of the rounds of one size, in milliseconds: the middle of the times, and of the longest pauses the middle and the longest. */

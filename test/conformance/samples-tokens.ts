@@ -248,7 +248,7 @@ const proving = (found: TrustedIssuer, carried: object, token: string): VerifyTo
 
 /** The issuer of our own tokens of a kind, which signs with the key. */
 function ownIssuer(kind: string, { jwk }: SigningKey): TrustedIssuer {
-  const found = ownIssuers(US, { keys: [jwk] }).find(({ credential }) => credential === kind)
+  const found = ownIssuers(US, { publicKeysOf: () => ({ keys: [jwk] }) }).find(({ credential }) => credential === kind)
   if (found === undefined) throw new Error(`there are no tokens of ours of kind ${kind}`)
   return found
 }

@@ -175,7 +175,9 @@ function trusting(kind: KeyKind): Trusting {
   // A secret cannot be trusted (below): what it signs comes under the name of a key that is.
   const { public: key = pairs['RSA-2048'].public } = pairs[kind]
   const jwk = { ...key?.export({ format: 'jwk' }), kid: KID }
-  const { issuers } = compiler.compile(documentsWith(jwk), { own: ownIssuers(US, { keys: [jwk] }) })
+  const { issuers } = compiler.compile(documentsWith(jwk), {
+    own: ownIssuers(US, { publicKeysOf: () => ({ keys: [jwk] }) }),
+  })
   return {
     kinds,
     issuers,

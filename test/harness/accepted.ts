@@ -109,7 +109,7 @@ const BUILT_IN: readonly BuiltIn[] = [
     trustedBy: `a \`Client\` with \`${authentication.method}\``,
     authentication: authentication.method,
   })),
-  ...ownIssuers(US, { keys: [] }).map((issuer) => ({ issuer, trustedBy: 'Cambist itself' })),
+  ...ownIssuers(US, { publicKeysOf: () => ({ keys: [] }) }).map((issuer) => ({ issuer, trustedBy: 'Cambist itself' })),
 ]
 
 function ofClient(authentication: object): TrustedIssuer {

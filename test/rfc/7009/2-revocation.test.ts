@@ -1,6 +1,6 @@
 /** RFC 7009: clients take their own tokens back, with all that was made from them (access-tokens.md §5). */
 import { describe, expect, it } from 'vitest'
-import { type Form, startCambist, type TestServer } from '../../harness/cambist.ts'
+import { document, type Form, startCambist, type TestServer } from '../../harness/cambist.ts'
 import { brought, inquire, type Registered, Services, tokenFor } from '../../harness/inquiries.ts'
 import { expectWire, refusal } from '../../harness/refusal.ts'
 import { decode, SigningKey } from '../../harness/tokens.ts'
@@ -127,6 +127,27 @@ describe('RFC 7009 §2.1: the request', () => {
     expectWire(refused[0] ?? answers[0]!, { status: 503, error: 'temporarily_unavailable' })
     clock.advance(60)
     expect((await revoke(await issued())).status).toBe(200)
+  })
+})
+
+describe('T38: a client of which thousands of tokens stand revoked', () => {
+  it('is told to come back until they have expired, and no other client with it, nor one that asks again', async () => {
+    const expected = { status: 503, error: 'temporarily_unavailable' }
+    const before = await issued()
+    await revoke(before)
+    await database.query(
+      `INSERT INTO cambist.revocations (what, value, at, until, reason, author)
+       SELECT 'jti', 'of long ago ' || n, $1::bigint, $1::bigint + 200, 'x', 'client web' FROM generate_series(1, 5000) n`,
+      [clock.seconds()],
+    )
+    await server.apply(document('Target', 'other', { audience: 'urn:other', tokens: [{ kind: 'opaque' }] }))
+    const [token, others] = [await issued(), await tokenFor(server, { ...services.as('stranger'), ...ORDERS })]
+    expectWire(await revoke(token), expected)
+    expect([await isActive(token), (await revoke(before)).status]).toEqual([true, 200])
+    expect([(await revoke(others, 'stranger')).status, await isActive(others)]).toEqual([200, false])
+    clock.advance(201)
+    expect([(await revoke(token)).status, await isActive(token)]).toEqual([200, false])
+    await database.query("DELETE FROM cambist.revocations WHERE value LIKE 'of long ago%'")
   })
 })
 

@@ -6,7 +6,7 @@ import { testDatabase } from '../../harness/database.ts'
 import { databaseProxy } from '../../harness/database-proxy.ts'
 import { brought, inquire, type Registered, Services, tokenFor } from '../../harness/inquiries.ts'
 import { thumbprintOf } from '../../harness/proofs.ts'
-import { expectWire } from '../../harness/refusal.ts'
+import { expectWire, refusal } from '../../harness/refusal.ts'
 import { SigningKey, TYPE } from '../../harness/tokens.ts'
 import { ask, byDpop } from '../../harness/workload.ts'
 
@@ -55,11 +55,13 @@ describe.each(FORMS)('a %s token', (_, form) => {
     expect((await introspect(token)).text).toBe(INACTIVE)
   })
 
-  it('T22, IN-03: is inactive while the client that it was issued to is disabled', async () => {
+  it('T22, IN-03: is inactive while the client that it was issued to is disabled, and exchanged by nobody', async () => {
     const token = await tokenFor(server, { ...services.as('web'), ...form })
     const [web] = documents as [{ spec: object }]
     await server.apply({ ...web, spec: { ...web.spec, disabled: true } })
     expect((await introspect(token)).text).toBe(INACTIVE)
+    const onward = { ...brought(token), ...services.as('orders-api'), audience: 'https://stock.example' }
+    await refusal(server, onward, 'revoked')
     await server.apply(web)
     expect((await introspect(token)).body['active']).toBe(true)
   })

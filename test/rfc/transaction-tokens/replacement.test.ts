@@ -266,3 +266,16 @@ describe('§13.12, §13.13: a transaction token is no credential and no access t
     await expect(server.apply(foreign)).rejects.toThrow('spec.typ[0]')
   })
 })
+
+describe('RFC 7009: a transaction token that is taken back', () => {
+  it('RV-01, RV-02: is replaced no more, nor what it was replaced by, when its client has asked, and is left alone when another has', async () => {
+    const first = await shop.begin()
+    const second = await tokenOf(server, await replace(first))
+    const revoke = async (client: string) =>
+      (await inquire(server, '/revoke', { token: first, ...shop.as(client) })).status
+    expect(await revoke('orders')).toBe(200)
+    expect((await replace(second)).status).toBe(200)
+    expect(await revoke('gateway')).toBe(200)
+    for (const token of [first, second]) await refused(token, {}, { ...REQUEST, reason: 'revoked' })
+  })
+})

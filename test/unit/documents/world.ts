@@ -14,7 +14,13 @@ export const context: CompileContext = {
   credentialKinds: [jwt],
   tokenKinds: [accessToken],
   ourIssuer: ISSUER,
-  openKeys: (stored) => ({ stored, published: { keys: [] }, bundled: { keys: [] }, signer: () => undefined }),
+  openKeys: (stored) => ({
+    stored,
+    publicKeysOf: () => ({ keys: [] }),
+    published: { keys: [] },
+    bundled: { keys: [] },
+    signer: () => undefined,
+  }),
 }
 
 export const compiler = () => new Compiler(context)

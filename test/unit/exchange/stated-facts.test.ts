@@ -50,7 +50,7 @@ const documents = [
 ]
 const { nouns: _, ...compiled } = new Compiler({ ...context, credentialKinds: Object.values(register) }).compile(
   documents,
-  { own: ownIssuers('https://cambist.example', { keys: [] }) },
+  { own: ownIssuers('https://cambist.example', { publicKeysOf: () => ({ keys: [] }) }) },
 )
 const stating = {
   snapshot: { ...compiled, version: 1, revoked: () => undefined, blocked: NO_BLOCKS },

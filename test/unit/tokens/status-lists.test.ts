@@ -11,6 +11,7 @@ import { decode } from '../../harness/tokens.ts'
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const keyring: Keyring = {
   stored: [],
+  publicKeysOf: () => ({ keys: [] }),
   published: { keys: [] },
   bundled: { keys: [] },
   signer: (_, algorithm) => ({
