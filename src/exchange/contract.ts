@@ -1,6 +1,6 @@
 /**
- * exchange/ owns the road: what a request asks, who its parties are, and exchange() itself: identify, decide, mint,
- * record. It knows no HTTP, no SQL and no oidc-provider; oauth/ brings the parameters and writes the answer.
+ * exchange/ owns the road of every grant: what a request asks, who its parties are, and exchange() itself: identify,
+ * decide, mint, record. It knows no HTTP, no SQL and no oidc-provider; oauth/ brings the parameters and writes the answer.
  */
 
 import type { Ledger } from '../audit/contract.ts'

@@ -1,6 +1,7 @@
 /**
- * keys/ owns what we sign with: signers, the keyring with its published and active keys, their rotation, and the
- * backends that hold private keys. What is signed and for how long is tokens/.
+ * keys/ owns what we sign with: signers, the keyring with its published and active keys, their rotation, and the backends
+ * that hold private keys; and keys for other purposes that are derived from the key-encryption keys. What is signed and for
+ * how long is tokens/.
  */
 import type { KeyEncryption } from './wrapping.ts'
 

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { LineageSearch, LiveLineage, LivingToken } from '../audit/reading.ts'
 import { MAX_TOKEN_LIFETIME } from '../targets/contract.ts'
 import { COLUMNS, type RecordRow, recordOf } from './record-row.ts'
+import { timed } from './timed-query.ts'
 import { inTransaction } from './transaction.ts'
 
 /** A search reads as much as was granted while the longest-lived token could live: it may take its time, off the road. */
@@ -35,12 +36,12 @@ export function liveLineages(pool: pg.Pool, search: LineageSearch, now: number):
   })
 }
 
-/** Whoever revokes waits for it; the limit is ours, because a server that is stopped keeps no time. */
+/** Whoever revokes waits for it. */
 const LIVING_LIMIT_MS = 11_000
 
 /** The living tokens of one lineage, in the order in which they were written. */
 export async function livingIn(pool: pg.Pool, lineage: string, now: number): Promise<readonly LivingToken[]> {
-  const query: pg.QueryConfig & { query_timeout: number } = {
+  const query = {
     text: `SELECT r.jti AS id, r.body::json -> 'parents' AS parents, ceil(extract(epoch FROM r.ends))::bigint + $3 AS until
      FROM (
        SELECT seq, jti, body, decided_at + make_interval(secs => (granted::json ->> 'lifetime')::int) AS ends FROM (
@@ -53,9 +54,10 @@ export async function livingIn(pool: pg.Pool, lineage: string, now: number): Pro
      WHERE r.ends + make_interval(secs => $3) > $2 AND r.jti IS NOT NULL
      ORDER BY r.seq`,
     values: [lineage, new Date(now), SLACK],
-    query_timeout: LIVING_LIMIT_MS,
   }
-  const { rows } = await pool.query<{ id: string; parents: string[] | null; until: string }>(query)
+  const { rows } = await pool.query<{ id: string; parents: string[] | null; until: string }>(
+    timed(query, LIVING_LIMIT_MS),
+  )
   return rows.map(({ id, parents, until }) => ({ id, parents: parents ?? [], until: Number(until) }))
 }
 
