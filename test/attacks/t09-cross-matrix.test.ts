@@ -160,7 +160,7 @@ const SAMPLES: Readonly<Record<string, readonly [make: () => string | Promise<st
     ['subject txn_token'],
   ],
   'opaque token of ours': [() => issued({ audience: 'https://vault.example' }), ['subject access_token']],
-  'authorization grant of ours': [() => issued({ audience: 'https://as.peer.example' }), []],
+  'authorization grant of ours': [() => issued({ audience: 'https://as.peer.example', scope: 'read' }), []],
   'introspection answer of ours': [
     async () => {
       const form = { token: await issued(), ...asking() }

@@ -88,7 +88,7 @@ describe('ID-JAG §4.3: the request and its answer', () => {
       }),
     )
     const asked = (...details: readonly object[]) =>
-      grantOfUser(domains, { ...jag, audience, authorization_details: JSON.stringify(details) })
+      grantOfUser(domains, { ...jag, audience, scope: undefined, authorization_details: JSON.stringify(details) })
     const payment = { type: 'payment', actions: ['initiate'], amount: 120 }
     const answer = await asked(payment)
     expect(answer.body).toMatchObject({ issued_token_type: ID_JAG, authorization_details: [payment] })
@@ -97,7 +97,9 @@ describe('ID-JAG §4.3: the request and its answer', () => {
     for (const wide of [[{ ...payment, amount: 501 }], [payment, { type: 'payment', actions: ['cancel'] }]])
       await expectRefusal(a, await asked(...wide), { ...DETAILS, reason: 'details_denied' })
     await expectRefusal(a, await asked({ type: 'transfer' }), { ...DETAILS, reason: 'details_unknown' })
-    expect(claimsOf(await grantOfUser(domains, { ...jag, audience }))).not.toHaveProperty('authorization_details')
+    // Without anything it would leave all to the other server.
+    const open = await grantOfUser(domains, { ...jag, audience, scope: undefined })
+    await expectRefusal(a, open, { error: 'invalid_request', reason: 'parameter_missing' })
   })
 
   it('IJ-10: audience names the server, and resource alone does not', async () => {
