@@ -36,9 +36,9 @@ export async function introspect(asked: Inquiry, signed: boolean, road: InquiryR
   return { active: introspection.active, answer }
 }
 
-/** A client is an audience by the `audiences` of its document, or by its name. */
-const isFor = ({ token }: PresentedToken, { name, audiences }: Client): boolean =>
-  token.audiences.some((audience) => audience === name || audiences.includes(audience))
+/** By the `audiences` of its document alone, as where it brings the token (T37): a service's name can be another's client by chance. */
+const isFor = ({ token }: PresentedToken, { audiences }: Client): boolean =>
+  token.audiences.some((audience) => audiences.includes(audience))
 
 /** All that the token says: its claims are for whom it is for (IN-04, TE-47, CB-02, DP-16). */
 function said({ token, usage }: PresentedToken): Introspection {

@@ -1,7 +1,7 @@
 /** RFC 7662: whether a token counts, for whom it is for (access-tokens.md §4). */
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type Form, startCambist } from '../../harness/cambist.ts'
+import { document, type Form, startCambist } from '../../harness/cambist.ts'
 import { makeChain, written } from '../../harness/client-chain.ts'
 import { brought, inquire, type Registered, Services, tokenFor } from '../../harness/inquiries.ts'
 import { sha256 } from '../../harness/proofs.ts'
@@ -28,6 +28,14 @@ const issued = (form: Form = JWT, headers: Record<string, string> = {}) =>
   tokenFor(server, { ...services.as('web'), ...form }, headers)
 const introspect = (token: string, by: Registered = 'orders-api', form: Form = {}) =>
   inquire(server, '/introspect', { token, ...services.as(by), ...form })
+
+it('IN-05, T37: is inactive for a client that has the name of its audience, and does not say so in its audiences', async () => {
+  await server.apply(
+    document('Target', 'namesake', { audience: 'stranger' }),
+    document('Policy', 'namesake', { clients: ['web'], targets: ['namesake'], delegation: { mode: 'delegate' } }),
+  )
+  expect((await introspect(await issued({ audience: 'stranger' }), 'stranger')).text).toBe(INACTIVE)
+})
 
 describe.each(FORMS)('RFC 7662 §2.2: a %s token', (kind, form) => {
   it('IN-03, IN-04, TE-47: is active, and all that it says is told to whom it is for', async () => {
