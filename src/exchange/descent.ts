@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts'
+import { MAX_PATH } from '../tokens/claims.ts'
 import type { Parties } from './parties.ts'
 
 /** Where an exchange stands in a chain of exchanges (interfaces.md, "The record"). */
@@ -10,9 +11,6 @@ export interface Descent {
   /** Records that minted the tokens it is made from, where they were ours. */
   readonly parents: readonly string[]
 }
-
-/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
-const MAX_PATH = 32
 
 /** A token of ours says of itself from where it comes; any other begins a chain. Throws Refusal `delegation_denied` where the chain is at its end. */
 export function descentOf({ subject: { ours } }: Pick<Parties, 'subject'>, id: string): Descent {

@@ -15,6 +15,9 @@ export const COMMON_CLAIMS = {
   jti: name.describe('The id of this token, and of the record of the exchange that made it'),
 }
 
+/** Clients that a chain of exchanges may pass; each makes the token longer (T19). */
+export const MAX_PATH = 32
+
 /** What ties a token to the exchanges before it; in tokens that stay in our trust domain alone. */
 export const LINEAGE_CLAIMS = {
   cambist_lineage: name.describe('The id of the first exchange of the chain'),

@@ -10,7 +10,7 @@ import type { Mintable, TokenKind } from './contract.ts'
  * Refusal `token_unfit`.
  */
 export function workloadOf(
-  { permission: { subject, actors, scopes, authorizationDetails }, trustDomain }: Mintable,
+  { permission: { subject, actors, scopes }, trustDomain }: Mintable,
   { name }: Pick<TokenKind, 'name'>,
   parse: typeof parseSpiffeId | typeof parseWorkloadId,
 ): WorkloadId {
@@ -25,7 +25,6 @@ export function workloadOf(
   if (id.path === '') throw unfit(`names a workload, and ${id.uri} is the trust domain itself`)
   if (scopes.length > 0)
     throw unfit(`says no scopes, and ${scopes.join(' ')} would be granted with it; ask without scope`)
-  if (authorizationDetails.length > 0) throw unfit('says no authorization_details, and some would be granted with it')
   if (actors.length > 0)
     throw unfit(
       `says of nobody that he acts for another, and ${actors[0]?.sub} would; have the subject ask for itself, or a rule that lets the client impersonate it`,

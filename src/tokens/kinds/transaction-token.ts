@@ -4,7 +4,7 @@ import type { JsonObject } from '../../lib/json.ts'
 import { TRANSACTION_TOKEN_TYPE } from '../../lib/token-types.ts'
 import { Refusal } from '../../refusal.ts'
 import { actOf } from '../act.ts'
-import { actClaim, COMMON_CLAIMS, LINEAGE_CLAIMS, scopeClaim } from '../claims.ts'
+import { actClaim, COMMON_CLAIMS, LINEAGE_CLAIMS, MAX_PATH, scopeClaim } from '../claims.ts'
 import type { Mintable, TokenKind } from '../contract.ts'
 
 const settings = z.strictObject({
@@ -19,9 +19,9 @@ const settings = z.strictObject({
   hops: z
     .int()
     .min(1)
-    .max(32, 'is 32 at most, which is as many clients as any chain of exchanges may pass')
+    .max(MAX_PATH, `is ${MAX_PATH} at most, which is as many clients as any chain of exchanges may pass`)
     .optional()
-    .describe('Clients that a transaction may pass; 32 where nothing is said'),
+    .describe(`Clients that a transaction may pass; ${MAX_PATH} where nothing is said`),
 })
 
 type Settings = z.output<typeof settings>
@@ -90,12 +90,10 @@ export const transactionToken: TokenKind<Settings> = {
 
 /** What a transaction token has, and its request must have said (TX-02, TX-11): an unsaid purpose is none, and no unlimited one (TX-23). */
 function checkAsked({ facts: { tokenType, scopes: asked }, audience, permission }: Mintable): void {
-  const { scopes, authorizationDetails } = permission
+  const { scopes } = permission
   if (tokenType === undefined) throw unfit('the request does not say in requested_token_type that it is for one')
   if (typeof audience !== 'string') throw unfit('it is for one trust domain, and the request names several audiences')
   if (asked.length === 0) throw unfit('the request does not say in scope what it is for')
-  if (authorizationDetails.length > 0)
-    throw unfit('it says in tctx what it is about, and has no authorization_details; leave them out')
   if (scopes.length === 0) throw unfit('no scope is granted, so that it would be for nothing')
 }
 
